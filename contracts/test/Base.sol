@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+/// The cheat codes of forge that our tests use. forge-std is not on npm, and this is all we need.
+interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
+    function addr(uint256 key) external pure returns (address);
+    function assume(bool condition) external pure;
+    function bound(uint256 x, uint256 min, uint256 max) external pure returns (uint256);
+    function deal(address who, uint256 wei_) external;
+    function chainId(uint256 id) external;
+    function etch(address who, bytes calldata code) external;
+    function expectEmit() external;
+    function expectRevert() external;
+    function expectRevert(bytes4 selector) external;
+    function expectRevert(bytes calldata data) external;
+    function expectPartialRevert(bytes4 selector) external;
+    function getRecordedLogs() external returns (Log[] memory);
+    function label(address who, string calldata name) external;
+    function load(address who, bytes32 slot) external view returns (bytes32);
+    function mockCall(address who, bytes calldata data, bytes calldata ret) external;
+    function parseBytes(string calldata hex_) external pure returns (bytes memory);
+    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
+    function parseJsonBytes32Array(string calldata json, string calldata key) external pure returns (bytes32[] memory);
+    function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
+    function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
+    function prank(address who) external;
+    function publicKeyP256(uint256 key) external pure returns (uint256 x, uint256 y);
+    function readFile(string calldata path) external view returns (string memory);
+    function recordLogs() external;
+    function roll(uint256 height) external;
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function signP256(uint256 key, bytes32 digest) external pure returns (bytes32 r, bytes32 s);
+    function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
+    function startPrank(address who) external;
+    function stopPrank() external;
+    function store(address who, bytes32 slot, bytes32 value) external;
+    function warp(uint256 time) external;
+    function cool(address who) external;
+}
+
+/// Assertions and helpers that every test contract shares.
+abstract contract Base {
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    /// The addresses that invariant runs call; forge reads this function.
+    address[] private _targets;
+
+    error NotEqual(string what, uint256 got, uint256 want);
+    error NotEqualBytes(string what, bytes got, bytes want);
+    error False(string what);
+
+    function targetContracts() public view returns (address[] memory) {
+        return _targets;
+    }
+
+    function target(address who) internal {
+        _targets.push(who);
+    }
+
+    function ok(bool condition, string memory what) internal pure {
+        if (!condition) {
+            revert False(what);
+        }
+    }
+
+    function eq(uint256 got, uint256 want, string memory what) internal pure {
+        if (got != want) {
+            revert NotEqual(what, got, want);
+        }
+    }
+
+    function eq(address got, address want, string memory what) internal pure {
+        eq(uint160(got), uint160(want), what);
+    }
+
+    function eq(bytes32 got, bytes32 want, string memory what) internal pure {
+        eq(uint256(got), uint256(want), what);
+    }
+
+    function eq(bytes memory got, bytes memory want, string memory what) internal pure {
+        if (keccak256(got) != keccak256(want)) {
+            revert NotEqualBytes(what, got, want);
+        }
+    }
+
+    function le(uint256 got, uint256 most, string memory what) internal pure {
+        if (got > most) {
+            revert NotEqual(what, got, most);
+        }
+    }
+
+    /// A fresh address with a readable name in traces.
+    function actor(string memory name) internal returns (address who) {
+        who = vm.addr(uint256(keccak256(bytes(name))) >> 1);
+        vm.label(who, name);
+    }
+
+    /// Gas of one call from a cold start of `to`; fails above `most`, and lands in the snapshot.
+    function gasOf(string memory name, address to, bytes memory data, uint256 most) internal returns (bytes memory) {
+        vm.cool(to);
+        uint256 before = gasleft();
+        (bool success, bytes memory ret) = to.call(data);
+        uint256 used = before - gasleft();
+        ok(success, name);
+        vm.snapshotValue("law", name, used);
+        le(used, most, name);
+        return ret;
+    }
+}
