@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `dam`: finds the verb and runs it. */
+#include "app/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct dam_verb *find(const char *name)
+{
+    for (const struct dam_verb *verb = dam_verbs; verb->name != NULL; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    return NULL;
+}
+
+static void list_verbs(FILE *out)
+{
+    (void)fputs("dam: the runtime of decentralized autonomous machines\n\nusage: dam VERB "
+                "[ARGUMENT...]\n\n",
+                out);
+    for (const struct dam_verb *verb = dam_verbs; verb->name != NULL; verb++) {
+        (void)fprintf(out, "  %-10s %s\n", verb->name, verb->summary);
+    }
+    (void)fputs("\n`dam help VERB` tells more; `dam --version` tells the version.\n", out);
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_verbs(stdout);
+        return DAM_EXIT_OK;
+    }
+    const struct dam_verb *verb = find(argv[1]);
+    if (verb == NULL) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help` lists the verbs", "there is no verb '%s'",
+                             argv[1]);
+    }
+    (void)fputs(verb->help, stdout);
+    return DAM_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_verbs(stderr);
+        return DAM_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        (void)puts("dam " DAM_VERSION);
+        return DAM_EXIT_OK;
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
+        return help(argc - 1, argv + 1);
+    }
+    const struct dam_verb *verb = find(argv[1]);
+    if (verb == NULL) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help` lists the verbs", "there is no verb '%s'",
+                             argv[1]);
+    }
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 && i == 2) {
+            (void)fputs(verb->help, stdout);
+            return DAM_EXIT_OK;
+        }
+    }
+    return verb->run(argc - 1, argv + 1);
+}

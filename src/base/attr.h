@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Compiler attributes under one spelling. Header only; everything may include it. */
+#ifndef DAM_BASE_ATTR_H
+#define DAM_BASE_ATTR_H
+
+/* The caller has to look at the result. */
+#define DAM_MUST_USE __attribute__((warn_unused_result))
+#define DAM_NOINLINE __attribute__((noinline))
+#define DAM_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define DAM_PRINTF(fmt_index, args_index) __attribute__((format(printf, fmt_index, args_index)))
+#define DAM_NORETURN __attribute__((noreturn))
+#define DAM_UNUSED __attribute__((unused))
+
+#define DAM_LIKELY(x) __builtin_expect(!!(x), 1)
+#define DAM_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define DAM_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif
