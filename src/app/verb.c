@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/verb.h"
 
+#include "app/plant_solar.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 /* Sorted by the order in which a newcomer needs them. */
 const struct dam_verb dam_verbs[] = {
+    {"plant", "run a simulated plant where the hardware is missing",
+     "usage: dam plant solar-site --data FILE [--modbus-port N] [--mqtt-port N]\n"
+     "                            [--epoch UNIX_SECONDS] [--speed X]\n\n"
+     "A simulated solar site: replays measured output and loads from FILE, integrates a battery,\n"
+     "answers as a SunSpec device on Modbus TCP (127.0.0.1:1502 unless told) and publishes the\n"
+     "houses' meters to the MQTT broker at --mqtt-port. With --speed X time runs X times as fast\n"
+     "as the wall's; without it, time moves by commands on standard input, each answered by one\n"
+     "line of JSON: step SECONDS | soiling PERCENT | quit\n",
+     dam_plant_main},
     {0},
 };
 
