@@ -19,3 +19,13 @@ interface ICharter {
         view
         returns (bytes memory action, bytes memory reasons);
 }
+
+/// A charter that also says its safe action and its outermost bounds, so that the Court can judge the
+/// turns in which the machine fell back to them (docs/spec/evidence.md section 2).
+interface IBoundedCharter is ICharter {
+    /// @notice The safe action: one packed int64 per actuator.
+    function safe() external view returns (bytes memory action);
+
+    /// @notice Whether every value of `action` is inside the charter's outermost bounds.
+    function within(bytes calldata action) external view returns (bool);
+}
