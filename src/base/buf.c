@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/buf.h"
+
+#define SIZE_FIRST 256u
+
+void dam_buf_init_fixed(struct dam_buf *buf, void *data, size_t size)
+{
+    *buf = (struct dam_buf){.data = data, .size = size, .len_max = size};
+}
+
+void dam_buf_init_arena(struct dam_buf *buf, struct dam_arena *arena, size_t len_max)
+{
+    *buf = (struct dam_buf){.arena = arena, .len_max = len_max};
+}
+
+void dam_buf_init(struct dam_buf *buf, const struct dam_mem *mem, size_t len_max)
+{
+    *buf = (struct dam_buf){.mem = mem, .len_max = len_max};
+}
+
+void dam_buf_finish(struct dam_buf *buf)
+{
+    if (buf->mem != NULL && buf->data != NULL) {
+        buf->mem->free(buf->mem->ctx, buf->data, buf->size);
+    }
+    if (buf->mem != NULL || buf->arena != NULL) {
+        buf->data = NULL;
+        buf->size = 0;
+    }
+    dam_buf_reset(buf);
+}
+
+void dam_buf_reset(struct dam_buf *buf)
+{
+    buf->len = 0;
+    buf->err = DAM_OK;
+}
+
+static uint8_t *memory_take(struct dam_buf *buf, size_t size)
+{
+    if (buf->arena != NULL) {
+        return dam_arena_alloc(buf->arena, size);
+    }
+    return buf->mem->alloc(buf->mem->ctx, size);
+}
+
+/* Makes room for len more bytes. Doubling keeps the cost of many small writes linear. */
+static DAM_NOINLINE bool grow(struct dam_buf *buf, size_t len)
+{
+    if (buf->err != DAM_OK) {
+        return false;
+    }
+    size_t limit = buf->len_max == 0 ? SIZE_MAX / 4 : buf->len_max;
+    if (len > limit - buf->len) {
+        buf->err = DAM_EFULL;
+        return false;
+    }
+    size_t size = buf->size == 0 ? SIZE_FIRST : buf->size;
+    while (size < buf->len + len) {
+        size *= 2;
+    }
+    size = size > limit ? limit : size;
+    uint8_t *data = memory_take(buf, size);
+    if (data == NULL) {
+        buf->err = DAM_ENOMEM;
+        return false;
+    }
+    if (buf->len != 0) {
+        memcpy(data, buf->data, buf->len);
+    }
+    if (buf->mem != NULL && buf->data != NULL) {
+        buf->mem->free(buf->mem->ctx, buf->data, buf->size);
+    }
+    buf->data = data;
+    buf->size = size;
+    return true;
+}
+
+uint8_t *dam_buf_reserve(struct dam_buf *buf, size_t len)
+{
+    if (DAM_UNLIKELY(buf->err != DAM_OK || len > buf->size - buf->len) && !grow(buf, len)) {
+        return NULL;
+    }
+    return buf->data + buf->len;
+}
+
+void dam_buf_put(struct dam_buf *buf, const void *data, size_t len)
+{
+    if (len == 0) {
+        return;
+    }
+    uint8_t *at = dam_buf_reserve(buf, len);
+    if (at != NULL) {
+        memcpy(at, data, len);
+        buf->len += len;
+    }
+}
+
+void dam_buf_put_byte(struct dam_buf *buf, uint8_t byte)
+{
+    uint8_t *at = dam_buf_reserve(buf, 1);
+    if (at != NULL) {
+        *at = byte;
+        buf->len++;
+    }
+}
+
+void dam_buf_put_zeros(struct dam_buf *buf, size_t len)
+{
+    uint8_t *at = len == 0 ? NULL : dam_buf_reserve(buf, len);
+    if (at != NULL) {
+        memset(at, 0, len);
+        buf->len += len;
+    }
+}
+
+void dam_buf_put_text(struct dam_buf *buf, const char *text)
+{
+    dam_buf_put(buf, text, strlen(text));
+}
+
+void dam_buf_put_u64(struct dam_buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do {
+        digits[--first] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    dam_buf_put(buf, digits + first, sizeof(digits) - first);
+}
+
+void dam_buf_put_hex(struct dam_buf *buf, const uint8_t *data, size_t len)
+{
+    static const char digits[16] = "0123456789abcdef";
+    uint8_t *at = len == 0 ? NULL : dam_buf_reserve(buf, 2 * len);
+    if (at == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        at[2 * i] = (uint8_t)digits[data[i] >> 4];
+        at[2 * i + 1] = (uint8_t)digits[data[i] & 15];
+    }
+    buf->len += 2 * len;
+}

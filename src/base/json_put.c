@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The writing half of json.h. */
+#include "base/json.h"
+#include "base/u256_text.h"
+#include "base/utf8.h"
+
+static void value_begin(struct dam_json_writer *w)
+{
+    if (w->comma) {
+        dam_buf_put_byte(w->buf, ',');
+    }
+    w->comma = true;
+}
+
+static void open(struct dam_json_writer *w, char bracket)
+{
+    value_begin(w);
+    dam_buf_put_byte(w->buf, (uint8_t)bracket);
+    w->comma = false;
+}
+
+static void close(struct dam_json_writer *w, char bracket)
+{
+    dam_buf_put_byte(w->buf, (uint8_t)bracket);
+    w->comma = true;
+}
+
+void dam_json_put_object(struct dam_json_writer *w)
+{
+    open(w, '{');
+}
+
+void dam_json_put_object_end(struct dam_json_writer *w)
+{
+    close(w, '}');
+}
+
+void dam_json_put_array(struct dam_json_writer *w)
+{
+    open(w, '[');
+}
+
+void dam_json_put_array_end(struct dam_json_writer *w)
+{
+    close(w, ']');
+}
+
+static void key_put(struct dam_json_writer *w, const char *key, size_t len)
+{
+    dam_json_put_string(w, key, len);
+    dam_buf_put_byte(w->buf, ':');
+    w->comma = false;
+}
+
+void dam_json_put_key(struct dam_json_writer *w, const char *key)
+{
+    value_begin(w);
+    dam_buf_put_byte(w->buf, '"');
+    dam_buf_put_text(w->buf, key);
+    dam_buf_put(w->buf, "\":", 2);
+    w->comma = false;
+}
+
+void dam_json_put_null(struct dam_json_writer *w)
+{
+    dam_json_put_raw(w, "null", 4);
+}
+
+void dam_json_put_bool(struct dam_json_writer *w, bool value)
+{
+    dam_json_put_raw(w, value ? "true" : "false", value ? 4 : 5);
+}
+
+void dam_json_put_u64(struct dam_json_writer *w, uint64_t value)
+{
+    value_begin(w);
+    dam_buf_put_u64(w->buf, value);
+}
+
+void dam_json_put_i64(struct dam_json_writer *w, int64_t value)
+{
+    value_begin(w);
+    if (value < 0) {
+        dam_buf_put_byte(w->buf, '-');
+    }
+    dam_buf_put_u64(w->buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+static void escape_put(struct dam_buf *buf, uint8_t c)
+{
+    static const char names[] = "\b\f\n\r\t\"\\";
+    const char *found = c == 0 ? NULL : strchr(names, c);
+    if (found != NULL) {
+        dam_buf_put_byte(buf, '\\');
+        dam_buf_put_byte(buf, (uint8_t) "bfnrt\"\\"[found - names]);
+    } else {
+        dam_buf_put(buf, "\\u00", 4);
+        dam_buf_put_hex(buf, &c, 1);
+    }
+}
+
+void dam_json_put_string(struct dam_json_writer *w, const char *text, size_t text_len)
+{
+    const uint8_t *from = (const uint8_t *)text;
+    value_begin(w);
+    dam_buf_put_byte(w->buf, '"');
+    size_t done = 0;
+    for (size_t at = 0; at < text_len;) {
+        if (from[at] >= 0x20 && from[at] < 0x80 && from[at] != '"' && from[at] != '\\') {
+            at++;
+            continue;
+        }
+        size_t character = dam_utf8_len(from + at, text_len - at);
+        if (character > 1) {
+            at += character;
+            continue;
+        }
+        dam_buf_put(w->buf, from + done, at - done);
+        if (character == 1) {
+            escape_put(w->buf, from[at]);
+        } else {
+            dam_buf_put_text(w->buf, "\xef\xbf\xbd");
+        }
+        done = ++at;
+    }
+    dam_buf_put(w->buf, from + done, text_len - done);
+    dam_buf_put_byte(w->buf, '"');
+}
+
+void dam_json_put_cstr(struct dam_json_writer *w, const char *text)
+{
+    dam_json_put_string(w, text, strlen(text));
+}
+
+void dam_json_put_data(struct dam_json_writer *w, const uint8_t *data, size_t len)
+{
+    value_begin(w);
+    dam_buf_put(w->buf, "\"0x", 3);
+    dam_buf_put_hex(w->buf, data, len);
+    dam_buf_put_byte(w->buf, '"');
+}
+
+void dam_json_put_quantity(struct dam_json_writer *w, uint64_t value)
+{
+    struct dam_u256 wide = dam_u256_from_u64(value);
+    dam_json_put_quantity_u256(w, &wide);
+}
+
+void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256 *value)
+{
+    char text[DAM_U256_HEX_SIZE];
+    size_t len = dam_u256_to_hex(value, text);
+    value_begin(w);
+    dam_buf_put_byte(w->buf, '"');
+    dam_buf_put(w->buf, text, len);
+    dam_buf_put_byte(w->buf, '"');
+}
+
+void dam_json_put_raw(struct dam_json_writer *w, const char *json, size_t len)
+{
+    value_begin(w);
+    dam_buf_put(w->buf, json, len);
+}
+
+/* Recursion is bounded by DAM_JSON_DEPTH_MAX. */
+void dam_json_put_node(struct dam_json_writer *w, const struct dam_json *node)
+{
+    switch (node->type) {
+    case DAM_JSON_NULL:
+        dam_json_put_null(w);
+        break;
+    case DAM_JSON_FALSE:
+    case DAM_JSON_TRUE:
+        dam_json_put_bool(w, node->type == DAM_JSON_TRUE);
+        break;
+    case DAM_JSON_NUMBER:
+        dam_json_put_raw(w, node->text, node->len);
+        break;
+    case DAM_JSON_STRING:
+        dam_json_put_string(w, node->text, node->len);
+        break;
+    case DAM_JSON_ARRAY:
+        dam_json_put_array(w);
+        DAM_JSON_EACH(item, node)
+        {
+            dam_json_put_node(w, item);
+        }
+        dam_json_put_array_end(w);
+        break;
+    case DAM_JSON_OBJECT:
+        dam_json_put_object(w);
+        DAM_JSON_EACH_KEY(member, node)
+        {
+            key_put(w, member->text, member->len);
+            dam_json_put_node(w, member + 1);
+        }
+        dam_json_put_object_end(w);
+        break;
+    }
+}
