@@ -4,7 +4,9 @@ BUILD ?= build
 DEBUG ?= build-debug
 NINJA ?= ninja
 
-.PHONY: all demo check check-quick check-source check-vectors bench format clean setup help
+PREFIX ?= /usr/local
+
+.PHONY: all install deb demo check check-quick check-source check-vectors bench format clean setup help
 
 all: setup $(BUILD)/build.ninja ## build the release binary at build/dam
 	$(NINJA) -C $(BUILD) dam
@@ -37,6 +39,12 @@ check-vectors: all ## every official vector there is (shared/evmtests)
 
 bench: all ## beside the peers, as ratios
 	bench/run
+
+install: all ## install below PREFIX (/usr/local)
+	tools/install $(PREFIX)
+
+deb: all ## build a Debian package in build/
+	tools/deb
 
 format:
 	find src -name '*.[ch]' | xargs clang-format -i

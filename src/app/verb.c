@@ -17,6 +17,9 @@ const struct dam_verb dam_verbs[] = {
      "as the wall's; without it, time moves by commands on standard input, each answered by one\n"
      "line of JSON: step SECONDS | soiling PERCENT | quit\n",
      dam_plant_main},
+    {"completion", "print a completion script for a shell",
+     "usage: dam completion bash|zsh|fish\n\nPrints a script that completes the verbs of dam.\n",
+     dam_verb_completion},
     {0},
 };
 

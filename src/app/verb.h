@@ -34,4 +34,7 @@ extern const struct dam_verb dam_verbs[];
 int dam_verb_fail(int code, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The verbs without a header of their own. */
+int dam_verb_completion(int argc, char **argv);
+
 #endif
