@@ -36,6 +36,11 @@ static inline bool dam_rlp_at_end(const struct dam_rlp *rlp)
 /** Items that are left, counted without looking into lists. Returns: DAM_EPARSE if one is bad. */
 DAM_MUST_USE enum dam_err dam_rlp_count(const struct dam_rlp *rlp, size_t *ret);
 
+/** The same, to size an array by: DAM_EPARSE too if there cannot be so many items of at least
+ * item_len_min bytes each, so that few bytes never reserve much memory. */
+DAM_MUST_USE enum dam_err dam_rlp_count_min(const struct dam_rlp *rlp, size_t item_len_min,
+                                            size_t *ret);
+
 /* Each reader takes the next item and moves the cursor behind it. Returns: DAM_OK; DAM_EPARSE if
  * there is no item, its encoding is not canonical, or it is of another kind; DAM_ERANGE if a number
  * is canonical but too large. On failure the cursor does not move and *ret is untouched. */

@@ -35,7 +35,8 @@ struct dam_trie_store {
      * error ends the operation that needed the node. */
     enum dam_err (*load)(void *ctx, const struct dam_hash *hash, struct dam_bytes *ret);
     /* Keep a node; called by dam_trie_commit only, children before parents. Saving the same node
-     * twice must be harmless. NULL: nothing is kept. */
+     * twice must be harmless. It may not take memory from the trie's arena. NULL: nothing is kept.
+     */
     enum dam_err (*save)(void *ctx, const struct dam_hash *hash, struct dam_bytes node);
     void *ctx;
 };
@@ -45,7 +46,9 @@ struct dam_trie_node; /* private */
 struct dam_trie {
     struct dam_arena *arena;            /* nodes live here; reset it only after finish */
     const struct dam_trie_store *store; /* borrowed; NULL: the trie begins empty, all in memory */
-    struct dam_trie_node *root;         /* NULL: empty */
+    struct dam_trie_node *root;         /* NULL: empty, or not loaded yet */
+    struct dam_hash unloaded;           /* the root's hash until is_loaded */
+    bool is_loaded;
 };
 
 /** Begin at a root. Loads nothing yet; dam_empty_trie_root needs no store. */
