@@ -305,7 +305,10 @@ struct dam_evm_diff {
 struct dam_evm;
 
 struct dam_evm_limits {
-    size_t code_cache_len_max; /* bytes of analysed code to keep between sessions; 0: 4 MiB */
+    size_t code_cache_len_max; /* bytes of analysed code to keep; 0: 4 MiB */
+    /* Any number that outsiders do not know; keeps storage keys from being chosen to collide in the
+     * machine's tables. Results do not depend on it. */
+    uint64_t hash_seed;
 };
 
 /** Make a machine. Returns: DAM_OK, or DAM_ENOMEM. In: mem: borrowed, must outlive the machine;
@@ -439,7 +442,8 @@ struct dam_evm_enter {
 
 /* Hooks of a tracer; any may be NULL. They may call dam_evm_get_*, nothing else of the machine. All
  * borrowed data is good for the hook only. A tracing session runs a second copy of the interpreter;
- * without a tracer none of this is tested for. */
+ * without a
+ * tracer no opcode is slower for them. */
 struct dam_evm_tracer {
     /* Before each opcode. */
     void (*step)(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step);

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The session's state: what was read from the view and what was changed since, with undo. */
+#include "core/evm/precompile.h"
+#include "core/evm/vm.h"
+
+#define TABLE_CAPACITY_MIN 64u
+#define TABLE_CAPACITY_KEPT 4096u /* a larger table is given back when the session ends */
+#define JOURNAL_CAPACITY_KEPT 4096u
+
+const struct dam_hash dam_evm_empty_code_hash = {{0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c,
+                                                  0x92, 0x7e, 0x7d, 0xb2, 0xdc, 0xc7, 0x03, 0xc0,
+                                                  0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82, 0x27, 0x3b,
+                                                  0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70}};
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+    const unsigned __int128 p = (unsigned __int128)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+/* Keys are chosen by whoever writes a contract; the seed keeps them from choosing collisions. */
+static uint64_t hash_address(const struct dam_evm *evm, const struct dam_address *address)
+{
+    const uint64_t a = dam_load_be64(address->b);
+    const uint64_t b = dam_load_be64(address->b + 8);
+    const uint64_t c = dam_load_be32(address->b + 16);
+    return mix(mix(a ^ evm->hash_seed, b ^ 0x9e3779b97f4a7c15u), c ^ ~evm->hash_seed);
+}
+
+static uint64_t hash_slot(const struct dam_evm *evm, uint32_t account, const struct dam_u256 *key)
+{
+    const uint64_t low = mix(key->w[0] ^ evm->hash_seed, key->w[1] ^ 0x9e3779b97f4a7c15u);
+    const uint64_t high = mix(key->w[2] ^ evm->hash_seed, key->w[3] ^ 0xc2b2ae3d27d4eb4fu);
+    return mix(low ^ account, high ^ ~evm->hash_seed);
+}
+
+static void table_put(struct dam_evm_table *table, uint64_t hash, void *item)
+{
+    const size_t mask = table->capacity - 1;
+    size_t i = hash & mask;
+    while (table->cells[i].item != NULL) {
+        i = (i + 1) & mask;
+    }
+    table->cells[i] = (struct dam_evm_table_cell){hash, item};
+}
+
+static void table_free(struct dam_evm *evm, struct dam_evm_table *table)
+{
+    if (table->cells != NULL) {
+        evm->mem.free(evm->mem.ctx, table->cells, table->capacity * sizeof(table->cells[0]));
+    }
+    *table = (struct dam_evm_table){0};
+}
+
+static void table_clear(struct dam_evm *evm, struct dam_evm_table *table)
+{
+    if (table->capacity > TABLE_CAPACITY_KEPT) {
+        table_free(evm, table);
+    } else if (table->count != 0) {
+        memset(table->cells, 0, table->capacity * sizeof(table->cells[0]));
+    }
+    table->count = 0;
+}
+
+bool dam_evm_table_add(struct dam_evm *evm, struct dam_evm_table *table, uint64_t hash, void *item)
+{
+    if (table->count * 2 >= table->capacity) {
+        struct dam_evm_table grown = {.capacity = table->capacity == 0 ? TABLE_CAPACITY_MIN
+                                                                       : table->capacity * 2};
+        grown.cells = evm->mem.alloc(evm->mem.ctx, grown.capacity * sizeof(grown.cells[0]));
+        if (grown.cells == NULL) {
+            return dam_evm_fail(evm, DAM_ENOMEM);
+        }
+        memset(grown.cells, 0, grown.capacity * sizeof(grown.cells[0]));
+        for (size_t i = 0; i < table->capacity; i++) {
+            if (table->cells[i].item != NULL) {
+                table_put(&grown, table->cells[i].hash, table->cells[i].item);
+            }
+        }
+        grown.count = table->count;
+        table_free(evm, table);
+        *table = grown;
+    }
+    table_put(table, hash, item);
+    table->count++;
+    return true;
+}
+
+bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, size_t count,
+                         size_t *capacity)
+{
+    if (count < *capacity) {
+        return true;
+    }
+    const size_t grown = *capacity == 0 ? 64 : *capacity * 2;
+    void *block = evm->mem.alloc(evm->mem.ctx, grown * item_len);
+    if (block == NULL) {
+        return dam_evm_fail(evm, DAM_ENOMEM);
+    }
+    if (*items != NULL) {
+        memcpy(block, *items, count * item_len);
+        evm->mem.free(evm->mem.ctx, *items, *capacity * item_len);
+    }
+    *items = block;
+    *capacity = grown;
+    return true;
+}
+
+/* ---- accounts and slots ---------------------------------------------------------------------- */
+
+struct dam_evm_record *dam_evm_record_get(struct dam_evm *evm, const struct dam_address *address)
+{
+    const uint64_t hash = hash_address(evm, address);
+    const size_t mask = evm->accounts.capacity - 1;
+    if (evm->accounts.count != 0) {
+        for (size_t i = hash & mask; evm->accounts.cells[i].item != NULL; i = (i + 1) & mask) {
+            struct dam_evm_record *record = evm->accounts.cells[i].item;
+            if (evm->accounts.cells[i].hash == hash && dam_address_eq(&record->address, address)) {
+                return record;
+            }
+        }
+    }
+    struct dam_evm_record *record = dam_arena_zalloc(&evm->arena, sizeof(*record));
+    if (record == NULL) {
+        (void)dam_evm_fail(evm, DAM_ENOMEM);
+        return NULL;
+    }
+    const enum dam_err err =
+        evm->view.account(evm->view.ctx, address, &record->view, &record->view_exists);
+    if (err != DAM_OK) {
+        (void)dam_evm_fail(evm, err);
+        return NULL;
+    }
+    if (!record->view_exists) {
+        record->view = (struct dam_evm_account){.code_hash = dam_evm_empty_code_hash};
+    }
+    record->address = *address;
+    record->index = evm->record_count;
+    record->now.nonce = record->view.nonce;
+    record->now.balance = record->view.balance;
+    record->now.code_hash = record->view.code_hash;
+    record->now.exists = record->view_exists;
+    if (!dam_evm_table_add(evm, &evm->accounts, hash, record)) {
+        return NULL;
+    }
+    evm->record_count++;
+    if (evm->last == NULL) {
+        evm->first = record;
+    } else {
+        evm->last->next = record;
+    }
+    evm->last = record;
+    return record;
+}
+
+static struct dam_evm_storage_slot *slot_find(const struct dam_evm_table *table, uint64_t hash,
+                                              const struct dam_evm_record *record,
+                                              const struct dam_u256 *key)
+{
+    if (table->count == 0) {
+        return NULL;
+    }
+    const size_t mask = table->capacity - 1;
+    for (size_t i = hash & mask; table->cells[i].item != NULL; i = (i + 1) & mask) {
+        struct dam_evm_storage_slot *slot = table->cells[i].item;
+        if (table->cells[i].hash == hash && slot->account == record &&
+            dam_u256_eq(&slot->key, key)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static struct dam_evm_storage_slot *slot_add(struct dam_evm *evm, struct dam_evm_table *table,
+                                             uint64_t hash, struct dam_evm_record *record,
+                                             const struct dam_u256 *key)
+{
+    struct dam_evm_storage_slot *slot = dam_arena_zalloc(&evm->arena, sizeof(*slot));
+    if (slot == NULL) {
+        (void)dam_evm_fail(evm, DAM_ENOMEM);
+        return NULL;
+    }
+    slot->key = *key;
+    slot->account = record;
+    return dam_evm_table_add(evm, table, hash, slot) ? slot : NULL;
+}
+
+struct dam_evm_storage_slot *dam_evm_slot_get(struct dam_evm *evm, struct dam_evm_record *record,
+                                              const struct dam_u256 *key)
+{
+    const uint64_t hash = hash_slot(evm, record->index, key);
+    struct dam_evm_storage_slot *slot = slot_find(&evm->slots, hash, record, key);
+    if (slot == NULL) {
+        struct dam_u256 value = {{0, 0, 0, 0}};
+        if (record->view.has_storage && !record->storage_cleared) {
+            const enum dam_err err =
+                evm->view.storage(evm->view.ctx, &record->address, key, &value);
+            if (err != DAM_OK) {
+                (void)dam_evm_fail(evm, err);
+                return NULL;
+            }
+        }
+        slot = slot_add(evm, &evm->slots, hash, record, key);
+        if (slot == NULL) {
+            return NULL;
+        }
+        slot->view_value = value;
+        slot->value = value;
+        slot->next = record->slots;
+        record->slots = slot;
+    }
+    if (slot->tx_epoch != evm->epoch) {
+        slot->tx_epoch = evm->epoch;
+        slot->tx_value = slot->value;
+    }
+    return slot;
+}
+
+/* ---- the journal ----------------------------------------------------------------------------- */
+
+static struct dam_evm_undo *undo_push(struct dam_evm *evm)
+{
+    struct dam_evm_journal *journal = &evm->journal;
+    void *items = journal->undo;
+    if (!dam_evm_vector_grow(evm, &items, sizeof(journal->undo[0]), journal->count,
+                             &journal->capacity)) {
+        return NULL;
+    }
+    journal->undo = items;
+    return &journal->undo[journal->count++];
+}
+
+static uint64_t undo_last_mark(const struct dam_evm *evm)
+{
+    return evm->journal.base + evm->journal.count - 1;
+}
+
+bool dam_evm_record_save(struct dam_evm *evm, struct dam_evm_record *record)
+{
+    if (record->journal_mark >= evm->mark) {
+        return true;
+    }
+    struct dam_evm_undo *undo = undo_push(evm);
+    if (undo == NULL) {
+        return false;
+    }
+    undo->kind = DAM_EVM_UNDO_ACCOUNT;
+    undo->mark_before = record->journal_mark;
+    undo->account.record = record;
+    undo->account.old = record->now;
+    record->journal_mark = undo_last_mark(evm);
+    return true;
+}
+
+static bool slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot,
+                      enum dam_evm_undo_kind kind)
+{
+    if (slot->journal_mark >= evm->mark) {
+        return true;
+    }
+    struct dam_evm_undo *undo = undo_push(evm);
+    if (undo == NULL) {
+        return false;
+    }
+    undo->kind = kind;
+    undo->mark_before = slot->journal_mark;
+    undo->slot.slot = slot;
+    undo->slot.old = slot->value;
+    undo->slot.warm_epoch = slot->warm_epoch;
+    slot->journal_mark = undo_last_mark(evm);
+    return true;
+}
+
+bool dam_evm_slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot)
+{
+    return slot_save(evm, slot, DAM_EVM_UNDO_SLOT);
+}
+
+struct dam_evm_checkpoint dam_evm_state_checkpoint(const struct dam_evm *evm)
+{
+    return (struct dam_evm_checkpoint){.mark = evm->journal.base + evm->journal.count,
+                                       .log_count = evm->log_count,
+                                       .refund = evm->refund};
+}
+
+/* RIPEMD-160's account is special: on mainnet's block 2,675,119 a call to it ran out of gas, and
+ * the clients of the day removed the then empty account all the same. So its touch is not undone.
+ */
+static bool is_ripemd(const struct dam_address *address)
+{
+    static const struct dam_address ripemd = {{[19] = 3}};
+    return dam_address_eq(address, &ripemd);
+}
+
+void dam_evm_state_revert(struct dam_evm *evm, const struct dam_evm_checkpoint *checkpoint)
+{
+    struct dam_evm_journal *journal = &evm->journal;
+    while (journal->base + journal->count > checkpoint->mark) {
+        struct dam_evm_undo *undo = &journal->undo[--journal->count];
+        switch (undo->kind) {
+        case DAM_EVM_UNDO_ACCOUNT: {
+            struct dam_evm_record *record = undo->account.record;
+            if (record->now.touched && is_ripemd(&record->address)) {
+                evm->ripemd_touched = true;
+            }
+            record->now = undo->account.old;
+            record->journal_mark = undo->mark_before;
+            break;
+        }
+        case DAM_EVM_UNDO_SLOT:
+        case DAM_EVM_UNDO_TRANSIENT:
+            undo->slot.slot->value = undo->slot.old;
+            undo->slot.slot->warm_epoch = undo->slot.warm_epoch;
+            undo->slot.slot->journal_mark = undo->mark_before;
+            break;
+        }
+    }
+    evm->log_count = checkpoint->log_count;
+    evm->refund = checkpoint->refund;
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+/* Precompiles are warm from the start (EIP-2929). */
+static bool is_precompile(const struct dam_evm *evm, const struct dam_address *address)
+{
+    return dam_load_be64(address->b) == 0 && dam_precompile_find(address, evm->fork) != NULL;
+}
+
+bool dam_evm_record_warm(struct dam_evm *evm, struct dam_evm_record *record)
+{
+    if (record->now.warm_epoch == evm->epoch || is_precompile(evm, &record->address)) {
+        return false;
+    }
+    (void)dam_evm_record_save(evm, record);
+    record->now.warm_epoch = evm->epoch;
+    return true;
+}
+
+bool dam_evm_slot_warm(struct dam_evm *evm, struct dam_evm_storage_slot *slot)
+{
+    if (slot->warm_epoch == evm->epoch) {
+        return false;
+    }
+    (void)dam_evm_slot_save(evm, slot);
+    slot->warm_epoch = evm->epoch;
+    return true;
+}
+
+bool dam_evm_record_touch(struct dam_evm *evm, struct dam_evm_record *record)
+{
+    if (!dam_evm_record_save(evm, record)) {
+        return false;
+    }
+    record->now.touched = true;
+    /* Before EIP-161 a touch makes an empty account; after it, one that would be removed again. */
+    if (evm->fork < DAM_FORK_SPURIOUS_DRAGON) {
+        record->now.exists = true;
+    }
+    return true;
+}
+
+bool dam_evm_balance_add(struct dam_evm *evm, struct dam_evm_record *record,
+                         const struct dam_u256 *amount)
+{
+    if (!dam_evm_record_touch(evm, record)) {
+        return false;
+    }
+    if (!dam_u256_is_zero(amount)) {
+        (void)dam_u256_add(&record->now.balance, &record->now.balance, amount);
+        record->now.exists = true;
+    }
+    return true;
+}
+
+bool dam_evm_balance_sub(struct dam_evm *evm, struct dam_evm_record *record,
+                         const struct dam_u256 *amount)
+{
+    if (!dam_evm_record_touch(evm, record)) {
+        return false;
+    }
+    const bool borrow = dam_u256_sub(&record->now.balance, &record->now.balance, amount);
+    DAM_ASSERT(!borrow);
+    return true;
+}
+
+bool dam_evm_slot_set(struct dam_evm *evm, struct dam_evm_storage_slot *slot,
+                      const struct dam_u256 *value)
+{
+    if (!dam_evm_slot_save(evm, slot)) {
+        return false;
+    }
+    slot->value = *value;
+    return true;
+}
+
+bool dam_evm_transient_set(struct dam_evm *evm, struct dam_evm_record *record,
+                           const struct dam_u256 *key, const struct dam_u256 *value)
+{
+    const uint64_t hash = hash_slot(evm, record->index, key);
+    struct dam_evm_storage_slot *slot = slot_find(&evm->transients, hash, record, key);
+    if (slot == NULL) {
+        slot = slot_add(evm, &evm->transients, hash, record, key);
+        if (slot == NULL) {
+            return false;
+        }
+    }
+    if (!slot_save(evm, slot, DAM_EVM_UNDO_TRANSIENT)) {
+        return false;
+    }
+    slot->value = *value;
+    return true;
+}
+
+struct dam_u256 dam_evm_transient_get(struct dam_evm *evm, const struct dam_evm_record *record,
+                                      const struct dam_u256 *key)
+{
+    const uint64_t hash = hash_slot(evm, record->index, key);
+    const struct dam_evm_storage_slot *slot = slot_find(&evm->transients, hash, record, key);
+    return slot != NULL ? slot->value : dam_u256_from_u64(0);
+}
+
+bool dam_evm_record_is_empty(const struct dam_evm_record *record)
+{
+    return record->now.nonce == 0 && dam_u256_is_zero(&record->now.balance) &&
+           dam_hash_eq(&record->now.code_hash, &dam_evm_empty_code_hash);
+}
+
+bool dam_evm_record_has_storage(const struct dam_evm_record *record)
+{
+    if (record->view.has_storage && !record->storage_cleared) {
+        return true;
+    }
+    for (const struct dam_evm_storage_slot *slot = record->slots; slot != NULL; slot = slot->next) {
+        if (!dam_u256_is_zero(&slot->value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void dam_evm_storage_clear(struct dam_evm_record *record)
+{
+    record->storage_cleared = true;
+    for (struct dam_evm_storage_slot *slot = record->slots; slot != NULL; slot = slot->next) {
+        slot->value = dam_u256_from_u64(0);
+        slot->tx_epoch = 0;
+    }
+}
+
+static void record_remove(struct dam_evm_record *record)
+{
+    record->now.exists = false;
+    record->now.nonce = 0;
+    record->now.balance = dam_u256_from_u64(0);
+    record->now.code_hash = dam_evm_empty_code_hash;
+    dam_evm_storage_clear(record);
+}
+
+void dam_evm_state_tx_start(struct dam_evm *evm)
+{
+    evm->epoch++;
+    evm->refund = 0;
+    evm->log_count = 0;
+    evm->ripemd_touched = false;
+}
+
+void dam_evm_state_tx_finish(struct dam_evm *evm)
+{
+    struct dam_evm_journal *journal = &evm->journal;
+    for (size_t i = 0; i < journal->count; i++) {
+        if (journal->undo[i].kind != DAM_EVM_UNDO_ACCOUNT) {
+            continue;
+        }
+        struct dam_evm_record *record = journal->undo[i].account.record;
+        const bool remove_empty = evm->fork >= DAM_FORK_SPURIOUS_DRAGON && record->now.touched &&
+                                  dam_evm_record_is_empty(record);
+        if (record->now.exists && (record->now.destructed || remove_empty)) {
+            record_remove(record);
+        }
+        record->now.touched = false;
+        record->now.destructed = false;
+    }
+    if (evm->ripemd_touched && evm->fork >= DAM_FORK_SPURIOUS_DRAGON) {
+        struct dam_evm_record *record = dam_evm_record_get(evm, &(struct dam_address){{[19] = 3}});
+        if (record != NULL && record->now.exists && dam_evm_record_is_empty(record)) {
+            record_remove(record);
+        }
+    }
+    journal->base += journal->count;
+    journal->count = 0;
+    evm->mark = journal->base;
+    table_clear(evm, &evm->transients);
+}
+
+void dam_evm_state_reset(struct dam_evm *evm)
+{
+    table_clear(evm, &evm->accounts);
+    table_clear(evm, &evm->slots);
+    table_clear(evm, &evm->transients);
+    table_clear(evm, &evm->new_codes);
+    evm->first = NULL;
+    evm->last = NULL;
+    evm->record_count = 0;
+    struct dam_evm_journal *journal = &evm->journal;
+    journal->base += journal->count;
+    journal->count = 0;
+    evm->mark = journal->base;
+    if (journal->capacity > JOURNAL_CAPACITY_KEPT) {
+        evm->mem.free(evm->mem.ctx, journal->undo, journal->capacity * sizeof(journal->undo[0]));
+        journal->undo = NULL;
+        journal->capacity = 0;
+    }
+    evm->log_count = 0;
+    dam_arena_reset(&evm->arena);
+    dam_arena_reset(&evm->code_arena);
+}
+
+void dam_evm_state_finish(struct dam_evm *evm)
+{
+    table_free(evm, &evm->accounts);
+    table_free(evm, &evm->slots);
+    table_free(evm, &evm->transients);
+    table_free(evm, &evm->new_codes);
+    if (evm->journal.undo != NULL) {
+        evm->mem.free(evm->mem.ctx, evm->journal.undo,
+                      evm->journal.capacity * sizeof(evm->journal.undo[0]));
+        evm->journal.undo = NULL;
+    }
+    if (evm->logs != NULL) {
+        evm->mem.free(evm->mem.ctx, evm->logs, evm->log_capacity * sizeof(evm->logs[0]));
+        evm->logs = NULL;
+    }
+}
