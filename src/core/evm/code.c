@@ -107,14 +107,9 @@ static void make_room(struct dam_evm *evm, size_t len)
 static struct dam_evm_code_entry *new_code_find(const struct dam_evm *evm,
                                                 const struct dam_hash *hash)
 {
-    const struct dam_evm_table *table = &evm->new_codes;
-    if (table->count == 0) {
-        return NULL;
-    }
     const uint64_t key = dam_load_be64(hash->b);
-    const size_t mask = table->capacity - 1;
-    for (size_t i = key & mask; table->cells[i].item != NULL; i = (i + 1) & mask) {
-        struct dam_evm_code_entry *entry = table->cells[i].item;
+    struct dam_evm_code_entry *entry;
+    for (uint64_t c = key; (entry = dam_table_next(&evm->new_codes, key, &c)) != NULL;) {
         if (dam_hash_eq(&entry->hash, hash)) {
             return entry;
         }
@@ -192,7 +187,8 @@ bool dam_evm_code_add(struct dam_evm *evm, struct dam_bytes code, struct dam_has
             return dam_evm_fail(evm, DAM_ENOMEM);
         }
         *entry = (struct dam_evm_code_entry){hash, dam_bytes(copy, code.len)};
-        if (!dam_evm_table_add(evm, &evm->new_codes, dam_load_be64(hash.b), entry)) {
+        if (!dam_evm_ok(evm,
+                        dam_table_add(&evm->new_codes, &evm->mem, dam_load_be64(hash.b), entry))) {
             return false;
         }
     }

@@ -3,7 +3,6 @@
 #include "core/evm/precompile.h"
 #include "core/evm/vm.h"
 
-#define TABLE_CAPACITY_MIN 64u
 #define TABLE_CAPACITY_KEPT 4096u /* a larger table is given back when the session ends */
 #define JOURNAL_CAPACITY_KEPT 4096u
 
@@ -12,80 +11,22 @@ const struct dam_hash dam_evm_empty_code_hash = {{0xc5, 0xd2, 0x46, 0x01, 0x86, 
                                                   0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82, 0x27, 0x3b,
                                                   0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70}};
 
-/* ---- tables ---------------------------------------------------------------------------------- */
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    const unsigned __int128 p = (unsigned __int128)a * b;
-    return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
 /* Keys are chosen by whoever writes a contract; the seed keeps them from choosing collisions. */
 static uint64_t hash_address(const struct dam_evm *evm, const struct dam_address *address)
 {
     const uint64_t a = dam_load_be64(address->b);
     const uint64_t b = dam_load_be64(address->b + 8);
     const uint64_t c = dam_load_be32(address->b + 16);
-    return mix(mix(a ^ evm->hash_seed, b ^ 0x9e3779b97f4a7c15u), c ^ ~evm->hash_seed);
+    return dam_table_mix(dam_table_mix(a ^ evm->hash_seed, b ^ 0x9e3779b97f4a7c15u),
+                         c ^ ~evm->hash_seed);
 }
 
 static uint64_t hash_slot(const struct dam_evm *evm, uint32_t account, const struct dam_u256 *key)
 {
-    const uint64_t low = mix(key->w[0] ^ evm->hash_seed, key->w[1] ^ 0x9e3779b97f4a7c15u);
-    const uint64_t high = mix(key->w[2] ^ evm->hash_seed, key->w[3] ^ 0xc2b2ae3d27d4eb4fu);
-    return mix(low ^ account, high ^ ~evm->hash_seed);
-}
-
-static void table_put(struct dam_evm_table *table, uint64_t hash, void *item)
-{
-    const size_t mask = table->capacity - 1;
-    size_t i = hash & mask;
-    while (table->cells[i].item != NULL) {
-        i = (i + 1) & mask;
-    }
-    table->cells[i] = (struct dam_evm_table_cell){hash, item};
-}
-
-static void table_free(struct dam_evm *evm, struct dam_evm_table *table)
-{
-    if (table->cells != NULL) {
-        evm->mem.free(evm->mem.ctx, table->cells, table->capacity * sizeof(table->cells[0]));
-    }
-    *table = (struct dam_evm_table){0};
-}
-
-static void table_clear(struct dam_evm *evm, struct dam_evm_table *table)
-{
-    if (table->capacity > TABLE_CAPACITY_KEPT) {
-        table_free(evm, table);
-    } else if (table->count != 0) {
-        memset(table->cells, 0, table->capacity * sizeof(table->cells[0]));
-    }
-    table->count = 0;
-}
-
-bool dam_evm_table_add(struct dam_evm *evm, struct dam_evm_table *table, uint64_t hash, void *item)
-{
-    if (table->count * 2 >= table->capacity) {
-        struct dam_evm_table grown = {.capacity = table->capacity == 0 ? TABLE_CAPACITY_MIN
-                                                                       : table->capacity * 2};
-        grown.cells = evm->mem.alloc(evm->mem.ctx, grown.capacity * sizeof(grown.cells[0]));
-        if (grown.cells == NULL) {
-            return dam_evm_fail(evm, DAM_ENOMEM);
-        }
-        memset(grown.cells, 0, grown.capacity * sizeof(grown.cells[0]));
-        for (size_t i = 0; i < table->capacity; i++) {
-            if (table->cells[i].item != NULL) {
-                table_put(&grown, table->cells[i].hash, table->cells[i].item);
-            }
-        }
-        grown.count = table->count;
-        table_free(evm, table);
-        *table = grown;
-    }
-    table_put(table, hash, item);
-    table->count++;
-    return true;
+    const uint64_t low = dam_table_mix(key->w[0] ^ evm->hash_seed, key->w[1] ^ 0x9e3779b97f4a7c15u);
+    const uint64_t high =
+        dam_table_mix(key->w[2] ^ evm->hash_seed, key->w[3] ^ 0xc2b2ae3d27d4eb4fu);
+    return dam_table_mix(low ^ account, high ^ ~evm->hash_seed);
 }
 
 bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, size_t count,
@@ -113,16 +54,13 @@ bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, siz
 struct dam_evm_record *dam_evm_record_get(struct dam_evm *evm, const struct dam_address *address)
 {
     const uint64_t hash = hash_address(evm, address);
-    const size_t mask = evm->accounts.capacity - 1;
-    if (evm->accounts.count != 0) {
-        for (size_t i = hash & mask; evm->accounts.cells[i].item != NULL; i = (i + 1) & mask) {
-            struct dam_evm_record *record = evm->accounts.cells[i].item;
-            if (evm->accounts.cells[i].hash == hash && dam_address_eq(&record->address, address)) {
-                return record;
-            }
+    struct dam_evm_record *record;
+    for (uint64_t c = hash; (record = dam_table_next(&evm->accounts, hash, &c)) != NULL;) {
+        if (dam_address_eq(&record->address, address)) {
+            return record;
         }
     }
-    struct dam_evm_record *record = dam_arena_zalloc(&evm->arena, sizeof(*record));
+    record = dam_arena_zalloc(&evm->arena, sizeof(*record));
     if (record == NULL) {
         (void)dam_evm_fail(evm, DAM_ENOMEM);
         return NULL;
@@ -142,7 +80,7 @@ struct dam_evm_record *dam_evm_record_get(struct dam_evm *evm, const struct dam_
     record->now.balance = record->view.balance;
     record->now.code_hash = record->view.code_hash;
     record->now.exists = record->view_exists;
-    if (!dam_evm_table_add(evm, &evm->accounts, hash, record)) {
+    if (!dam_evm_ok(evm, dam_table_add(&evm->accounts, &evm->mem, hash, record))) {
         return NULL;
     }
     evm->record_count++;
@@ -155,25 +93,20 @@ struct dam_evm_record *dam_evm_record_get(struct dam_evm *evm, const struct dam_
     return record;
 }
 
-static struct dam_evm_storage_slot *slot_find(const struct dam_evm_table *table, uint64_t hash,
+static struct dam_evm_storage_slot *slot_find(const struct dam_table *table, uint64_t hash,
                                               const struct dam_evm_record *record,
                                               const struct dam_u256 *key)
 {
-    if (table->count == 0) {
-        return NULL;
-    }
-    const size_t mask = table->capacity - 1;
-    for (size_t i = hash & mask; table->cells[i].item != NULL; i = (i + 1) & mask) {
-        struct dam_evm_storage_slot *slot = table->cells[i].item;
-        if (table->cells[i].hash == hash && slot->account == record &&
-            dam_u256_eq(&slot->key, key)) {
+    struct dam_evm_storage_slot *slot;
+    for (uint64_t c = hash; (slot = dam_table_next(table, hash, &c)) != NULL;) {
+        if (slot->account == record && dam_u256_eq(&slot->key, key)) {
             return slot;
         }
     }
     return NULL;
 }
 
-static struct dam_evm_storage_slot *slot_add(struct dam_evm *evm, struct dam_evm_table *table,
+static struct dam_evm_storage_slot *slot_add(struct dam_evm *evm, struct dam_table *table,
                                              uint64_t hash, struct dam_evm_record *record,
                                              const struct dam_u256 *key)
 {
@@ -184,7 +117,7 @@ static struct dam_evm_storage_slot *slot_add(struct dam_evm *evm, struct dam_evm
     }
     slot->key = *key;
     slot->account = record;
-    return dam_evm_table_add(evm, table, hash, slot) ? slot : NULL;
+    return dam_evm_ok(evm, dam_table_add(table, &evm->mem, hash, slot)) ? slot : NULL;
 }
 
 struct dam_evm_storage_slot *dam_evm_slot_get(struct dam_evm *evm, struct dam_evm_record *record,
@@ -492,15 +425,15 @@ void dam_evm_state_tx_finish(struct dam_evm *evm)
     journal->base += journal->count;
     journal->count = 0;
     evm->mark = journal->base;
-    table_clear(evm, &evm->transients);
+    dam_table_clear(&evm->transients, &evm->mem, TABLE_CAPACITY_KEPT);
 }
 
 void dam_evm_state_reset(struct dam_evm *evm)
 {
-    table_clear(evm, &evm->accounts);
-    table_clear(evm, &evm->slots);
-    table_clear(evm, &evm->transients);
-    table_clear(evm, &evm->new_codes);
+    dam_table_clear(&evm->accounts, &evm->mem, TABLE_CAPACITY_KEPT);
+    dam_table_clear(&evm->slots, &evm->mem, TABLE_CAPACITY_KEPT);
+    dam_table_clear(&evm->transients, &evm->mem, TABLE_CAPACITY_KEPT);
+    dam_table_clear(&evm->new_codes, &evm->mem, TABLE_CAPACITY_KEPT);
     evm->first = NULL;
     evm->last = NULL;
     evm->record_count = 0;
@@ -520,10 +453,10 @@ void dam_evm_state_reset(struct dam_evm *evm)
 
 void dam_evm_state_finish(struct dam_evm *evm)
 {
-    table_free(evm, &evm->accounts);
-    table_free(evm, &evm->slots);
-    table_free(evm, &evm->transients);
-    table_free(evm, &evm->new_codes);
+    dam_table_finish(&evm->accounts, &evm->mem);
+    dam_table_finish(&evm->slots, &evm->mem);
+    dam_table_finish(&evm->transients, &evm->mem);
+    dam_table_finish(&evm->new_codes, &evm->mem);
     if (evm->journal.undo != NULL) {
         evm->mem.free(evm->mem.ctx, evm->journal.undo,
                       evm->journal.capacity * sizeof(evm->journal.undo[0]));

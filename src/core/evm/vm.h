@@ -7,6 +7,7 @@
 #define DAM_CORE_EVM_VM_H
 
 #include "base/assert.h"
+#include "base/table.h"
 #include "core/evm/evm.h"
 
 #define DAM_EVM_STACK_MAX 1024
@@ -75,18 +76,6 @@ struct dam_evm_record {
     struct dam_evm_account view;
     bool view_exists;
     bool storage_cleared; /* the view's slots are gone */
-};
-
-/* Open addressing, linear probing, never more than half full. Nothing is ever deleted from it. */
-struct dam_evm_table_cell {
-    uint64_t hash;
-    void *item;
-};
-
-struct dam_evm_table {
-    struct dam_evm_table_cell *cells;
-    size_t capacity; /* a power of two, or 0 */
-    size_t count;
 };
 
 enum dam_evm_undo_kind {
@@ -215,10 +204,10 @@ struct dam_evm {
     struct dam_arena arena;            /* everything that lives as long as the session */
     struct dam_arena code_arena;       /* init code, a mark a frame */
     struct dam_arena precompile_arena; /* output of the last precompile */
-    struct dam_evm_table accounts;
-    struct dam_evm_table slots;
-    struct dam_evm_table transients;
-    struct dam_evm_table new_codes;
+    struct dam_table accounts;
+    struct dam_table slots;
+    struct dam_table transients;
+    struct dam_table new_codes;
     struct dam_evm_record *first;
     struct dam_evm_record *last;
     uint32_t record_count;
@@ -248,6 +237,12 @@ static inline bool dam_evm_fail(struct dam_evm *evm, enum dam_err err)
         evm->err = err;
     }
     return false;
+}
+
+/** Record an error if it is one. Returns: whether there was none. */
+static inline bool dam_evm_ok(struct dam_evm *evm, enum dam_err err)
+{
+    return err == DAM_OK || dam_evm_fail(evm, err);
 }
 
 extern const struct dam_hash dam_evm_empty_code_hash;
@@ -315,9 +310,6 @@ void dam_evm_state_tx_finish(struct dam_evm *evm);
 
 void dam_evm_state_reset(struct dam_evm *evm);
 void dam_evm_state_finish(struct dam_evm *evm);
-
-/** Insert into a table, growing it. Returns: false with evm->err. */
-bool dam_evm_table_add(struct dam_evm *evm, struct dam_evm_table *table, uint64_t hash, void *item);
 
 /** Make room for one more item of a vector. Returns: false with evm->err; the vector stays. */
 bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, size_t count,
