@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The two inner loops of a model: a layer's products and the walk down eight trees. Each exists
+ * once in portable C and once for AVX2; model_test.c proves them equal. Private to this room. */
+#ifndef DAM_MODEL_KERNEL_H
+#define DAM_MODEL_KERNEL_H
+
+#include "model/model.h"
+
+/* Neurons in one vector of accumulators, trees in one walk. */
+#define DAM_KERNEL_LANES 8u
+
+static inline size_t dam_round_up(size_t n, size_t multiple)
+{
+    return (n + multiple - 1) / multiple * multiple;
+}
+
+struct dam_kernel {
+    const char *name;
+    /* acc[j] = sum of w[j][i] * u[i]; neurons rounded up to 8, inputs to 2. u: even number of
+     * codes, the padding 0. No sum leaves int32 (docs/spec/model.md section 8). */
+    void (*layer)(const struct dam_layer *layer, const int16_t *u, int32_t *acc);
+    /* u[j] = sat(shr((acc[j] + bias[j]) * mul[j], shift), 0, max) */
+    void (*scale)(const struct dam_layer *layer, const int32_t *acc, int32_t max, int16_t *u);
+    /* Sum of the leaves that x reaches. */
+    int64_t (*walk)(const struct dam_group *group, const int32_t *x);
+};
+
+/** The best kernel for this processor. */
+const struct dam_kernel *dam_kernel_best(void);
+const struct dam_kernel *dam_kernel_portable(void);
+
+/** Elements of packed[] and the layouts themselves. */
+size_t dam_kernel_layer_count(const struct dam_layer *layer);
+void dam_kernel_layer_pack(struct dam_layer *layer);
+size_t dam_kernel_group_count(const struct dam_group *group);
+void dam_kernel_group_pack(struct dam_group *group);
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/model.h"
+
+#include "base/prng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct dam_prng prng = {.state = 20261122};
+
+static int64_t any_int64(void)
+{
+    int64_t v = (int64_t)dam_prng_next(&prng);
+    return v >> dam_prng_below(&prng, 64);
+}
+
+static int64_t between(int64_t min, int64_t max)
+{
+    return min + (int64_t)dam_prng_below(&prng, (uint64_t)(max - min + 1));
+}
+
+static void random_features(struct dam_model *model)
+{
+    bool net = model->kind == DAM_MODEL_MLP || model->kind == DAM_MODEL_WIDE;
+    for (size_t i = 0; i < model->features_count; i++) {
+        model->features[i] = (struct dam_feature){
+            .channel = (uint16_t)dam_prng_below(&prng, model->records),
+            .field = (uint8_t)(dam_prng_below(&prng, 4) == 0 ? dam_prng_below(&prng, 3) : 0),
+            .shift = (uint8_t)(model->kind == DAM_MODEL_LINEAR ? 0 : dam_prng_below(&prng, 40)),
+            .period = dam_prng_below(&prng, 3) == 0 ? (uint32_t)between(1, 100000) : 0,
+            .missing = any_int64(),
+            .center = any_int64(),
+            .mul = net ? (int32_t)between(INT32_MIN, INT32_MAX) : 0,
+        };
+    }
+}
+
+static void random_layers(struct dam_model *model)
+{
+    size_t inputs = dam_model_inputs(model);
+    for (size_t l = 0; l < model->layers_count; l++) {
+        struct dam_layer *layer = &model->layers[l];
+        bool last = l + 1 == model->layers_count;
+        layer->inputs = (uint16_t)inputs;
+        layer->neurons = last ? model->outputs_count : (uint16_t)between(1, 40);
+        layer->shift = (uint8_t)between(8, 45);
+        size_t padded = (layer->neurons + 7u) / 8 * 8;
+        layer->bias = calloc(padded, sizeof(*layer->bias));
+        layer->mul = calloc(padded, sizeof(*layer->mul));
+        layer->weights = calloc(layer->neurons * inputs, sizeof(*layer->weights));
+        int64_t top = model->kind == DAM_MODEL_MLP ? 128 : 65535 / (int64_t)inputs / 2;
+        for (size_t i = 0; i < layer->neurons * inputs; i++) {
+            layer->weights[i] = (int16_t)between(-top, top - 1);
+        }
+        for (size_t j = 0; !last && j < layer->neurons; j++) {
+            layer->bias[j] = (int32_t)between(-(1 << 30), 1 << 30);
+            layer->mul[j] = (int32_t)between(0, INT32_MAX);
+        }
+        if (!last && model->kind == DAM_MODEL_WIDE && dam_prng_below(&prng, 2) == 0) {
+            layer->table = calloc(257, sizeof(*layer->table));
+            for (size_t i = 0; i < 257; i++) {
+                layer->table[i] = (uint16_t)between(0, 32767);
+            }
+        }
+        inputs = layer->neurons;
+    }
+}
+
+static void random_groups(struct dam_model *model)
+{
+    for (size_t g = 0; g < model->outputs_count; g++) {
+        struct dam_group *group = &model->groups[g];
+        group->trees = (uint16_t)between(1, 20);
+        group->depth = (uint8_t)between(1, 8);
+        size_t leaves = (size_t)1 << group->depth;
+        group->threshold = calloc(group->trees * leaves, sizeof(*group->threshold));
+        group->input = calloc(group->trees * leaves, sizeof(*group->input));
+        group->leaf = calloc(group->trees * leaves, sizeof(*group->leaf));
+        for (size_t k = 0; k < group->trees * (leaves - 1); k++) {
+            group->threshold[k] = (int32_t)any_int64();
+            group->input[k] = (uint8_t)dam_prng_below(&prng, dam_model_inputs(model));
+        }
+        for (size_t k = 0; k < group->trees * leaves; k++) {
+            group->leaf[k] = (int32_t)any_int64();
+        }
+    }
+}
+
+static void random_model(struct dam_model *model, enum dam_model_kind kind)
+{
+    memset(model, 0, sizeof(*model));
+    model->kind = kind;
+    model->records = (uint16_t)between(1, 40);
+    model->frames = (uint8_t)between(1, 3);
+    model->features_count = (uint16_t)between(1, 30);
+    model->outputs_count = (uint8_t)between(1, 9);
+    random_features(model);
+    uint8_t shift = (uint8_t)between(0, 62);
+    for (size_t j = 0; j < model->outputs_count; j++) {
+        int64_t a = any_int64();
+        int64_t b = any_int64();
+        model->outputs[j] = (struct dam_output){
+            .bias = (int32_t)between(-(1 << 30), 1 << 30),
+            .mul = kind == DAM_MODEL_LINEAR ? 1 : (int32_t)between(INT32_MIN, INT32_MAX),
+            .shift = shift,
+            .offset = any_int64(),
+            .min = a < b ? a : b,
+            .max = a < b ? b : a,
+        };
+    }
+    switch (kind) {
+    case DAM_MODEL_LINEAR: {
+        size_t count = model->outputs_count * dam_model_inputs(model);
+        model->linear = calloc(count, sizeof(*model->linear));
+        for (size_t i = 0; i < count; i++) {
+            model->linear[i] = (int32_t)any_int64();
+        }
+        break;
+    }
+    case DAM_MODEL_MLP:
+    case DAM_MODEL_WIDE:
+        model->layers_count = (uint8_t)between(1, 4);
+        random_layers(model);
+        break;
+    case DAM_MODEL_FOREST:
+        random_groups(model);
+        break;
+    }
+}
+
+static void random_observation(const struct dam_model *model, uint8_t *observation)
+{
+    for (size_t i = 0; i < model->records; i++) {
+        uint8_t *record = observation + 16 * i;
+        dam_store_be64(record, (uint64_t)any_int64());
+        dam_store_be32(record + 8, (uint32_t)dam_prng_next(&prng));
+        record[12] = (uint8_t)dam_prng_below(&prng, 5);
+        record[13] = record[14] = record[15] = 0;
+    }
+}
+
+/* Written, read again, evaluated by both kernels over turns with memory: one answer. */
+static void kernels_and_round_trip_are_equal(void **state)
+{
+    (void)state;
+    static struct dam_model model;
+    static struct dam_model again;
+    size_t compared = 0;
+    for (int round = 0; round < 200; round++) {
+        random_model(&model, (enum dam_model_kind)(1 + round % 4));
+        const char *why = NULL;
+        assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
+        uint8_t *blob = NULL;
+        size_t len = 0;
+        assert_int_equal(dam_model_write(&model, &blob, &len), DAM_OK);
+        assert_int_equal(dam_model_open(dam_bytes(blob, len), &again, &why), DAM_OK);
+        uint8_t observation[4096];
+        uint8_t memory[2][DAM_MODEL_MEMORY_MAX];
+        size_t memory_len = 0;
+        for (int turn = 0; turn < 20; turn++) {
+            random_observation(&model, observation);
+            struct dam_bytes in = dam_bytes(observation, 16u * model.records);
+            struct dam_bytes mem = dam_bytes(memory[turn % 2], memory_len);
+            int64_t a[DAM_MODEL_OUTPUTS_MAX];
+            int64_t b[DAM_MODEL_OUTPUTS_MAX];
+            uint8_t next[DAM_MODEL_MEMORY_MAX];
+            dam_model_portable(true);
+            assert_int_equal(dam_model_decide(&model, mem, in, next, a), DAM_OK);
+            dam_model_portable(false);
+            assert_int_equal(dam_model_decide(&again, mem, in, memory[(turn + 1) % 2], b), DAM_OK);
+            memory_len = dam_model_memory_len(&model);
+            assert_memory_equal(next, memory[(turn + 1) % 2], memory_len);
+            assert_memory_equal(a, b, model.outputs_count * sizeof(a[0]));
+            compared++;
+        }
+        assert_int_equal(dam_model_decide(&model, dam_bytes(NULL, 0),
+                                          dam_bytes(observation, 16u * model.records - 1),
+                                          memory[0], NULL),
+                         DAM_ERANGE);
+        free(blob);
+        dam_model_close(&model);
+        dam_model_close(&again);
+    }
+    assert_int_equal(compared, 4000);
+}
+
+/* A forest of one stump, worked by hand: x < 5 takes the odd leaf. */
+static void a_stump_by_hand(void **state)
+{
+    (void)state;
+    static struct dam_model model;
+    memset(&model, 0, sizeof(model));
+    model.kind = DAM_MODEL_FOREST;
+    model.records = 2;
+    model.frames = 1;
+    model.features_count = 1;
+    model.outputs_count = 1;
+    model.features[0] = (struct dam_feature){.channel = 1, .missing = -7};
+    model.outputs[0] =
+        (struct dam_output){.bias = 1, .mul = 3, .shift = 1, .offset = -2, .min = -50, .max = 100};
+    struct dam_group *group = &model.groups[0];
+    group->trees = 1;
+    group->depth = 1;
+    group->threshold = calloc(1, sizeof(int32_t));
+    group->input = calloc(1, 1);
+    group->leaf = calloc(2, sizeof(int32_t));
+    group->threshold[0] = 5;
+    group->leaf[0] = 10;  /* x >= 5: -2 + floor((10 + 1) * 3 / 2) = 14 */
+    group->leaf[1] = -20; /* x < 5: -2 + floor((-20 + 1) * 3 / 2) = -31 */
+    const char *why = NULL;
+    assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
+    int64_t y = 0;
+    int64_t raw = 5;
+    dam_model_outputs(&model, &raw, &y);
+    assert_int_equal(y, 14);
+    raw = 4;
+    dam_model_outputs(&model, &raw, &y);
+    assert_int_equal(y, -31);
+    uint8_t observation[32] = {0};
+    observation[23] = 9;
+    observation[28] = 2; /* missing: -7 takes the value's place */
+    assert_int_equal(
+        dam_model_decide(&model, dam_bytes(NULL, 0), dam_bytes(observation, 32), NULL, &y), DAM_OK);
+    assert_int_equal(y, -31);
+    dam_model_close(&model);
+}
+
+static void a_broken_blob_is_refused_with_its_rule(void **state)
+{
+    (void)state;
+    static struct dam_model model;
+    static struct dam_model again;
+    const char *why = NULL;
+    size_t refused = 0;
+    for (int kind = 1; kind <= 4; kind++) {
+        random_model(&model, (enum dam_model_kind)kind);
+        assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
+        uint8_t *blob = NULL;
+        size_t len = 0;
+        assert_int_equal(dam_model_write(&model, &blob, &len), DAM_OK);
+        for (size_t cut = 0; cut < len; cut += 1 + len / 97) {
+            assert_int_not_equal(dam_model_open(dam_bytes(blob, cut), &again, &why), DAM_OK);
+            assert_non_null(why);
+            refused++;
+        }
+        static const size_t reserved[] = {13, 14, 15, 20, 31, 60, 63};
+        for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+            blob[reserved[i]] = 1;
+            assert_int_equal(dam_model_open(dam_bytes(blob, len), &again, &why), DAM_EPARSE);
+            assert_string_equal(why, "a reserved byte is not zero");
+            blob[reserved[i]] = 0;
+        }
+        blob[4] = 2;
+        assert_int_equal(dam_model_open(dam_bytes(blob, len), &again, &why), DAM_EVERSION);
+        free(blob);
+        dam_model_close(&model);
+    }
+    assert_true(refused > 200);
+}
+
+/* The interval analysis: a sum that could leave 32 bits is refused, the largest that cannot is
+ * taken. */
+static void a_sum_that_can_overflow_is_refused(void **state)
+{
+    (void)state;
+    static struct dam_model model;
+    memset(&model, 0, sizeof(model));
+    model.kind = DAM_MODEL_WIDE;
+    model.records = 1;
+    model.frames = 1;
+    model.features_count = 2;
+    model.outputs_count = 1;
+    model.layers_count = 1;
+    model.outputs[0] =
+        (struct dam_output){.bias = 98302, .mul = 1, .min = INT64_MIN, .max = INT64_MAX};
+    struct dam_layer *layer = &model.layers[0];
+    layer->inputs = 2;
+    layer->neurons = 1;
+    layer->weights = calloc(2, sizeof(int16_t));
+    layer->bias = calloc(8, sizeof(int32_t));
+    layer->mul = calloc(8, sizeof(int32_t));
+    layer->weights[0] = -32768;
+    layer->weights[1] = 32767;
+    const char *why = NULL;
+    /* 32767 * 65535 + 98302 = 2^31 - 1 */
+    assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
+    model.outputs[0].bias++;
+    assert_int_equal(dam_model_pack(&model, &why), DAM_ERANGE);
+    assert_string_equal(why, "a neuron's sum can leave 32 bits");
+    dam_model_close(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kernels_and_round_trip_are_equal),
+        cmocka_unit_test(a_stump_by_hand),
+        cmocka_unit_test(a_broken_blob_is_refused_with_its_rule),
+        cmocka_unit_test(a_sum_that_can_overflow_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
