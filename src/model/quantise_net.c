@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/quantise.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* How a layer's input comes back from its codes: value = low + step * code. */
+struct coding {
+    double low[DAM_FLOAT_INPUTS_MAX];
+    double step[DAM_FLOAT_INPUTS_MAX];
+};
+
+/* Sums of one layer over the calibration rows. */
+struct range {
+    double low[DAM_FLOAT_INPUTS_MAX];
+    double high[DAM_FLOAT_INPUTS_MAX];
+};
+
+struct work {
+    const struct dam_float *model; /* its layers, and an identity after a curved last one */
+    const struct dam_quantise *how;
+    bool wide;
+    double code_max;
+    struct coding in;
+    struct coding out;
+    struct range ranges[DAM_FLOAT_LAYERS_MAX];
+    double buffer[2][DAM_FLOAT_INPUTS_MAX];
+};
+
+static bool curved(const struct dam_float_layer *layer)
+{
+    return layer->activation == DAM_ACT_SIGMOID || layer->activation == DAM_ACT_TANH ||
+           layer->activation == DAM_ACT_LEAKY;
+}
+
+/* ---- calibration ---- */
+
+static size_t calibrate(struct work *w)
+{
+    const struct dam_table *rows = w->how->rows;
+    size_t used = 0;
+    for (size_t r = 0; r < rows->rows; r++) {
+        const double *in = w->buffer[0];
+        bool whole = true;
+        for (uint32_t i = 0; i < w->model->inputs; i++) {
+            w->buffer[0][i] = rows->values[r * rows->columns + i];
+            whole = whole && !isnan(w->buffer[0][i]);
+        }
+        for (uint32_t l = 0; whole && l < w->model->layers_count; l++) {
+            struct dam_float_layer bare = w->model->layers[l];
+            bare.activation = DAM_ACT_NONE;
+            bare.min = -INFINITY;
+            bare.max = INFINITY;
+            double *out = w->buffer[(l + 1) % 2];
+            dam_float_layer_eval(&bare, in, out);
+            for (uint32_t j = 0; j < bare.neurons; j++) {
+                struct range *range = &w->ranges[l];
+                range->low[j] = used == 0 || out[j] < range->low[j] ? out[j] : range->low[j];
+                range->high[j] = used == 0 || out[j] > range->high[j] ? out[j] : range->high[j];
+                out[j] = dam_float_activate(&w->model->layers[l], out[j]);
+            }
+            in = out;
+        }
+        used += whole;
+    }
+    /* Rows to come may go further. Wide codes have room to spare. */
+    for (uint32_t l = 0; l < w->model->layers_count; l++) {
+        struct range *range = &w->ranges[l];
+        for (uint32_t j = 0; j < w->model->layers[l].neurons; j++) {
+            double margin = (range->high[j] - range->low[j]) * (w->wide ? 0.5 : 0.02);
+            range->low[j] -= margin;
+            range->high[j] += margin;
+            if (!(range->high[j] - range->low[j] > 1e-9)) {
+                range->high[j] = range->low[j] + 1;
+            }
+        }
+    }
+    return used;
+}
+
+/* ---- the features ---- */
+
+static double missing_mean(const struct work *w, uint32_t i)
+{
+    const struct dam_table *rows = w->how->rows;
+    double sum = 0;
+    size_t count = 0;
+    for (size_t r = 0; r < rows->rows; r++) {
+        double v = rows->values[r * rows->columns + i];
+        sum += isnan(v) ? 0 : v;
+        count += !isnan(v);
+    }
+    return count == 0 ? 0 : sum / (double)count;
+}
+
+static void make_feature(struct work *w, uint32_t i, struct dam_feature *ret)
+{
+    const struct dam_input_spec *spec = &w->how->inputs[i];
+    double unit = dam_quantise_unit(spec->decimals);
+    double width = (double)spec->max - (double)spec->min + 1;
+    double codes = w->code_max / width; /* a step of the channel is so many codes */
+    double step = 0;                    /* of a code, in steps of the channel */
+    *ret = (struct dam_feature){.channel = spec->channel,
+                                .center = spec->min,
+                                .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals)};
+    if (codes >= 1) { /* whole codes: the feature is exact */
+        ret->mul = (int32_t)codes;
+        step = 1 / (double)ret->mul;
+        w->in.low[i] = (double)spec->min / unit;
+    } else {
+        int shift = 29 - ilogb(codes);
+        ret->shift = (uint8_t)(shift > 62 ? 62 : shift);
+        ret->mul = (int32_t)ldexp(codes, ret->shift);
+        step = ldexp(1, ret->shift) / (double)(ret->mul == 0 ? 1 : ret->mul);
+        w->in.low[i] = ((double)spec->min + (step - 1) / 2) / unit; /* the middle of the bin */
+    }
+    w->in.step[i] = step / unit;
+}
+
+/* ---- a layer ---- */
+
+/* Steps of the row's weights: as fine as 8 bits, or as int32 sums, allow. */
+static double weight_step(const struct work *w, const double *row, uint32_t inputs, double bias)
+{
+    double sum = 0;
+    double top = 0;
+    for (uint32_t i = 0; i < inputs; i++) {
+        double size = fabs(row[i]);
+        sum += size;
+        top = size > top ? size : top;
+    }
+    double step =
+        w->wide ? (32767 * sum + fabs(bias)) / (double)(INT32_MAX - 32767 * 129) : top / 127;
+    double least = w->wide ? top / 32767 : fabs(bias) / (1 << 29);
+    step = step > least ? step : least;
+    return step > 0 ? step : 1;
+}
+
+/* row: weights in steps of codes. Writes the integers; returns what one step of the sum is worth.
+ */
+static double make_row(const struct work *w, const double *row, uint32_t inputs, double bias,
+                       int16_t *ret)
+{
+    double step = weight_step(w, row, inputs, bias);
+    for (uint32_t i = 0; i < inputs; i++) {
+        ret[i] = (int16_t)nearbyint(row[i] / step);
+    }
+    return step;
+}
+
+/* The largest shift at which no ratio leaves 31 bits. */
+static uint8_t common_shift(const double *ratio, uint32_t count)
+{
+    double top = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        top = ratio[j] > top ? ratio[j] : top;
+    }
+    int shift = top > 0 ? 29 - ilogb(top) : 0;
+    return (uint8_t)(shift < 0 ? 0 : shift > 62 ? 62 : shift);
+}
+
+/* What the codes of this layer mean: out = low + step * code; sums: the same before the table. */
+static void code_layer(struct work *w, uint32_t l, struct dam_layer *layer, double *low,
+                       double *step)
+{
+    const struct dam_float_layer *from = &w->model->layers[l];
+    struct range *range = &w->ranges[l];
+    if (!curved(from)) {
+        for (uint32_t j = 0; j < from->neurons; j++) {
+            bool relu = from->activation == DAM_ACT_RELU;
+            low[j] = relu ? 0 : range->low[j];
+            low[j] = low[j] < from->min ? from->min : low[j];
+            double high = range->high[j] > from->max ? from->max : range->high[j];
+            step[j] = (high > low[j] ? high - low[j] : 1) / w->code_max;
+            w->out.low[j] = low[j];
+            w->out.step[j] = step[j];
+        }
+        return;
+    }
+    double least = range->low[0];
+    double most = range->high[0];
+    for (uint32_t j = 1; j < from->neurons; j++) {
+        least = range->low[j] < least ? range->low[j] : least;
+        most = range->high[j] > most ? range->high[j] : most;
+    }
+    /* Beyond these the curve is flat to the last code. */
+    double flat = from->activation == DAM_ACT_SIGMOID ? 11
+                  : from->activation == DAM_ACT_TANH  ? 6
+                                                      : 1e30;
+    least = least < -flat ? -flat : least > flat - 1 ? flat - 1 : least;
+    most = most > flat ? flat : most < least + 1e-3 ? least + 1e-3 : most;
+    double sum_step = (most - least) / 32767;
+    double bottom = dam_float_activate(from, least);
+    double out_step = (dam_float_activate(from, most) - bottom) / 32767;
+    out_step = out_step > 0 ? out_step : 1;
+    for (uint32_t i = 0; i < 257; i++) {
+        double y = (dam_float_activate(from, least + sum_step * 128 * i) - bottom) / out_step;
+        layer->table[i] = (uint16_t)(y < 0 ? 0 : y > 32767 ? 32767 : nearbyint(y));
+    }
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        low[j] = least;
+        step[j] = sum_step;
+        w->out.low[j] = bottom;
+        w->out.step[j] = out_step;
+    }
+}
+
+static bool layer_alloc(struct dam_layer *layer, const struct dam_float_layer *from, bool table)
+{
+    size_t padded = ((size_t)from->neurons + 7) / 8 * 8;
+    layer->inputs = (uint16_t)from->inputs;
+    layer->neurons = (uint16_t)from->neurons;
+    layer->bias = calloc(padded, sizeof(*layer->bias));
+    layer->mul = calloc(padded, sizeof(*layer->mul));
+    layer->weights = calloc((size_t)from->neurons * from->inputs, sizeof(*layer->weights));
+    layer->table = table ? calloc(257, sizeof(*layer->table)) : NULL;
+    return layer->bias != NULL && layer->mul != NULL && layer->weights != NULL &&
+           (!table || layer->table != NULL);
+}
+
+static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_model *ret)
+{
+    const struct dam_float_layer *from = &w->model->layers[l];
+    struct dam_layer *layer = &ret->layers[l];
+    double low[DAM_MODEL_INPUTS_MAX] = {0};
+    double step[DAM_MODEL_INPUTS_MAX];
+    double ratio[DAM_MODEL_INPUTS_MAX];
+    double bias[DAM_MODEL_INPUTS_MAX];
+    double row[DAM_MODEL_INPUTS_MAX];
+    if (!layer_alloc(layer, from, !is_last && curved(from))) {
+        return false;
+    }
+    for (uint32_t j = 0; is_last && j < from->neurons; j++) {
+        step[j] = 1 / dam_quantise_unit(w->how->outputs[j].decimals);
+    }
+    if (!is_last) {
+        code_layer(w, l, layer, low, step);
+    }
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        /* Half a step of the result in front of floor rounds to nearest; not before a table, whose
+         * own floor is the middle of the segment. */
+        bias[j] = from->bias[j] - low[j] + step[j] / 2;
+        for (uint32_t i = 0; i < from->inputs; i++) {
+            double weight = from->weights[(size_t)j * from->inputs + i];
+            row[i] = weight * w->in.step[i];
+            bias[j] += weight * w->in.low[i];
+        }
+        double worth =
+            make_row(w, row, from->inputs, bias[j], &layer->weights[(size_t)j * from->inputs]);
+        bias[j] = nearbyint(bias[j] / worth);
+        ratio[j] = worth / step[j];
+    }
+    layer->shift = common_shift(ratio, from->neurons);
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        int32_t mul = (int32_t)nearbyint(ldexp(ratio[j], layer->shift));
+        if (!is_last) {
+            layer->bias[j] = (int32_t)bias[j];
+            layer->mul[j] = mul;
+            continue;
+        }
+        const struct dam_output_spec *spec = &w->how->outputs[j];
+        double unit = dam_quantise_unit(spec->decimals);
+        double least = from->activation == DAM_ACT_RELU && from->min < 0 ? 0 : from->min;
+        ret->outputs[j] = (struct dam_output){
+            .bias = (int32_t)bias[j],
+            .mul = mul,
+            .shift = layer->shift,
+            .min = least * unit > (double)spec->min ? (int64_t)ceil(least * unit) : spec->min,
+            .max = from->max * unit < (double)spec->max ? (int64_t)floor(from->max * unit)
+                                                        : spec->max};
+    }
+    w->in = w->out;
+    return true;
+}
+
+/* One layer without a curve needs no codes: integers as they are, weights of 32 bits. */
+static bool make_linear(struct work *w, struct dam_model *ret)
+{
+    const struct dam_float_layer *from = &w->model->layers[0];
+    ret->kind = DAM_MODEL_LINEAR;
+    ret->layers_count = 0;
+    ret->linear = calloc((size_t)from->neurons * from->inputs, sizeof(*ret->linear));
+    if (ret->linear == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < from->inputs; i++) {
+        const struct dam_input_spec *spec = &w->how->inputs[i];
+        ret->features[i] =
+            (struct dam_feature){.channel = spec->channel,
+                                 .center = spec->min / 2 + spec->max / 2,
+                                 .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals)};
+    }
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        const struct dam_output_spec *spec = &w->how->outputs[j];
+        double unit = dam_quantise_unit(spec->decimals);
+        double sum = from->bias[j] * unit;
+        double top = 0;
+        double row[DAM_MODEL_INPUTS_MAX];
+        for (uint32_t i = 0; i < from->inputs; i++) {
+            row[i] = from->weights[(size_t)j * from->inputs + i] * unit /
+                     dam_quantise_unit(w->how->inputs[i].decimals);
+            sum += row[i] * (double)ret->features[i].center;
+            top = fabs(row[i]) > top ? fabs(row[i]) : top;
+        }
+        int shift = top > 0 ? 29 - ilogb(top) : 29;
+        if (shift < 0 || fabs(sum) > 9e15) {
+            return false;
+        }
+        struct dam_output *out = &ret->outputs[j];
+        *out = (struct dam_output){.mul = 1,
+                                   .shift = (uint8_t)(shift > 29 ? 29 : shift),
+                                   .offset = (int64_t)floor(sum),
+                                   .min = spec->min,
+                                   .max = spec->max};
+        out->bias = (int32_t)floor(ldexp(sum - floor(sum) + 0.5, out->shift));
+        for (uint32_t i = 0; i < from->inputs; i++) {
+            ret->linear[(size_t)j * from->inputs + i] =
+                (int32_t)nearbyint(ldexp(row[i], out->shift));
+        }
+    }
+    return true;
+}
+
+static enum dam_err check_shape(const struct dam_float *model, bool wide, char *why)
+{
+    if (model->layers_count > DAM_MODEL_LAYERS_MAX) {
+        return dam_why(why, DAM_EUNSUPPORTED, "the net has %u layers; a mind takes 8",
+                       model->layers_count);
+    }
+    for (uint32_t l = 0; l < model->layers_count; l++) {
+        const struct dam_float_layer *layer = &model->layers[l];
+        if (layer->neurons > DAM_MODEL_INPUTS_MAX) {
+            return dam_why(why, DAM_EUNSUPPORTED,
+                           "layer %u has %u neurons; a mind takes 256: train a narrower net, or "
+                           "run this one as a perceptor",
+                           l, layer->neurons);
+        }
+        if (curved(layer) && !wide) {
+            return dam_why(why, DAM_EUNSUPPORTED,
+                           "layer %u has a smooth activation; only 16 bits have tables for it", l);
+        }
+    }
+    return DAM_OK;
+}
+
+static enum dam_err make_net(struct work *w, struct dam_model *ret, char *why)
+{
+    const struct dam_float *model = w->model;
+    DAM_TRY(check_shape(model, w->wide, why));
+    ret->records = w->how->records;
+    ret->frames = 1;
+    ret->features_count = (uint16_t)model->inputs;
+    ret->outputs_count = (uint8_t)model->outputs;
+    const struct dam_float_layer *first = &model->layers[0];
+    if (model->layers_count == 1 && first->activation == DAM_ACT_NONE && isinf(first->min) &&
+        isinf(first->max)) {
+        return make_linear(w, ret)
+                   ? DAM_OK
+                   : dam_why(why, DAM_EUNSUPPORTED,
+                             "a weight or the bias is too large for 32 bits at these decimals; "
+                             "give the output fewer");
+    }
+    ret->kind = w->wide ? DAM_MODEL_WIDE : DAM_MODEL_MLP;
+    ret->layers_count = (uint8_t)model->layers_count;
+    if (calibrate(w) == 0) {
+        return dam_why(why, DAM_ERANGE, "every row has a missing value; a net needs whole rows");
+    }
+    for (uint32_t i = 0; i < model->inputs; i++) {
+        make_feature(w, i, &ret->features[i]);
+    }
+    for (uint32_t l = 0; l < model->layers_count; l++) {
+        if (!make_layer(w, l, l + 1 == model->layers_count, ret)) {
+            return dam_why(why, DAM_ENOMEM, "out of memory");
+        }
+    }
+    return DAM_OK;
+}
+
+enum dam_err dam_quantise_net(const struct dam_float *model, const struct dam_quantise *how,
+                              bool wide, struct dam_model *ret, char *why)
+{
+    struct work *w = calloc(1, sizeof(*w));
+    if (w == NULL) {
+        return dam_why(why, DAM_ENOMEM, "out of memory");
+    }
+    struct dam_float extended = *model; /* borrows the layers */
+    struct dam_float_layer *added = NULL;
+    enum dam_err err = DAM_OK;
+    if (curved(&model->layers[model->layers_count - 1])) {
+        added = dam_float_layer_add(&extended, model->outputs, model->outputs);
+        for (uint32_t j = 0; added != NULL && j < model->outputs; j++) {
+            added->weights[(size_t)j * model->outputs + j] = 1;
+        }
+        err =
+            added == NULL ? dam_why(why, DAM_EUNSUPPORTED, "the net has too many layers") : DAM_OK;
+    }
+    if (err == DAM_OK) {
+        *w = (struct work){
+            .model = &extended, .how = how, .wide = wide, .code_max = wide ? 32767 : 255};
+        err = make_net(w, ret, why);
+    }
+    if (added != NULL) {
+        free(added->weights);
+        free(added->bias);
+    }
+    free(w);
+    if (err != DAM_OK) {
+        dam_model_close(ret);
+    }
+    return err;
+}
