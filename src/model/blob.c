@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define HEADER_LEN 32u
+#define GROUP 8u /* neurons whose biases lie together; also the padding */
 #define TABLE_COUNT 257u
 #define TABLE_LEN 544u /* 257 uint16, padded to words */
 
@@ -32,7 +33,6 @@ void dam_model_close(struct dam_model *model)
         struct dam_layer *layer = &model->layers[i];
         free(layer->table);
         free(layer->bias);
-        free(layer->mul);
         free(layer->weights);
         free(layer->packed);
     }
@@ -79,9 +79,6 @@ static const char *check_features(const struct dam_model *model)
         RULE(feature->channel < model->records, "a feature's channel is below the records");
         RULE(feature->field <= 2, "a feature's field is 0..2");
         RULE(feature->shift <= 62, "a feature's shift is 0..62");
-        RULE(model->kind != DAM_MODEL_LINEAR || feature->shift == 0,
-             "a linear feature has no shift");
-        RULE(is_net(model) || feature->mul == 0, "only a net's feature has a mul");
     }
     for (size_t i = 0; i < model->outputs_count; i++) {
         RULE(model->outputs[i].min <= model->outputs[i].max, "an output's min is at most its max");
@@ -120,13 +117,14 @@ static const char *check_net(const struct dam_model *model)
         RULE(!last || layer->neurons == model->outputs_count,
              "the last layer has a neuron an output");
         RULE(layer->shift <= 62, "a layer's shift is 0..62");
+        RULE(last ? layer->mul == 0 : layer->mul >= 1,
+             "a hidden layer's mul is 1..2^31 - 1, the last one's 0");
         RULE(layer->table == NULL || (!last && model->kind == DAM_MODEL_WIDE),
              "only a hidden layer of a wide model has a table");
         for (size_t i = 0; layer->table != NULL && i < TABLE_COUNT; i++) {
             RULE(layer->table[i] <= 32767, "a table's entry is at most 32767");
         }
         for (size_t j = 0; j < layer->neurons; j++) {
-            RULE(last || layer->mul[j] >= 0, "a neuron's mul is not negative");
             RULE(fits(model, layer, j, last ? model->outputs[j].bias : layer->bias[j]),
                  "a neuron's sum can leave 32 bits");
             for (size_t i = 0; model->kind == DAM_MODEL_MLP && i < inputs; i++) {
@@ -284,10 +282,11 @@ static bool read_linear(struct reader *in, struct dam_model *model)
     return true;
 }
 
-/* Neurons in a group and inputs in a tile, bytes of a weight. */
+/* The two shapes of a tile: neurons and inputs in it, bytes of a weight, what w = 0 is written as.
+ */
 struct tiling {
-    size_t group;
-    size_t block;
+    size_t neurons;
+    size_t inputs;
     size_t weight_len;
     int32_t zero;
 };
@@ -298,26 +297,25 @@ static struct tiling tiling_of(const struct dam_model *model)
                                         : (struct tiling){4, 4, 2, 32768};
 }
 
-/* One group's tiles: neurons g .. g + group - 1. */
+/* The tiles of the group of 8 neurons that begins at g. */
 static bool read_tiles(struct reader *in, struct tiling t, struct dam_layer *layer, size_t g)
 {
     size_t inputs = layer->inputs;
-    size_t padded = dam_round_up(inputs, 8);
-    const uint8_t *p = take(in, t.group * padded * t.weight_len);
+    size_t padded = dam_round_up(inputs, GROUP);
+    const uint8_t *p = take(in, GROUP * padded * t.weight_len);
     if (p == NULL) {
         return false;
     }
-    for (size_t b = 0; b < padded; b += t.block) {
-        for (size_t j = g; j < g + t.group; j++) {
-            for (size_t i = b; i < b + t.block; i++, p += t.weight_len) {
-                int32_t w = (t.weight_len == 1 ? p[0] : dam_load_be16(p)) - t.zero;
-                if (j < layer->neurons && i < inputs) {
-                    layer->weights[j * inputs + i] = (int16_t)w;
-                } else if (w != 0) {
-                    in->why = "a padding weight is not zero";
-                    return false;
-                }
-            }
+    for (size_t at = 0; at < GROUP * padded; at++, p += t.weight_len) {
+        size_t tile = at / (t.neurons * t.inputs);
+        size_t j = g + tile / (padded / t.inputs) * t.neurons + at / t.inputs % t.neurons;
+        size_t i = tile % (padded / t.inputs) * t.inputs + at % t.inputs;
+        int32_t w = (t.weight_len == 1 ? p[0] : dam_load_be16(p)) - t.zero;
+        if (j < layer->neurons && i < inputs) {
+            layer->weights[j * inputs + i] = (int16_t)w;
+        } else if (w != 0) {
+            in->why = "a padding weight is not zero";
+            return false;
         }
     }
     return true;
@@ -341,23 +339,21 @@ static bool layer_alloc(struct dam_layer *layer)
 {
     size_t padded = dam_round_up(layer->neurons, 8);
     layer->bias = calloc(padded, sizeof(*layer->bias));
-    layer->mul = calloc(padded, sizeof(*layer->mul));
     layer->weights = calloc((size_t)layer->neurons * layer->inputs, sizeof(*layer->weights));
-    return layer->bias != NULL && layer->mul != NULL && layer->weights != NULL;
+    return layer->bias != NULL && layer->weights != NULL;
 }
 
 static bool read_hidden(struct reader *in, struct tiling t, struct dam_layer *layer)
 {
-    for (size_t g = 0; g < layer->neurons; g += t.group) {
-        const uint8_t *p = take(in, 8 * t.group);
+    for (size_t g = 0; g < layer->neurons; g += GROUP) {
+        const uint8_t *p = take(in, 4 * GROUP);
         if (p == NULL) {
             return false;
         }
-        for (size_t j = g; j < g + t.group; j++, p += 4) {
+        for (size_t j = g; j < g + GROUP; j++, p += 4) {
             if (j < layer->neurons) {
                 layer->bias[j] = (int32_t)dam_load_be32(p);
-                layer->mul[j] = (int32_t)dam_load_be32(p + 4 * t.group);
-            } else if (!all_zero(in, p, 4) || !all_zero(in, p + 4 * t.group, 4)) {
+            } else if (!all_zero(in, p, 4)) {
                 return false;
             }
         }
@@ -374,12 +370,13 @@ static bool read_net(struct reader *in, struct dam_model *model)
     for (size_t l = 0; l < model->layers_count; l++) {
         struct dam_layer *layer = &model->layers[l];
         const uint8_t *word = take(in, 32);
-        if (word == NULL || !all_zero(in, word + 6, 26)) {
+        if (word == NULL || !all_zero(in, word + 6, 2) || !all_zero(in, word + 12, 20)) {
             return false;
         }
         layer->inputs = dam_load_be16(word);
         layer->neurons = dam_load_be16(word + 2);
         layer->shift = word[4];
+        layer->mul = (int32_t)dam_load_be32(word + 8);
         if (word[5] > (model->kind == DAM_MODEL_WIDE)) {
             in->why = "a layer's table byte is 0, or 1 in a wide model";
             return false;
@@ -403,7 +400,7 @@ static bool read_net(struct reader *in, struct dam_model *model)
                 return false;
             }
         }
-        for (size_t g = 0; g < layer->neurons; g += t.group) {
+        for (size_t g = 0; g < layer->neurons; g += GROUP) {
             if (!read_tiles(in, t, layer, g)) {
                 return false;
             }
@@ -537,9 +534,11 @@ static void put_output(struct writer *out, const struct dam_output *output)
 
 static void put_tiles(struct writer *out, struct tiling t, const struct dam_layer *layer, size_t g)
 {
-    for (size_t b = 0; b < dam_round_up(layer->inputs, 8); b += t.block) {
-        for (size_t j = g; j < g + t.group; j++) {
-            for (size_t i = b; i < b + t.block; i++) {
+    for (size_t h = g; h < g + GROUP; h += t.neurons) {
+        for (size_t b = 0; b < dam_round_up(layer->inputs, GROUP); b += t.inputs) {
+            for (size_t at = 0; at < t.neurons * t.inputs; at++) {
+                size_t j = h + at / t.inputs;
+                size_t i = b + at % t.inputs;
                 bool real = j < layer->neurons && i < layer->inputs;
                 int32_t w = real ? layer->weights[j * layer->inputs + i] : 0;
                 put(out, (uint64_t)(w + t.zero), t.weight_len);
@@ -558,7 +557,9 @@ static void put_net(struct writer *out, const struct dam_model *model)
         put(out, layer->neurons, 2);
         put(out, last ? model->outputs[0].shift : layer->shift, 1);
         put(out, layer->table != NULL, 1);
-        put_zeros(out, 26);
+        put_zeros(out, 2);
+        put(out, (uint32_t)layer->mul, 4);
+        put_zeros(out, 20);
         for (size_t i = 0; layer->table != NULL && i < TABLE_COUNT; i++) {
             put(out, layer->table[i], 2);
         }
@@ -566,12 +567,9 @@ static void put_net(struct writer *out, const struct dam_model *model)
         for (size_t j = 0; last && j < model->outputs_count; j++) {
             put_output(out, &model->outputs[j]);
         }
-        for (size_t g = 0; g < layer->neurons; g += t.group) {
-            for (size_t j = g; !last && j < g + t.group; j++) {
+        for (size_t g = 0; g < layer->neurons; g += GROUP) {
+            for (size_t j = g; !last && j < g + GROUP; j++) {
                 put(out, j < layer->neurons ? (uint32_t)layer->bias[j] : 0, 4);
-            }
-            for (size_t j = g; !last && j < g + t.group; j++) {
-                put(out, j < layer->neurons ? (uint32_t)layer->mul[j] : 0, 4);
             }
             put_tiles(out, t, layer, g);
         }

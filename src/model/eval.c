@@ -65,14 +65,29 @@ static int64_t output(const struct dam_output *out, wide acc)
     return sat(out->offset + (((acc + out->bias) * out->mul) >> out->shift), out->min, out->max);
 }
 
+/* The input of section 2. */
+static inline int64_t input(const struct dam_feature *feature, int64_t raw, int64_t min,
+                            int64_t max)
+{
+    int64_t d;
+    int64_t product;
+    if (!__builtin_sub_overflow(raw, feature->center, &d) &&
+        !__builtin_mul_overflow(d, (int64_t)feature->mul, &product)) {
+        product >>= feature->shift;
+        return product < min ? min : product > max ? max : product;
+    }
+    return sat((((wide)raw - feature->center) * feature->mul) >> feature->shift, min, max);
+}
+
 static void linear(const struct dam_model *model, const int64_t *raw, int64_t *ret)
 {
     size_t inputs = dam_model_inputs(model);
     for (size_t j = 0; j < model->outputs_count; j++) {
         wide acc = 0;
         for (size_t i = 0; i < inputs; i++) {
-            wide d = (wide)raw[i] - model->features[i % model->features_count].center;
-            acc += (wide)model->linear[j * inputs + i] * sat(d, INT64_MIN, INT64_MAX);
+            const struct dam_feature *feature = &model->features[i % model->features_count];
+            acc +=
+                (wide)model->linear[j * inputs + i] * input(feature, raw[i], INT64_MIN, INT64_MAX);
         }
         ret[j] = output(&model->outputs[j], acc);
     }
@@ -96,17 +111,7 @@ static void net(const struct dam_model *model, const int64_t *raw, int64_t *ret)
     int32_t max = model->kind == DAM_MODEL_MLP ? 255 : 32767;
     size_t f = 0;
     for (size_t i = 0; i < inputs; i++) {
-        const struct dam_feature *feature = &model->features[f];
-        int64_t d;
-        int64_t product;
-        if (!__builtin_sub_overflow(raw[i], feature->center, &d) &&
-            !__builtin_mul_overflow(d, (int64_t)feature->mul, &product)) {
-            product >>= feature->shift;
-            u[i] = (int16_t)(product < 0 ? 0 : product > max ? max : product);
-        } else {
-            wide exact = ((wide)raw[i] - feature->center) * feature->mul;
-            u[i] = (int16_t)sat(exact >> feature->shift, 0, max);
-        }
+        u[i] = (int16_t)input(&model->features[f], raw[i], 0, max);
         f = f + 1 == model->features_count ? 0 : f + 1;
     }
     u[inputs] = 0; /* the padding of an odd number */
@@ -135,9 +140,7 @@ static void forest(const struct dam_model *model, const int64_t *raw, int64_t *r
     size_t inputs = dam_model_inputs(model);
     size_t f = 0;
     for (size_t i = 0; i < inputs; i++) {
-        const struct dam_feature *feature = &model->features[f];
-        x[i] =
-            (int32_t)sat(((wide)raw[i] - feature->center) >> feature->shift, INT32_MIN, INT32_MAX);
+        x[i] = (int32_t)input(&model->features[f], raw[i], INT32_MIN, INT32_MAX);
         f = f + 1 == model->features_count ? 0 : f + 1;
     }
     const struct dam_kernel *k = the_kernel();

@@ -46,9 +46,9 @@ static void scale_portable(const struct dam_layer *layer, const int32_t *acc, in
                            int16_t *u)
 {
     for (size_t j = 0; j < dam_round_up(layer->neurons, LANES); j++) {
-        /* mul >= 0: below zero the answer is 0 whatever the shift. */
+        /* mul > 0: below zero the answer is 0 whatever the shift. */
         int64_t sum = (int64_t)acc[j] + layer->bias[j];
-        int64_t y = sum < 0 ? 0 : (sum * layer->mul[j]) >> layer->shift;
+        int64_t y = sum < 0 ? 0 : (sum * layer->mul) >> layer->shift;
         u[j] = (int16_t)(y > max ? max : y);
     }
 }
@@ -132,14 +132,13 @@ __attribute__((target("avx2"))) static void scale_avx2(const struct dam_layer *l
 {
     __m128i shift = _mm_cvtsi32_si128(layer->shift);
     __m256i top = _mm256_set1_epi64x(max);
+    __m256i mul = _mm256_set1_epi64x(layer->mul);
     for (size_t j = 0; j < layer->neurons; j += LANES) {
         __m256i sum = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(acc + j)),
                                        _mm256_loadu_si256((const __m256i *)(layer->bias + j)));
         sum = _mm256_max_epi32(sum, _mm256_setzero_si256());
-        __m256i mul = _mm256_loadu_si256((const __m256i *)(layer->mul + j));
         __m256i even = _mm256_srl_epi64(_mm256_mul_epu32(sum, mul), shift);
-        __m256i odd = _mm256_srl_epi64(
-            _mm256_mul_epu32(_mm256_srli_epi64(sum, 32), _mm256_srli_epi64(mul, 32)), shift);
+        __m256i odd = _mm256_srl_epi64(_mm256_mul_epu32(_mm256_srli_epi64(sum, 32), mul), shift);
         even = _mm256_blendv_epi8(even, top, _mm256_cmpgt_epi64(even, top));
         odd = _mm256_blendv_epi8(odd, top, _mm256_cmpgt_epi64(odd, top));
         __m256i both = _mm256_or_si256(even, _mm256_slli_epi64(odd, 32));

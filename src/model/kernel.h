@@ -19,7 +19,7 @@ struct dam_kernel {
     /* acc[j] = sum of w[j][i] * u[i]; neurons rounded up to 8, inputs to 2. u: even number of
      * codes, the padding 0. No sum leaves int32 (docs/spec/model.md section 8). */
     void (*layer)(const struct dam_layer *layer, const int16_t *u, int32_t *acc);
-    /* u[j] = sat(shr((acc[j] + bias[j]) * mul[j], shift), 0, max) */
+    /* u[j] = sat(shr((acc[j] + bias[j]) * mul, shift), 0, max) */
     void (*scale)(const struct dam_layer *layer, const int32_t *acc, int32_t max, int16_t *u);
     /* Sum of the leaves that x reaches. */
     int64_t (*walk)(const struct dam_group *group, const int32_t *x);

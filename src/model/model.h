@@ -55,8 +55,8 @@ struct dam_layer {
     uint16_t neurons;
     uint8_t shift;
     uint16_t *table;  /* 257 entries or NULL; only hidden layers of a wide model */
+    int32_t mul;      /* 0 in the last layer */
     int32_t *bias;    /* neurons entries, padded with zeros to a multiple of 8 */
-    int32_t *mul;     /* the same */
     int16_t *weights; /* [neurons][inputs] */
     int16_t *packed;  /* the same for the kernel; made by dam_model_pack */
 };

@@ -24,16 +24,15 @@ static int64_t between(int64_t min, int64_t max)
 
 static void random_features(struct dam_model *model)
 {
-    bool net = model->kind == DAM_MODEL_MLP || model->kind == DAM_MODEL_WIDE;
     for (size_t i = 0; i < model->features_count; i++) {
         model->features[i] = (struct dam_feature){
             .channel = (uint16_t)dam_prng_below(&prng, model->records),
             .field = (uint8_t)(dam_prng_below(&prng, 4) == 0 ? dam_prng_below(&prng, 3) : 0),
-            .shift = (uint8_t)(model->kind == DAM_MODEL_LINEAR ? 0 : dam_prng_below(&prng, 40)),
+            .shift = (uint8_t)dam_prng_below(&prng, 40),
             .period = dam_prng_below(&prng, 3) == 0 ? (uint32_t)between(1, 100000) : 0,
             .missing = any_int64(),
             .center = any_int64(),
-            .mul = net ? (int32_t)between(INT32_MIN, INT32_MAX) : 0,
+            .mul = (int32_t)between(INT32_MIN, INT32_MAX),
         };
     }
 }
@@ -49,7 +48,7 @@ static void random_layers(struct dam_model *model)
         layer->shift = (uint8_t)between(8, 45);
         size_t padded = (layer->neurons + 7u) / 8 * 8;
         layer->bias = calloc(padded, sizeof(*layer->bias));
-        layer->mul = calloc(padded, sizeof(*layer->mul));
+        layer->mul = last ? 0 : (int32_t)between(1, INT32_MAX);
         layer->weights = calloc(layer->neurons * inputs, sizeof(*layer->weights));
         int64_t top = model->kind == DAM_MODEL_MLP ? 128 : 65535 / (int64_t)inputs / 2;
         for (size_t i = 0; i < layer->neurons * inputs; i++) {
@@ -57,7 +56,6 @@ static void random_layers(struct dam_model *model)
         }
         for (size_t j = 0; !last && j < layer->neurons; j++) {
             layer->bias[j] = (int32_t)between(-(1 << 30), 1 << 30);
-            layer->mul[j] = (int32_t)between(0, INT32_MAX);
         }
         if (!last && model->kind == DAM_MODEL_WIDE && dam_prng_below(&prng, 2) == 0) {
             layer->table = calloc(257, sizeof(*layer->table));
@@ -198,7 +196,7 @@ static void a_stump_by_hand(void **state)
     model.frames = 1;
     model.features_count = 1;
     model.outputs_count = 1;
-    model.features[0] = (struct dam_feature){.channel = 1, .missing = -7};
+    model.features[0] = (struct dam_feature){.channel = 1, .missing = -7, .mul = 1};
     model.outputs[0] =
         (struct dam_output){.bias = 1, .mul = 3, .shift = 1, .offset = -2, .min = -50, .max = 100};
     struct dam_group *group = &model.groups[0];
@@ -281,7 +279,6 @@ static void a_sum_that_can_overflow_is_refused(void **state)
     layer->neurons = 1;
     layer->weights = calloc(2, sizeof(int16_t));
     layer->bias = calloc(8, sizeof(int32_t));
-    layer->mul = calloc(8, sizeof(int32_t));
     layer->weights[0] = -32768;
     layer->weights[1] = 32767;
     const char *why = NULL;

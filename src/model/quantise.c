@@ -96,7 +96,8 @@ enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct d
         while (decimals < 9 && range * dam_quantise_unit(decimals) < 1000) {
             decimals++;
         }
-        ret->outputs[j] = (struct dam_output_spec){decimals, -(1ll << 53), 1ll << 53};
+        ret->outputs[j] = (struct dam_output_spec){
+            decimals, range / 500 + 0.5 / dam_quantise_unit(decimals), -(1ll << 53), 1ll << 53};
     }
     return DAM_OK;
 }
@@ -117,14 +118,13 @@ static uint32_t decision(const struct dam_float *model, const double *y)
 
 /* What the decision is for the integer model, with the links' inverses already gone. */
 static bool decides_alike(const struct dam_float *model, const struct dam_quantise *how,
-                          const double *y, const double *z, double step)
+                          const double *y, const double *z)
 {
     if (model->classes) {
         return decision(model, y) == decision(model, z);
     }
     for (uint32_t j = 0; j < model->outputs; j++) {
-        double unit = dam_quantise_unit(how->outputs[j].decimals);
-        if (fabs(y[j] - z[j]) * unit > step) {
+        if (fabs(y[j] - z[j]) > how->outputs[j].step) {
             return false;
         }
     }
@@ -135,7 +135,7 @@ void dam_quantise_compare(const struct dam_float *from, const struct dam_quantis
                           const struct dam_table *rows, const struct dam_model *model,
                           struct dam_quantise_report *ret)
 {
-    *ret = (struct dam_quantise_report){.decision_step = 1.5};
+    *ret = (struct dam_quantise_report){0};
     double sum = 0;
     uint8_t observation[16 * DAM_MODEL_RECORDS_MAX];
     for (size_t r = 0; r < rows->rows; r++) {
@@ -168,7 +168,7 @@ void dam_quantise_compare(const struct dam_float *from, const struct dam_quantis
             ret->max_difference =
                 difference > ret->max_difference ? difference : ret->max_difference;
         }
-        ret->decisions_differ += !decides_alike(from, how, y, z, ret->decision_step);
+        ret->decisions_differ += !decides_alike(from, how, y, z);
         ret->rows++;
     }
     ret->mean_difference = ret->rows == 0 ? 0 : sum / (double)(ret->rows * from->outputs);
@@ -185,14 +185,15 @@ static enum dam_err quantise_net(const struct dam_float *model, const struct dam
     if (how->bits == DAM_BITS_8) {
         return err;
     }
-    if (err == DAM_OK) {
+    const char *rule = NULL;
+    if (err == DAM_OK && dam_model_pack(ret, &rule) == DAM_OK) {
         struct dam_quantise_report report;
         dam_quantise_compare(model, how, how->rows, ret, &report);
         if (report.decisions_differ * 1000 <= report.rows) {
             return DAM_OK;
         }
-        dam_model_close(ret);
     }
+    dam_model_close(ret);
     return dam_quantise_net(model, how, true, ret, why);
 }
 

@@ -21,6 +21,8 @@ struct dam_input_spec {
 
 struct dam_output_spec {
     uint8_t decimals;
+    double
+        step; /* of a regression: a difference above it is another decision; in the value's unit */
     int64_t min;
     int64_t max;
 };
@@ -45,13 +47,12 @@ struct dam_quantise_report {
     double max_difference; /* in units of the output */
     double mean_difference;
     size_t decisions_differ;
-    double decision_step; /* for regression: difference that counts as another decision */
     size_t blob_len;
 };
 
 /** Channels from the columns of the rows: input i is record i + 1 (record 0 is the time), decimals
  *  as the file shows them, range as seen and a tenth on each side; outputs follow, with decimals
- *  that give their range a thousand steps.
+ *  that give their range a thousand steps; a decision's step is 1/500 of the range.
  *  Returns: DAM_OK; DAM_ERANGE with why: too few columns or rows, too many inputs. */
 DAM_MUST_USE enum dam_err dam_quantise_defaults(const struct dam_float *model,
                                                 const struct dam_table *rows,

@@ -22,11 +22,8 @@ static int64_t exact_threshold(const struct dam_float *model, double threshold, 
     double unit = dam_quantise_unit(decimals);
     double middle = threshold * unit;
     double slack = fabs(middle) * 1e-6 + 2;
-    if (middle - slack > 4e18) {
-        return INT64_C(4000000000000000000);
-    }
-    if (middle + slack < -4e18) {
-        return INT64_C(-4000000000000000000);
+    if (fabs(middle) > 4e18) { /* a split that only parts missing values from the others */
+        return middle > 0 ? INT64_C(4000000000000000000) : INT64_C(-4000000000000000000);
     }
     int64_t yes = (int64_t)floor(middle - slack);
     int64_t no = (int64_t)ceil(middle + slack);
@@ -41,35 +38,25 @@ static int64_t exact_threshold(const struct dam_float *model, double threshold, 
     return no;
 }
 
-/* Center and shift so that every threshold of the input has 32 bits. Returns: false if a threshold
- * would lose its last digits. */
-static bool place(int64_t low, int64_t high, struct dam_feature *ret)
+/* The threshold in 32 bits. One beyond them is beyond the channel's range too (make_features saw to
+ * that), so the nearest one parts the same values. */
+static int32_t place(int64_t t, int64_t center)
 {
-    if (low > INT32_MIN && high <= INT32_MAX) {
-        return true;
-    }
-    ret->center = low + (high - low) / 2;
-    return high - low < (int64_t)UINT32_MAX - 2;
+    t -= center;
+    return (int32_t)(t <= INT32_MIN ? INT32_MIN + 1 : t > INT32_MAX ? INT32_MAX : t);
 }
 
 static enum dam_err make_features(const struct dam_float *model, const struct dam_quantise *how,
                                   struct map *map, struct dam_model *ret, char *why)
 {
     static const int64_t missing[MISSING_KINDS] = {INT64_MIN, INT64_MAX};
-    int64_t low[DAM_MODEL_INPUTS_MAX];
-    int64_t high[DAM_MODEL_INPUTS_MAX];
     bool used[DAM_MODEL_INPUTS_MAX][MISSING_KINDS] = {{false}};
     for (uint32_t k = 0; k < model->nodes_count; k++) {
         const struct dam_float_node *node = &model->nodes[k];
         if (node->yes < 0) {
             continue;
         }
-        uint32_t i = node->feature;
-        int64_t t = exact_threshold(model, node->threshold, how->inputs[i].decimals);
-        bool first = !used[i][MISSING_YES] && !used[i][MISSING_NO];
-        low[i] = first || t < low[i] ? t : low[i];
-        high[i] = first || t > high[i] ? t : high[i];
-        used[i][node->missing_yes ? MISSING_YES : MISSING_NO] = true;
+        used[node->feature][node->missing_yes ? MISSING_YES : MISSING_NO] = true;
     }
     for (uint32_t i = 0; i < model->inputs; i++) {
         for (int m = 0; m < MISSING_KINDS; m++) {
@@ -83,19 +70,23 @@ static enum dam_err make_features(const struct dam_float *model, const struct da
                                "direction; train with fewer features");
             }
             struct dam_feature *feature = &ret->features[ret->features_count];
-            *feature =
-                (struct dam_feature){.channel = how->inputs[i].channel, .missing = missing[m]};
-            if (!place(low[i], high[i], feature)) {
+            *feature = (struct dam_feature){
+                .channel = how->inputs[i].channel, .missing = missing[m], .mul = 1};
+            const struct dam_input_spec *in = &how->inputs[i];
+            if (in->min <= INT32_MIN || in->max >= INT32_MAX) {
+                feature->center = in->min / 2 + in->max / 2;
+            }
+            if (in->max / 2 - in->min / 2 >= INT32_MAX) {
                 return dam_why(why, DAM_EUNSUPPORTED,
-                               "the thresholds of input %u span more than 32 bits at %u decimals; "
-                               "give its channel fewer decimals",
-                               i, how->inputs[i].decimals);
+                               "the range of input %u has more than 32 bits at %u decimals; give "
+                               "its channel fewer decimals",
+                               i, in->decimals);
             }
             map->feature[i][m] = (int16_t)ret->features_count++;
         }
     }
     if (ret->features_count == 0) { /* trees of lone leaves: a constant */
-        ret->features[ret->features_count++] = (struct dam_feature){0};
+        ret->features[ret->features_count++] = (struct dam_feature){.mul = 1};
     }
     return DAM_OK;
 }
@@ -131,7 +122,7 @@ static void fill(const struct filler *f, size_t k, int32_t at)
     }
     int16_t input = f->map->feature[node->feature][node->missing_yes ? MISSING_YES : MISSING_NO];
     int64_t t = exact_threshold(f->model, node->threshold, f->how->inputs[node->feature].decimals);
-    f->threshold[k - 1] = (int32_t)(t - f->to->features[input].center);
+    f->threshold[k - 1] = place(t, f->to->features[input].center);
     f->input[k - 1] = (uint8_t)input;
     fill(f, 2 * k + 1, node->yes);
     fill(f, 2 * k, node->no);

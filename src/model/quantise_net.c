@@ -17,7 +17,7 @@ struct range {
 };
 
 struct work {
-    const struct dam_float *model; /* its layers, and an identity after a curved last one */
+    const struct dam_float *model; /* as reshape() left it */
     const struct dam_quantise *how;
     bool wide;
     double code_max;
@@ -136,18 +136,6 @@ static double weight_step(const struct work *w, const double *row, uint32_t inpu
     return step > 0 ? step : 1;
 }
 
-/* row: weights in steps of codes. Writes the integers; returns what one step of the sum is worth.
- */
-static double make_row(const struct work *w, const double *row, uint32_t inputs, double bias,
-                       int16_t *ret)
-{
-    double step = weight_step(w, row, inputs, bias);
-    for (uint32_t i = 0; i < inputs; i++) {
-        ret[i] = (int16_t)nearbyint(row[i] / step);
-    }
-    return step;
-}
-
 /* The largest shift at which no ratio leaves 31 bits. */
 static uint8_t common_shift(const double *ratio, uint32_t count)
 {
@@ -205,17 +193,41 @@ static void code_layer(struct work *w, uint32_t l, struct dam_layer *layer, doub
     }
 }
 
+/* A hidden layer has one multiplier: worth / step must be the same for all its neurons. Where the
+ * codes have a fixed meaning (a clip at the top, a table) the weights give way. Else a neuron takes
+ * larger code steps: with 16 bits the codes have plenty; with 8 bits both meet in the middle. */
+static void share_multiplier(struct work *w, const struct dam_float_layer *from, double *worth,
+                             double *step)
+{
+    bool is_fixed = curved(from) || !isinf(from->max);
+    double least = INFINITY;
+    double most = 0;
+    double logs = 0;
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        double ratio = worth[j] / step[j];
+        least = ratio < least ? ratio : least;
+        most = ratio > most ? ratio : most;
+        logs += log(ratio);
+    }
+    double shared = is_fixed ? most : w->wide ? least : exp(logs / from->neurons);
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        if (!is_fixed) {
+            step[j] = worth[j] / shared > step[j] ? worth[j] / shared : step[j];
+            w->out.step[j] = step[j];
+        }
+        worth[j] = shared * step[j];
+    }
+}
+
 static bool layer_alloc(struct dam_layer *layer, const struct dam_float_layer *from, bool table)
 {
     size_t padded = ((size_t)from->neurons + 7) / 8 * 8;
     layer->inputs = (uint16_t)from->inputs;
     layer->neurons = (uint16_t)from->neurons;
     layer->bias = calloc(padded, sizeof(*layer->bias));
-    layer->mul = calloc(padded, sizeof(*layer->mul));
     layer->weights = calloc((size_t)from->neurons * from->inputs, sizeof(*layer->weights));
     layer->table = table ? calloc(257, sizeof(*layer->table)) : NULL;
-    return layer->bias != NULL && layer->mul != NULL && layer->weights != NULL &&
-           (!table || layer->table != NULL);
+    return layer->bias != NULL && layer->weights != NULL && (!table || layer->table != NULL);
 }
 
 static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_model *ret)
@@ -225,6 +237,7 @@ static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_mode
     double low[DAM_MODEL_INPUTS_MAX] = {0};
     double step[DAM_MODEL_INPUTS_MAX];
     double ratio[DAM_MODEL_INPUTS_MAX];
+    double worth[DAM_MODEL_INPUTS_MAX]; /* of one step of the sum */
     double bias[DAM_MODEL_INPUTS_MAX];
     double row[DAM_MODEL_INPUTS_MAX];
     if (!layer_alloc(layer, from, !is_last && curved(from))) {
@@ -237,25 +250,32 @@ static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_mode
         code_layer(w, l, layer, low, step);
     }
     for (uint32_t j = 0; j < from->neurons; j++) {
-        /* Half a step of the result in front of floor rounds to nearest; not before a table, whose
-         * own floor is the middle of the segment. */
-        bias[j] = from->bias[j] - low[j] + step[j] / 2;
+        bias[j] = from->bias[j] - low[j];
         for (uint32_t i = 0; i < from->inputs; i++) {
             double weight = from->weights[(size_t)j * from->inputs + i];
             row[i] = weight * w->in.step[i];
             bias[j] += weight * w->in.low[i];
         }
-        double worth =
-            make_row(w, row, from->inputs, bias[j], &layer->weights[(size_t)j * from->inputs]);
-        bias[j] = nearbyint(bias[j] / worth);
-        ratio[j] = worth / step[j];
+        worth[j] = weight_step(w, row, from->inputs, bias[j]);
+    }
+    if (!is_last) {
+        share_multiplier(w, from, worth, step);
+    }
+    for (uint32_t j = 0; j < from->neurons; j++) {
+        ratio[j] = worth[j] / step[j];
+        /* Half a step of the result in front of floor rounds to nearest. */
+        bias[j] = nearbyint((bias[j] + step[j] / 2) / worth[j]);
+        for (uint32_t i = 0; i < from->inputs; i++) {
+            size_t at = (size_t)j * from->inputs + i;
+            layer->weights[at] = (int16_t)nearbyint(from->weights[at] * w->in.step[i] / worth[j]);
+        }
     }
     layer->shift = common_shift(ratio, from->neurons);
     for (uint32_t j = 0; j < from->neurons; j++) {
         int32_t mul = (int32_t)nearbyint(ldexp(ratio[j], layer->shift));
         if (!is_last) {
             layer->bias[j] = (int32_t)bias[j];
-            layer->mul[j] = mul;
+            layer->mul = mul > 0 ? mul : 1;
             continue;
         }
         const struct dam_output_spec *spec = &w->how->outputs[j];
@@ -288,7 +308,8 @@ static bool make_linear(struct work *w, struct dam_model *ret)
         ret->features[i] =
             (struct dam_feature){.channel = spec->channel,
                                  .center = spec->min / 2 + spec->max / 2,
-                                 .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals)};
+                                 .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals),
+                                 .mul = 1};
     }
     for (uint32_t j = 0; j < from->neurons; j++) {
         const struct dam_output_spec *spec = &w->how->outputs[j];
@@ -376,33 +397,102 @@ static enum dam_err make_net(struct work *w, struct dam_model *ret, char *why)
     return DAM_OK;
 }
 
+/* leaky(x) = relu(x) - slope * relu(-x): twice the neurons, no table, exact. Where they do not fit,
+ * or a clip follows, the layer stays and gets a table. */
+static bool split_leaky(struct dam_float *net, uint32_t l)
+{
+    struct dam_float_layer *layer = &net->layers[l];
+    if (layer->activation != DAM_ACT_LEAKY || l + 1 == net->layers_count || !isinf(layer->min) ||
+        !isinf(layer->max) || 2 * layer->neurons > DAM_MODEL_INPUTS_MAX) {
+        return true;
+    }
+    struct dam_float_layer *next = &net->layers[l + 1];
+    uint32_t n = layer->neurons;
+    size_t row = layer->inputs;
+    double *weights = calloc(2 * n * row, sizeof(*weights));
+    double *bias = calloc(2 * (size_t)n, sizeof(*bias));
+    double *onward = calloc(2 * (size_t)n * next->neurons, sizeof(*onward));
+    if (weights == NULL || bias == NULL || onward == NULL) {
+        free(weights);
+        free(bias);
+        free(onward);
+        return false;
+    }
+    for (size_t i = 0; i < n * row; i++) {
+        weights[i] = layer->weights[i];
+        weights[n * row + i] = -layer->weights[i];
+    }
+    for (uint32_t j = 0; j < n; j++) {
+        bias[j] = layer->bias[j];
+        bias[n + j] = -layer->bias[j];
+        for (uint32_t k = 0; k < next->neurons; k++) {
+            double w = next->weights[(size_t)k * n + j];
+            onward[(size_t)k * 2 * n + j] = w;
+            onward[(size_t)k * 2 * n + n + j] = -layer->slope * w;
+        }
+    }
+    free(layer->weights);
+    free(layer->bias);
+    free(next->weights);
+    layer->weights = weights;
+    layer->bias = bias;
+    layer->neurons = 2 * n;
+    layer->activation = DAM_ACT_RELU;
+    next->weights = onward;
+    next->inputs = 2 * n;
+    return true;
+}
+
+/* A copy of the net in the shapes that a blob has: an identity behind a curved last layer. */
+static bool reshape(const struct dam_float *model, struct dam_float *ret)
+{
+    *ret =
+        (struct dam_float){.kind = model->kind, .inputs = model->inputs, .outputs = model->outputs};
+    for (uint32_t l = 0; l < model->layers_count; l++) {
+        const struct dam_float_layer *from = &model->layers[l];
+        struct dam_float_layer *to = dam_float_layer_add(ret, from->inputs, from->neurons);
+        if (to == NULL) {
+            return false;
+        }
+        memcpy(to->weights, from->weights,
+               (size_t)from->inputs * from->neurons * sizeof(*to->weights));
+        memcpy(to->bias, from->bias, from->neurons * sizeof(*to->bias));
+        to->activation = from->activation;
+        to->slope = from->slope;
+        to->min = from->min;
+        to->max = from->max;
+    }
+    if (curved(&ret->layers[ret->layers_count - 1])) {
+        struct dam_float_layer *last = dam_float_layer_add(ret, model->outputs, model->outputs);
+        for (uint32_t j = 0; last != NULL && j < model->outputs; j++) {
+            last->weights[(size_t)j * model->outputs + j] = 1;
+        }
+        if (last == NULL) {
+            return false;
+        }
+    }
+    for (uint32_t l = 0; l < ret->layers_count; l++) {
+        if (!split_leaky(ret, l)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum dam_err dam_quantise_net(const struct dam_float *model, const struct dam_quantise *how,
                               bool wide, struct dam_model *ret, char *why)
 {
     struct work *w = calloc(1, sizeof(*w));
-    if (w == NULL) {
-        return dam_why(why, DAM_ENOMEM, "out of memory");
-    }
-    struct dam_float extended = *model; /* borrows the layers */
-    struct dam_float_layer *added = NULL;
+    struct dam_float shaped;
     enum dam_err err = DAM_OK;
-    if (curved(&model->layers[model->layers_count - 1])) {
-        added = dam_float_layer_add(&extended, model->outputs, model->outputs);
-        for (uint32_t j = 0; added != NULL && j < model->outputs; j++) {
-            added->weights[(size_t)j * model->outputs + j] = 1;
-        }
-        err =
-            added == NULL ? dam_why(why, DAM_EUNSUPPORTED, "the net has too many layers") : DAM_OK;
-    }
-    if (err == DAM_OK) {
+    if (!reshape(model, &shaped) || w == NULL) {
+        err = dam_why(why, DAM_EUNSUPPORTED, "the net has more than 15 layers, or memory is short");
+    } else {
         *w = (struct work){
-            .model = &extended, .how = how, .wide = wide, .code_max = wide ? 32767 : 255};
+            .model = &shaped, .how = how, .wide = wide, .code_max = wide ? 32767 : 255};
         err = make_net(w, ret, why);
     }
-    if (added != NULL) {
-        free(added->weights);
-        free(added->bias);
-    }
+    dam_float_close(&shaped);
     free(w);
     if (err != DAM_OK) {
         dam_model_close(ret);

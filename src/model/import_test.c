@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Models trained by the real libraries (tests/model/make_fixtures.py): each is read, gives the
+ * library's own sums, and becomes integers that decide alike. */
+#include "model/quantise.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct dam_bytes read_file(const char *name)
+{
+    /* This file's own path, as the compiler was given it, leads to the fixtures. */
+    char path[512] = __FILE__;
+    char *room = strstr(path, "src/model/");
+    assert_non_null(room);
+    (void)snprintf(room, sizeof(path) - (size_t)(room - path), "tests/model/fixtures/%s", name);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fail_msg("cannot open %s", path);
+    }
+    (void)fseek(file, 0, SEEK_END);
+    size_t len = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *data = malloc(len + 1);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, len, file), len);
+    (void)fclose(file);
+    return dam_bytes(data, len);
+}
+
+static void read_table(const char *name, struct dam_table *ret)
+{
+    struct dam_bytes text = read_file(name);
+    size_t line = 0;
+    assert_int_equal(dam_table_parse(text, ret, &line), DAM_OK);
+    free((void *)text.data);
+}
+
+struct fixture {
+    const char *file;
+    const char *answers;
+    const char *rows;
+    double float_error; /* of the library's float32 sums */
+};
+
+static const struct fixture fixtures[] = {
+    {"xgb_reg.json", "xgb_reg.out.csv", "rows.csv", 1e-4},
+    {"xgb_reg.ubj", "xgb_reg.out.csv", "rows.csv", 1e-4},
+    {"xgb_holes.json", "xgb_holes.out.csv", "holes.csv", 1e-5},
+    {"xgb_multi.ubj", "xgb_multi.out.csv", "rows.csv", 1e-5},
+    {"xgb_poisson.ubj", "xgb_poisson.out.csv", "rows.csv", 1e-5},
+    {"xgb_linear.json", "xgb_linear.out.csv", "rows.csv", 1e-3},
+    {"lgb_reg.txt", "lgb_reg.out.csv", "rows.csv", 1e-6},
+    {"lgb_holes.txt", "lgb_holes.out.csv", "holes.csv", 1e-6},
+    {"lgb_multi.txt", "lgb_multi.out.csv", "rows.csv", 1e-6},
+    {"lgb_forest.txt", "lgb_forest.out.csv", "rows.csv", 1e-6},
+    {"skl_linear.onnx", "skl_linear.out.csv", "rows.csv", 1e-3},
+    {"skl_logistic.onnx", "skl_logistic.out.csv", "rows.csv", 1e-4},
+    {"skl_logistic3.onnx", "skl_logistic3.out.csv", "rows.csv", 1e-4},
+    {"skl_boosting.onnx", "skl_boosting.out.csv", "rows.csv", 1e-4},
+    {"skl_forest.onnx", "skl_forest.out.csv", "rows.csv", 1e-5},
+    {"skl_net.onnx", "skl_net.out.csv", "rows.csv", 1e-3},
+    {"skl_net_classes.onnx", NULL, "rows.csv", 0},
+    {"skl_net_two.onnx", "skl_net_two.out.csv", "rows.csv", 1e-3},
+    {"net_relu.onnx", "net_relu.out.csv", "rows.csv", 1e-4},
+    {"net_tanh.onnx", "net_tanh.out.csv", "rows.csv", 1e-4},
+    {"net_sigmoid.onnx", "net_sigmoid.out.csv", "rows.csv", 1e-4},
+    {"net_leaky.onnx", "net_leaky.out.csv", "rows.csv", 1e-4},
+    /* the library rounds every activation to 8 bits, the integer model does not */
+    {"net_qdq.onnx", "net_qdq.out.csv", "rows.csv", 0.06},
+};
+
+static void compare_sums(const struct fixture *fixture, const struct dam_float *model,
+                         const struct dam_table *rows)
+{
+    struct dam_table answers;
+    read_table(fixture->answers, &answers);
+    assert_int_equal(answers.rows, rows->rows);
+    assert_int_equal(answers.columns, model->outputs);
+    for (size_t r = 0; r < rows->rows; r++) {
+        double y[64];
+        dam_float_eval(model, &rows->values[r * rows->columns], y);
+        for (size_t j = 0; j < answers.columns; j++) {
+            double difference = fabs(y[j] - answers.values[r * answers.columns + j]);
+            if (!(difference <= fixture->float_error)) {
+                fail_msg("%s row %zu output %zu: %g, the library %g", fixture->file, r, j, y[j],
+                         answers.values[r * answers.columns + j]);
+            }
+        }
+    }
+    dam_table_close(&answers);
+}
+
+static void every_fixture_is_read_and_decides_alike(void **state)
+{
+    (void)state;
+    size_t differ = 0;
+    for (size_t i = 0; i < sizeof(fixtures) / sizeof(fixtures[0]); i++) {
+        const struct fixture *fixture = &fixtures[i];
+        struct dam_bytes file = read_file(fixture->file);
+        static struct dam_float model;
+        static struct dam_quantise how;
+        static struct dam_model integers;
+        struct dam_table rows;
+        char why[DAM_WHY_LEN] = "";
+        read_table(fixture->rows, &rows);
+        if (dam_import(file, &model, why) != DAM_OK) {
+            fail_msg("%s: %s", fixture->file, why);
+        }
+        if (fixture->answers != NULL) {
+            compare_sums(fixture, &model, &rows);
+        }
+        if (dam_quantise_defaults(&model, &rows, &how, why) != DAM_OK ||
+            dam_quantise(&model, &how, &integers, why) != DAM_OK) {
+            fail_msg("%s: %s", fixture->file, why);
+        }
+        struct dam_quantise_report report;
+        dam_quantise_compare(&model, &how, &rows, &integers, &report);
+        print_message("%-22s kind %d  %zu rows  max %.3g  mean %.3g  decisions differ %zu\n",
+                      fixture->file, integers.kind, report.rows, report.max_difference,
+                      report.mean_difference, report.decisions_differ);
+        assert_int_equal(report.rows, 400);
+        differ += report.decisions_differ;
+        dam_model_close(&integers);
+        dam_float_close(&model);
+        dam_table_close(&rows);
+        free((void *)file.data);
+    }
+    assert_int_equal(differ, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_fixture_is_read_and_decides_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
