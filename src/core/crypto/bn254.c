@@ -4,6 +4,8 @@
 
 #include "core/crypto/bn254_pairing.h"
 
+#include <gmp.h>
+
 /* 3 */
 static const struct fp g1_b = {
     {0x7a17caa950ad28d7, 0x1f6ac17ae15521b9, 0x334bea4e696bd284, 0x2a1f6744ce179d8e}};
@@ -140,15 +142,168 @@ static void g1_add_affine(struct g1_jacobian *p, const struct bn254_g1 *q)
     fp_sub(&p->y, &v, &j);
 }
 
-static void g1_to_affine(struct bn254_g1 *ret, const struct g1_jacobian *p)
+/* To affine coordinates, given 1/Z. */
+static void g1_scale(struct bn254_g1 *ret, const struct g1_jacobian *p, const struct fp *z_inverse)
 {
+    struct fp power;
+    fp_mul(&power, z_inverse, z_inverse);
+    fp_mul(&ret->x, &p->x, &power);
+    fp_mul(&power, &power, z_inverse);
+    fp_mul(&ret->y, &p->y, &power);
+}
+
+/* Scalar multiplication by the endomorphism (x, y) -> (beta x, y), which multiplies by lambda:
+ * k = k1 + k2 lambda with k1 and k2 of 128 bits (Gallant, Lambert and Vanstone, 2001). The lattice
+ * that splits k has the basis (a1, -b1), (a2, a1). */
+static const struct fp beta = {
+    {0x71930c11d782e155, 0xa6bb947cffbe3323, 0xaa303344d4741444, 0x2c3b3f0d26594943}};
+static const mp_limb_t group_order[4] = {0x43e1f593f0000001, 0x2833e84879b97091, 0xb85045b68181585d,
+                                         0x30644e72e131a029};
+static const mp_limb_t a1[1] = {0x89d3256894d213e3};
+static const mp_limb_t a2[2] = {0x0be4e1541221250b, 0x6f4d8248eeb859fd};
+static const mp_limb_t b1[2] = {0x8211bbeb7d4f1128, 0x6f4d8248eeb859fc};
+/* a1 2^256 / r and b1 2^256 / r, rounded down. */
+static const mp_limb_t a1_over_r[2] = {0xd91d232ec7e0b3d7, 0x0000000000000002};
+static const mp_limb_t b1_over_r[3] = {0x7a7bd9d4391eb18d, 0x4ccef014a773d2cf, 0x0000000000000002};
+
+#define HALF_BITS 128
+#define WINDOW 4
+#define TABLE_LEN (1 << (WINDOW - 2)) /* the odd multiples 1, 3, 5, 7 */
+
+/* A signed half of the scalar. */
+struct half_scalar {
+    mp_limb_t limbs[4];
+    bool negative;
+};
+
+/* ret -= a * b, modulo 2^256. */
+static void submul(mp_limb_t ret[4], const mp_limb_t *a, mp_size_t a_len, const mp_limb_t *b,
+                   mp_size_t b_len)
+{
+    mp_limb_t product[8] = {0};
+    (void)mpn_mul(product, a, a_len, b, b_len);
+    (void)mpn_sub_n(ret, ret, product, 4);
+}
+
+static void half_fix_sign(struct half_scalar *half)
+{
+    half->negative = half->limbs[3] >> 63 != 0;
+    if (half->negative) {
+        (void)mpn_neg(half->limbs, half->limbs, 4);
+    }
+}
+
+static void scalar_split(const uint8_t scalar[32], struct half_scalar *k1, struct half_scalar *k2)
+{
+    mp_limb_t k[4];
+    mp_limb_t product[7];
+    mp_limb_t c1[2];
+    mp_limb_t c2[2];
+    for (int i = 0; i < 4; i++) {
+        k[i] = dam_load_be64(scalar + 24 - 8 * i);
+    }
+    while (mpn_cmp(k, group_order, 4) >= 0) { /* at most five times */
+        (void)mpn_sub_n(k, k, group_order, 4);
+    }
+    (void)mpn_mul(product, k, 4, a1_over_r, 2);
+    memcpy(c1, product + 4, sizeof(c1));
+    (void)mpn_mul(product, k, 4, b1_over_r, 3);
+    memcpy(c2, product + 4, sizeof(c2)); /* product[6] is 0: b1 is below the root of r */
+    memcpy(k1->limbs, k, sizeof(k));
+    submul(k1->limbs, c1, 2, a1, 1);
+    submul(k1->limbs, c2, 2, a2, 2);
+    memset(k2->limbs, 0, sizeof(k2->limbs));
+    submul(k2->limbs, c2, 2, a1, 1);
+    mp_limb_t plus[4];
+    (void)mpn_mul(plus, c1, 2, b1, 2);
+    (void)mpn_add_n(k2->limbs, k2->limbs, plus, 4);
+    half_fix_sign(k1);
+    half_fix_sign(k2);
+}
+
+/* Digits 0 or odd in [-7, 7], any two others at least WINDOW apart. Returns: how many. */
+static unsigned half_digits(const struct half_scalar *half, int8_t digits[HALF_BITS + 2])
+{
+    mp_limb_t k[4];
+    memcpy(k, half->limbs, sizeof(k));
+    unsigned count = 0;
+    while (!mpn_zero_p(k, 4)) {
+        int digit = 0;
+        if (k[0] & 1) {
+            digit = (int)(k[0] & ((1 << WINDOW) - 1));
+            if (digit >= 1 << (WINDOW - 1)) {
+                digit -= 1 << WINDOW;
+                (void)mpn_add_1(k, k, 4, (mp_limb_t)-digit);
+            } else {
+                (void)mpn_sub_1(k, k, 4, (mp_limb_t)digit);
+            }
+        }
+        digits[count++] = (int8_t)(half->negative ? -digit : digit);
+        (void)mpn_rshift(k, k, 4, 1);
+    }
+    return count;
+}
+
+/* p, 3p, 5p, 7p in affine form, at two inversions. In: p: not infinity. */
+static void odd_multiples(struct bn254_g1 table[TABLE_LEN], const struct bn254_g1 *p)
+{
+    struct bn254_g1 twice;
+    struct g1_jacobian multiples[TABLE_LEN];
+    struct fp prefix[TABLE_LEN]; /* products of the z up to here */
+    g1_add(&twice, p, p);
+    multiples[0] = (struct g1_jacobian){p->x, p->y, fp_one};
+    prefix[0] = fp_one;
+    for (int i = 1; i < TABLE_LEN; i++) {
+        multiples[i] = multiples[i - 1];
+        g1_add_affine(&multiples[i], &twice);
+        fp_mul(&prefix[i], &prefix[i - 1], &multiples[i].z);
+    }
     struct fp inverse;
-    struct fp square;
-    fp_inv(&inverse, &p->z); /* 0 for infinity, which makes (0, 0) */
-    fp_mul(&square, &inverse, &inverse);
-    fp_mul(&ret->x, &p->x, &square);
-    fp_mul(&square, &square, &inverse);
-    fp_mul(&ret->y, &p->y, &square);
+    fp_inv(&inverse, &prefix[TABLE_LEN - 1]);
+    for (int i = TABLE_LEN - 1; i >= 1; i--) {
+        struct fp z;
+        fp_mul(&z, &inverse, &prefix[i - 1]); /* 1 / multiples[i].z */
+        fp_mul(&inverse, &inverse, &multiples[i].z);
+        g1_scale(&table[i], &multiples[i], &z);
+    }
+    table[0] = *p;
+}
+
+static void add_digit(struct g1_jacobian *sum, const struct bn254_g1 table[TABLE_LEN], int digit)
+{
+    if (digit == 0) {
+        return;
+    }
+    struct bn254_g1 term = table[(digit < 0 ? -digit : digit) / 2];
+    if (digit < 0) {
+        fp_neg(&term.y, &term.y);
+    }
+    g1_add_affine(sum, &term);
+}
+
+/* In: p: not infinity. */
+static void g1_mul(struct g1_jacobian *sum, const struct bn254_g1 *p, const uint8_t scalar[32])
+{
+    struct half_scalar k1;
+    struct half_scalar k2;
+    int8_t digits1[HALF_BITS + 2] = {0};
+    int8_t digits2[HALF_BITS + 2] = {0};
+    struct bn254_g1 table[TABLE_LEN];
+    struct bn254_g1 image[TABLE_LEN];
+    scalar_split(scalar, &k1, &k2);
+    unsigned count1 = half_digits(&k1, digits1);
+    unsigned count2 = half_digits(&k2, digits2);
+    odd_multiples(table, p);
+    for (int i = 0; i < TABLE_LEN; i++) {
+        fp_mul(&image[i].x, &table[i].x, &beta);
+        image[i].y = table[i].y;
+    }
+    memset(sum, 0, sizeof(*sum));
+    for (unsigned i = count1 > count2 ? count1 : count2; i-- > 0;) {
+        g1_double(sum);
+        add_digit(sum, table, digits1[i]);
+        add_digit(sum, image, digits2[i]);
+    }
 }
 
 bool dam_bn254_add(const uint8_t a[64], const uint8_t b[64], uint8_t ret[64])
@@ -171,14 +326,11 @@ bool dam_bn254_mul(const uint8_t point[64], const uint8_t scalar[32], uint8_t re
     }
     struct g1_jacobian sum = {0};
     if (!bn254_g1_is_infinity(&p)) {
-        for (unsigned i = 0; i < 256; i++) {
-            g1_double(&sum);
-            if (scalar[i / 8] >> (7 - i % 8) & 1) {
-                g1_add_affine(&sum, &p);
-            }
-        }
+        g1_mul(&sum, &p, scalar);
     }
-    g1_to_affine(&p, &sum);
+    struct fp z_inverse;
+    fp_inv(&z_inverse, &sum.z); /* 0 for infinity, which makes (0, 0) */
+    g1_scale(&p, &sum, &z_inverse);
     g1_write(ret, &p);
     return true;
 }

@@ -43,7 +43,7 @@ static inline void reduce(struct fp *ret, const uint64_t t[4])
 
 /* Coarsely integrated operand scanning; since p is below 2^254 the fifth limb of the running sum is
  * never needed. */
-static void mul_portable(struct fp *ret, const struct fp *a, const struct fp *b)
+void fp_mul_portable(struct fp *ret, const struct fp *a, const struct fp *b)
 {
     uint64_t t[4] = {0};
     for (int i = 0; i < 4; i++) {
@@ -137,7 +137,7 @@ void fp_mul(struct fp *ret, const struct fp *a, const struct fp *b)
     if (DAM_LIKELY(__builtin_cpu_supports("bmi2"))) {
         mul_bmi2(ret, a, b);
     } else {
-        mul_portable(ret, a, b);
+        fp_mul_portable(ret, a, b);
     }
 }
 
@@ -184,7 +184,7 @@ void fp_sub(struct fp *ret, const struct fp *a, const struct fp *b)
 
 void fp_mul(struct fp *ret, const struct fp *a, const struct fp *b)
 {
-    mul_portable(ret, a, b);
+    fp_mul_portable(ret, a, b);
 }
 
 void fp_add(struct fp *ret, const struct fp *a, const struct fp *b)

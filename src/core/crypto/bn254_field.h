@@ -24,6 +24,9 @@ void fp_add(struct fp *ret, const struct fp *a, const struct fp *b);
 void fp_sub(struct fp *ret, const struct fp *a, const struct fp *b);
 void fp_mul(struct fp *ret, const struct fp *a, const struct fp *b);
 
+/** fp_mul without assembly: what other architectures run, and what tests compare with. */
+void fp_mul_portable(struct fp *ret, const struct fp *a, const struct fp *b);
+
 /** 1/a, and 0 for 0. */
 void fp_inv(struct fp *ret, const struct fp *a);
 

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IMind} from "../law/IMachineCode.sol";
+import {ModelBlob} from "./ModelBlob.sol";
+
+/// @title What the generic minds share: the model blob of docs/spec/model.md, its features, frames and answer.
+/// @notice The blob is the code of at most four contracts behind a 0x00 byte each. It is checked once, in the
+/// constructor; afterwards a decision trusts it.
+/// @dev `decide` owns all memory and ends in `return`, so it lays memory out for itself:
+///
+///      0          one word per input x: `x << _pad | (2^_pad - 1)`
+///      _blobAt    the blob
+///      _answerAt  abi.encode(next, proposal)
+///
+/// The three places are fixed at deployment. No Solidity code that allocates may run after `_open`.
+abstract contract ModelMind is IMind {
+    using ModelBlob for bytes;
+
+    /// @notice The observation is not 16 bytes for each channel.
+    error BadShape();
+
+    uint256 private constant SLICE = 24575;
+    /// @dev Field and period of a feature word.
+    uint256 private constant RARE = 0x0000ff00ffffffff000000000000000000000000000000000000000000000000;
+
+    address private immutable _slice0;
+    address private immutable _slice1;
+    address private immutable _slice2;
+    address private immutable _slice3;
+    uint256 private immutable _blobSize;
+    uint256 private immutable _observationSize;
+    uint256 private immutable _nextSize;
+    uint256 private immutable _answerAt;
+    int256 private immutable _low;
+    uint256 private immutable _span;
+    uint256 private immutable _pad;
+    uint256 private immutable _features;
+    uint256 internal immutable _proposalAt;
+    uint256 internal immutable _blobAt;
+    uint256 private immutable _featuresAt;
+    uint256 internal immutable _bodyAt;
+    uint256 internal immutable _inputs;
+    uint256 internal immutable _outputs;
+
+    /// @param slices Contracts whose code is the blob, in order.
+    /// @param kind What the blob's `kind` must be.
+    constructor(address[] memory slices, uint256 kind) {
+        bytes memory blob = _join(slices);
+        (uint256 c, uint256 n, uint256 m, uint256 frames) = blob.checkHeader(kind);
+        blob.checkFeatures(n, c);
+        uint256 words = _checkBody(blob, 32 + 32 * n, n * frames, m);
+
+        _slice0 = slices[0];
+        _slice1 = slices.length > 1 ? slices[1] : address(0);
+        _slice2 = slices.length > 2 ? slices[2] : address(0);
+        _slice3 = slices.length > 3 ? slices[3] : address(0);
+        _blobSize = blob.length;
+        _observationSize = 16 * c;
+        uint256 nextSize = 8 * n * (frames - 1);
+        _nextSize = nextSize;
+        _answerAt = 32 * words + blob.length;
+        _proposalAt = 32 * words + blob.length + 0x80 + ((nextSize + 31) & ~uint256(31));
+        _blobAt = 32 * words;
+        _features = n;
+        _featuresAt = 32 * words + 32;
+        _bodyAt = 32 * words + 32 + 32 * n;
+        _inputs = n * frames;
+        // what an input is clamped to, and how it is kept
+        _low = kind == ModelBlob.MLP ? int256(0) : kind == ModelBlob.FOREST ? -(2 ** 31) : -(2 ** 63);
+        _span = kind == ModelBlob.MLP ? 255 : kind == ModelBlob.FOREST ? type(uint32).max : type(uint64).max;
+        _pad = kind == ModelBlob.FOREST ? 224 : 0;
+        _outputs = m;
+    }
+
+    /// @notice SHA-256 of the blob: the model's hash.
+    function modelHash() external view returns (bytes32) {
+        bytes memory blob = new bytes(_blobSize);
+        uint256 pos;
+        assembly ("memory-safe") {
+            pos := add(blob, 32)
+        }
+        _load(pos);
+        return sha256(blob);
+    }
+
+    /// @dev Refuses a body (from `pos`) that breaks its section of the spec, or is not the end of the blob.
+    /// @return words Words of memory to keep before the blob; at least `inputs`.
+    function _checkBody(bytes memory blob, uint256 pos, uint256 inputs, uint256 outputs)
+        internal
+        pure
+        virtual
+        returns (uint256 words);
+
+    /// @dev Checks the observation, loads the blob, writes the inputs of all frames to memory from 0, and the next
+    /// memory into the answer: docs/spec/model.md sections 2 and 3.
+    function _open(bytes calldata memory_, bytes calldata observation) internal view {
+        if (observation.length != _observationSize) {
+            revert BadShape();
+        }
+        assembly {
+            mstore(0x40, 0) // Solidity's free pointer would be input 2
+        }
+        _load(_blobAt);
+        (uint256 start, uint256 end) = (_featuresAt, _bodyAt);
+        (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
+        for (uint256 pos = start; pos < end; ) {
+            uint256 feature;
+            uint256 record;
+            int256 x;
+            assembly {
+                feature := mload(pos)
+                record := calldataload(add(observation.offset, shl(4, shr(240, feature))))
+                x := sar(192, record)
+            }
+            // a quality that is not good, a field that is not the value, a period: rare
+            if ((feature & RARE) | uint8(record >> 152) != 0) {
+                x = _raw(feature, record);
+            }
+            assembly {
+                x := mul(sub(x, sar(192, shl(128, feature))), sar(224, shl(192, feature)))
+                x := sar(byte(3, feature), x)
+                if gt(sub(x, low), span) { x := add(low, mul(span, sgt(x, low))) }
+                mstore(sub(pos, start), not(shl(pad, not(x))))
+                pos := add(pos, 32)
+            }
+        }
+        if (_nextSize > 0) {
+            _older(memory_, observation);
+        }
+    }
+
+    /// @dev Inputs of frames 1 and up, from the memory or as in this turn, and the next memory.
+    function _older(bytes calldata memory_, bytes calldata observation) private view {
+        (uint256 features, uint256 n, uint256 next) = (_featuresAt, _features, _answerAt + 0x60);
+        bool fresh = memory_.length != _nextSize;
+        for (uint256 i = n; i < _inputs; ++i) {
+            (uint256 feature, uint256 record) = (0, 0);
+            assembly {
+                feature := mload(add(features, shl(5, mod(i, n))))
+                record := calldataload(add(observation.offset, shl(4, shr(240, feature))))
+            }
+            int256 r = _raw(feature, record);
+            int256 newer = fresh || i < 2 * n ? r : _past(memory_, i - 2 * n);
+            _store(feature, fresh ? r : _past(memory_, i - n), 32 * i);
+            assembly {
+                mstore(add(next, shl(3, sub(i, n))), shl(192, newer))
+            }
+        }
+    }
+
+    function _past(bytes calldata memory_, uint256 index) private pure returns (int256 r) {
+        assembly {
+            r := sar(192, calldataload(add(memory_.offset, shl(3, index))))
+        }
+    }
+
+    /// @dev As `_open` does it for frame 0.
+    function _store(uint256 feature, int256 x, uint256 pos) private view {
+        (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
+        assembly {
+            x := mul(sub(x, sar(192, shl(128, feature))), sar(224, shl(192, feature)))
+            x := sar(byte(3, feature), x)
+            if gt(sub(x, low), span) { x := add(low, mul(span, sgt(x, low))) }
+            mstore(pos, not(shl(pad, not(x))))
+        }
+    }
+
+    /// @dev The raw feature of a record: docs/spec/model.md section 2.
+    function _raw(uint256 feature, uint256 record) private pure returns (int256 r) {
+        assembly {
+            let field := byte(2, feature)
+            switch field
+            case 0 { r := sar(192, record) }
+            case 1 { r := and(shr(160, record), 0xffffffff) }
+            default { r := byte(12, record) }
+            let period := and(shr(192, feature), 0xffffffff)
+            if period { r := smod(add(smod(r, period), period), period) }
+            // the bits of 0x14 are the qualities of an absent value
+            if and(iszero(field), shr(byte(12, record), 0x14)) { r := sar(192, shl(64, feature)) }
+        }
+    }
+
+    /// @dev Writes one output at `pos` of the proposal: docs/spec/model.md section 4. Outputs are written in order.
+    /// @param output Where the output word is.
+    function _propose(uint256 pos, uint256 output, int256 acc, uint256 shift) internal pure {
+        assembly {
+            let word := mload(output)
+            let y := mul(add(acc, sar(224, word)), sar(224, shl(32, word)))
+            y := add(sar(shift, y), sar(192, shl(64, word)))
+            let bound := sar(192, shl(128, word))
+            if slt(y, bound) { y := bound }
+            bound := sar(192, shl(192, word))
+            if sgt(y, bound) { y := bound }
+            mstore(pos, shl(192, y))
+        }
+    }
+
+    /// @dev Ends the call with abi.encode(next, proposal).
+    function _answer() internal view {
+        (uint256 pos, uint256 nextSize, uint256 proposalAt, uint256 outputs) =
+            (_answerAt, _nextSize, _proposalAt, _outputs);
+        assembly {
+            mstore(pos, 0x40)
+            mstore(add(pos, 0x20), sub(sub(proposalAt, 0x20), pos))
+            mstore(add(pos, 0x40), nextSize)
+            mstore(sub(proposalAt, 0x20), shl(3, outputs))
+            return(pos, add(sub(proposalAt, pos), shl(5, shr(2, add(outputs, 3)))))
+        }
+    }
+
+    /// @dev Copies the blob to memory at `pos`.
+    function _load(uint256 pos) private view {
+        uint256 size = _blobSize;
+        _copy(_slice0, pos, size);
+        if (size > SLICE) {
+            _copy(_slice1, pos + SLICE, size - SLICE);
+        }
+        if (size > 2 * SLICE) {
+            _copy(_slice2, pos + 2 * SLICE, size - 2 * SLICE);
+        }
+        if (size > 3 * SLICE) {
+            _copy(_slice3, pos + 3 * SLICE, size - 3 * SLICE);
+        }
+    }
+
+    function _copy(address slice, uint256 pos, uint256 size) private view {
+        assembly ("memory-safe") {
+            if gt(size, SLICE) { size := SLICE }
+            extcodecopy(slice, pos, 1, size)
+        }
+    }
+
+    function _join(address[] memory slices) private view returns (bytes memory blob) {
+        ModelBlob.check(slices.length >= 1 && slices.length <= 4, 0);
+        for (uint256 i = 0; i < slices.length; ++i) {
+            bytes memory code = slices[i].code;
+            bool last = i + 1 == slices.length;
+            ModelBlob.check(code.length > 1 && code[0] == 0 && (last || code.length == SLICE + 1), blob.length);
+            assembly ("memory-safe") {
+                let size := sub(mload(code), 1) // without the leading zero byte
+                mcopy(add(code, 32), add(code, 33), size)
+                mstore(code, size)
+            }
+            blob = bytes.concat(blob, code);
+        }
+    }
+}
