@@ -103,6 +103,11 @@ abstract contract Base {
         vm.label(who, name);
     }
 
+    /// The file of the gas snapshot that a test's figures go to.
+    function gasGroup() internal pure virtual returns (string memory) {
+        return "law";
+    }
+
     /// Gas of one call from a cold start of `to`; fails above `most`, and lands in the snapshot.
     function gasOf(string memory name, address to, bytes memory data, uint256 most) internal returns (bytes memory) {
         vm.cool(to);
@@ -110,7 +115,7 @@ abstract contract Base {
         (bool success, bytes memory ret) = to.call(data);
         uint256 used = before - gasleft();
         ok(success, name);
-        vm.snapshotValue("law", name, used);
+        vm.snapshotValue(gasGroup(), name, used);
         le(used, most, name);
         return ret;
     }
