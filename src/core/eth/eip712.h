@@ -46,6 +46,14 @@ DAM_MUST_USE enum dam_err dam_eip712_hash(struct dam_arena *arena,
                                           const struct dam_json *typed_data,
                                           struct dam_eip712_hashes *ret, const char **ret_what);
 
+/** The same from its four parts. In: types, domain, message: objects; primary_type: a string. A
+ * domain whose type is not among types is taken to have the standard members that it has. */
+DAM_MUST_USE enum dam_err
+dam_eip712_hash_parts(struct dam_arena *arena, const struct dam_json *types,
+                      const struct dam_json *primary_type, const struct dam_json *domain,
+                      const struct dam_json *message, struct dam_eip712_hashes *ret,
+                      const char **ret_what);
+
 /** Append encodeType of a type: "Mail(Person from,Person to)Person(string name)". */
 DAM_MUST_USE enum dam_err dam_eip712_encode_type(struct dam_arena *arena,
                                                  const struct dam_json *types,

@@ -15,7 +15,7 @@
  *           DAM_EVERSION for another version; DAM_EUNSUPPORTED for another cipher or kdf;
  *           DAM_ERANGE for kdf parameters beyond what any tool writes; DAM_EREFUSED if the password
  *           is wrong; DAM_ENOMEM.
- *  In:      json: the parsed file; arena: scratch, given back.
+ *  In:      json: the parsed file; arena: scratch of up to 2 GiB, given back and wiped.
  *  Surprise: the caller wipes ret. */
 DAM_MUST_USE enum dam_err dam_keystore_decrypt(struct dam_arena *arena, const struct dam_json *json,
                                                const char *password, size_t password_len,
@@ -29,10 +29,12 @@ struct dam_keystore_random {
 
 /** Append a keystore (scrypt, r = 8, p = 1, AES-128-CTR).
  *  Returns: DAM_OK; DAM_ERANGE for a log2_n outside 10 to 20 or a bad key; DAM_ENOMEM.
- *  In:      log2_n: 18 is what geth uses (256 MB, a second); 12 is its light form.
+ *  In:      arena: scratch, 1024 * 2^log2_n bytes, given back and wiped.
+ *           log2_n: 18 is what geth uses (256 MB, a second); 12 is its light form.
  *           random: fresh for each file; never used twice. */
-DAM_MUST_USE enum dam_err dam_keystore_encrypt(const uint8_t secret[32], const char *password,
-                                               size_t password_len, unsigned log2_n,
+DAM_MUST_USE enum dam_err dam_keystore_encrypt(struct dam_arena *arena, const uint8_t secret[32],
+                                               const char *password, size_t password_len,
+                                               unsigned log2_n,
                                                const struct dam_keystore_random *random,
                                                struct dam_buf *buf);
 
