@@ -2,6 +2,7 @@
 #include "app/verb.h"
 
 #include "app/plant_solar.h"
+#include "app/verb_evm.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ const struct dam_verb dam_verbs[] = {
      "as the wall's; without it, time moves by commands on standard input, each answered by one\n"
      "line of JSON: step SECONDS | soiling PERCENT | quit\n",
      dam_plant_main},
+    {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
     {"completion", "print a completion script for a shell",
      "usage: dam completion bash|zsh|fish\n\nPrints a script that completes the verbs of dam.\n",
      dam_verb_completion},

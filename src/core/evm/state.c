@@ -11,22 +11,28 @@ const struct dam_hash dam_evm_empty_code_hash = {{0xc5, 0xd2, 0x46, 0x01, 0x86, 
                                                   0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82, 0x27, 0x3b,
                                                   0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70}};
 
+/* Odd constants without a pattern (digits of the golden ratio and of square roots), so that words
+ * that are zero or all ones, as most are, do not cancel in a multiplication. */
+#define K0 0x9e3779b97f4a7c15u
+#define K1 0xc2b2ae3d27d4eb4fu
+#define K2 0x165667b19e3779f9u
+#define K3 0xbb67ae8584caa73bu
+#define K4 0x3c6ef372fe94f82bu
+
 /* Keys are chosen by whoever writes a contract; the seed keeps them from choosing collisions. */
 static uint64_t hash_address(const struct dam_evm *evm, const struct dam_address *address)
 {
     const uint64_t a = dam_load_be64(address->b);
     const uint64_t b = dam_load_be64(address->b + 8);
     const uint64_t c = dam_load_be32(address->b + 16);
-    return dam_table_mix(dam_table_mix(a ^ evm->hash_seed, b ^ 0x9e3779b97f4a7c15u),
-                         c ^ ~evm->hash_seed);
+    return dam_table_mix(dam_table_mix(a ^ evm->hash_seed ^ K0, b ^ K1) ^ evm->hash_seed, c ^ K2);
 }
 
 static uint64_t hash_slot(const struct dam_evm *evm, uint32_t account, const struct dam_u256 *key)
 {
-    const uint64_t low = dam_table_mix(key->w[0] ^ evm->hash_seed, key->w[1] ^ 0x9e3779b97f4a7c15u);
-    const uint64_t high =
-        dam_table_mix(key->w[2] ^ evm->hash_seed, key->w[3] ^ 0xc2b2ae3d27d4eb4fu);
-    return dam_table_mix(low ^ account, high ^ ~evm->hash_seed);
+    const uint64_t low = dam_table_mix(key->w[0] ^ evm->hash_seed ^ K0, key->w[1] ^ K1);
+    const uint64_t high = dam_table_mix(key->w[2] ^ evm->hash_seed ^ K2, key->w[3] ^ K3);
+    return dam_table_mix(low ^ account ^ evm->hash_seed, high ^ K4);
 }
 
 bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, size_t count,

@@ -56,8 +56,9 @@ static uint64_t hash_address(const struct dam_address *address)
 
 static uint64_t hash_slot(const struct dam_evm_world_account *account, const struct dam_u256 *key)
 {
-    return dam_table_mix(dam_table_mix(key->w[0] ^ 0x9e3779b97f4a7c15u, ~key->w[1]) ^ key->w[2],
-                         (uint64_t)(uintptr_t)account ^ ~key->w[3]);
+    return dam_table_mix(
+        dam_table_mix(key->w[0] ^ 0x9e3779b97f4a7c15u, key->w[1] ^ key->w[2] ^ 0xc2b2ae3d27d4eb4fu),
+        (uint64_t)(uintptr_t)account ^ key->w[3] ^ 0x165667b19e3779f9u);
 }
 
 static struct dam_evm_world_account *account_find(const struct dam_evm_world *world,

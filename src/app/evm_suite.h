@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the test runners of `dam evm` share: finding the files, running them on several threads,
+ * counting and reporting. Reports come out in the order of the files, whichever thread was first.
+ */
+#ifndef DAM_APP_EVM_SUITE_H
+#define DAM_APP_EVM_SUITE_H
+
+#include "base/json.h"
+#include "core/evm/evm.h"
+
+struct dam_evm_suite_options {
+    unsigned jobs; /* threads, at least 1 */
+    bool json;
+    bool trace; /* EIP-3155 lines on stdout; one thread */
+    bool has_fork;
+    enum dam_fork fork; /* only cases of this fork */
+    const char *filter; /* only tests whose name contains this; NULL: all */
+};
+
+/* What came of one file. */
+struct dam_evm_report {
+    const char *file;
+    unsigned passed;
+    unsigned failed;
+    unsigned skipped;
+    struct dam_buf lines; /* one a failure, text or JSON */
+    bool json;
+};
+
+/* A case: where it is. */
+struct dam_evm_case {
+    const struct dam_json *name; /* the test's key */
+    const char *fork;
+    size_t index;
+};
+
+/** Count a case that did what it should. */
+void dam_evm_report_pass(struct dam_evm_report *report);
+
+/** Count a case that did not. In: expected, got: NUL-terminated, for people. */
+void dam_evm_report_fail(struct dam_evm_report *report, const struct dam_evm_case *test,
+                         const char *expected, const char *got);
+
+/* What a thread works with. */
+struct dam_evm_worker {
+    const struct dam_evm_suite_options *options;
+    struct dam_evm *evm;
+    struct dam_arena arena; /* reset before each file */
+};
+
+/** Runs the tests of one parsed file. */
+typedef void dam_evm_file_fn(struct dam_evm_worker *worker, const struct dam_json *root,
+                             struct dam_evm_report *report);
+
+/** Run a verb: options and paths from argv (argv[0] is the verb's name), then all files.
+ *  Returns: the exit code: 0 if at least one case ran and none failed. */
+int dam_evm_suite_main(int argc, char **argv, dam_evm_file_fn *run);
+
+#endif

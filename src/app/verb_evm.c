@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/verb_evm.h"
+
+#include <string.h>
+
+#include "app/verb.h"
+
+const char dam_verb_evm_help[] =
+    "usage: dam evm statetest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
+    "       dam evm blocktest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
+    "       dam evm run --code HEX [--input HEX] [--gas N] [--fork F] [--trace]\n"
+    "       dam evm bench FILE... [--runs N] [--json]\n\n"
+    "statetest and blocktest run files, or folders of files, of Ethereum's GeneralStateTests and\n"
+    "BlockchainTests: one line a failure (file, test, fork, index, expected, got), then the "
+    "count.\n"
+    "The exit code is 1 if anything failed. --trace prints EIP-3155 lines.\n"
+    "run executes code with calldata on an empty world and prints its output, status and gas.\n"
+    "bench times the cases of state-test files: gas, microseconds and Mgas/s, best of N runs.\n";
+
+int dam_verb_evm(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } parts[] = {
+        {"statetest", dam_evm_statetest_main},
+        {"blocktest", dam_evm_blocktest_main},
+        {"run", dam_evm_run_main},
+        {"bench", dam_evm_bench_main},
+    };
+    for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strcmp(argv[1], parts[i].name) == 0) {
+            return parts[i].run(argc - 1, argv + 1);
+        }
+    }
+    return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more", "dam evm: no part named '%s'",
+                         argc > 1 ? argv[1] : "");
+}
