@@ -166,7 +166,7 @@ static inline unsigned limb_count(const uint64_t *w, unsigned n)
     return n;
 }
 
-/* Divide u (up to 8 limbs) by d (not zero). *q gets 8 limbs where wanted, *r 4. */
+/* Divide u (up to 8 limbs) by d (not zero). *q gets 8 limbs where wanted, *r 4; r may be d. */
 static inline void divide(const uint64_t *u, unsigned u_len, const struct dam_u256 *d, uint64_t *q,
                           struct dam_u256 *r)
 {
@@ -177,9 +177,10 @@ static inline void divide(const uint64_t *u, unsigned u_len, const struct dam_u2
     uint64_t num[9];
     uint64_t quotient[8];
     uint64_t den[4];
-    *r = (struct dam_u256){{0, 0, 0, 0}};
+    struct dam_u256 rest = {{0, 0, 0, 0}};
     if (un < n) {
-        memcpy(r->w, u, un * sizeof(u[0]));
+        memcpy(rest.w, u, un * sizeof(u[0]));
+        *r = rest;
         return;
     }
     num[un] = u[un - 1] >> 1 >> down;
@@ -194,11 +195,11 @@ static inline void divide(const uint64_t *u, unsigned u_len, const struct dam_u2
     switch (n) {
     case 1: {
         const uint64_t v = reciprocal_2by1(den[0]);
-        uint64_t rest = num[un];
+        uint64_t above = num[un];
         for (unsigned i = un; i-- > 0;) {
-            quotient[i] = divide_2by1(rest, num[i], den[0], v, &rest);
+            quotient[i] = divide_2by1(above, num[i], den[0], v, &above);
         }
-        num[0] = rest;
+        num[0] = above;
         break;
     }
     /* The length is a constant in each copy, so that the inner loops unroll. */
@@ -217,8 +218,9 @@ static inline void divide(const uint64_t *u, unsigned u_len, const struct dam_u2
     }
     num[n] = 0;
     for (unsigned i = 0; i < n; i++) {
-        r->w[i] = num[i] >> up | num[i + 1] << 1 << down;
+        rest.w[i] = num[i] >> up | num[i + 1] << 1 << down;
     }
+    *r = rest;
 }
 
 void dam_u256_divmod(const struct dam_u256 *a, const struct dam_u256 *b,

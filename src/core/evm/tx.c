@@ -135,8 +135,11 @@ static enum dam_tx_invalid check_blobs(const struct dam_evm *evm, const struct d
     if (tx->blob_hash_count == 0) {
         return DAM_TX_BLOB_NONE;
     }
-    if (tx->blob_hash_count > evm->options.blob.max ||
-        (evm->fork >= DAM_FORK_OSAKA && tx->blob_hash_count > TX_BLOBS_MAX_OSAKA)) {
+    if (evm->block_blob_gas_used + tx->blob_hash_count * BLOB_GAS >
+        (uint64_t)evm->options.blob.max * BLOB_GAS) {
+        return DAM_TX_BLOB_GAS_ALLOWANCE;
+    }
+    if (evm->fork >= DAM_FORK_OSAKA && tx->blob_hash_count > TX_BLOBS_MAX_OSAKA) {
         return DAM_TX_BLOB_COUNT;
     }
     for (size_t i = 0; i < tx->blob_hash_count; i++) {
@@ -147,10 +150,6 @@ static enum dam_tx_invalid check_blobs(const struct dam_evm *evm, const struct d
     if (dam_u256_lt(&tx->blob_fee_max, &evm->blob_base_fee) &&
         !(tx->simulate && dam_u256_is_zero(&tx->blob_fee_max))) {
         return DAM_TX_BLOB_FEE_BELOW_BASE_FEE;
-    }
-    if (evm->block_blob_gas_used + tx->blob_hash_count * BLOB_GAS >
-        (uint64_t)evm->options.blob.max * BLOB_GAS) {
-        return DAM_TX_BLOB_GAS_ALLOWANCE;
     }
     return DAM_TX_NONE;
 }
