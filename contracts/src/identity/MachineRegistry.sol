@@ -181,6 +181,12 @@ contract MachineRegistry is ERC721URIStorage, EIP712, IERC8004, EthrDid, LegalRe
         return _machines[id].key;
     }
 
+    /// @notice The key with which evidence is signed now, and the tenure.
+    function signerOf(uint256 id) external view returns (address key, uint32 tenure) {
+        Machine storage m = _machines[id];
+        return (m.key, m.tenure);
+    }
+
     /// @notice Whether `key` is, or was in the present tenure, a key of the machine.
     function isKeyOf(uint256 id, address key) external view returns (bool) {
         return key != address(0) && _keyTenure[id][key] == _machines[id].tenure + 1;
