@@ -11,7 +11,6 @@ interface Vm {
 
     function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
-    function bound(uint256 x, uint256 min, uint256 max) external pure returns (uint256);
     function deal(address who, uint256 wei_) external;
     function chainId(uint256 id) external;
     function etch(address who, bytes calldata code) external;
@@ -97,6 +96,11 @@ abstract contract Base {
         }
     }
 
+    /// Fold a fuzzed number into [min, max].
+    function bound(uint256 x, uint256 min, uint256 max) internal pure returns (uint256) {
+        return min + x % (max - min + 1);
+    }
+
     /// A fresh address with a readable name in traces.
     function actor(string memory name) internal returns (address who) {
         who = vm.addr(uint256(keccak256(bytes(name))) >> 1);
@@ -118,5 +122,23 @@ abstract contract Base {
         vm.snapshotValue(gasGroup(), name, used);
         le(used, most, name);
         return ret;
+    }
+
+    /// Gas of a whole transaction: 21,000, calldata (EIP-2028, EIP-7623) and one call.
+    function transactionGas(string memory name, address to, uint256 value, bytes memory data, uint256 most) internal {
+        uint256 tokens;
+        for (uint256 k = 0; k < data.length; k++) {
+            tokens += data[k] == 0 ? 1 : 4;
+        }
+        uint256 before = gasleft();
+        (bool success,) = to.call{value: value}(data);
+        uint256 used = before - gasleft();
+        ok(success, name);
+        uint256 floor = 21_000 + 10 * tokens;
+        uint256 total = 21_000 + 4 * tokens + used;
+        total = total > floor ? total : floor;
+        vm.snapshotValue("law", string.concat(name, " (execution)"), used);
+        vm.snapshotValue("law", string.concat(name, " (transaction)"), total);
+        le(total, most, name);
     }
 }

@@ -18,47 +18,40 @@ library MerkleLog {
             return false;
         }
         assembly ("memory-safe") {
-            // 65 bytes 0x01, left, right at `node`; the hash comes back into scratch space.
+            // 65 bytes at `node`: 0x01, left, right. The hash comes back into scratch space.
             let node := mload(0x40)
             mstore8(node, 1)
             let left := add(node, 1)
-            let right := add(node, 33)
-            let last := sub(size, 1)
             let hash := leaf
-            let end := add(proof.offset, shl(5, proof.length))
-            let good := 1
-            for { let p := proof.offset } lt(p, end) { p := add(p, 32) } {
-                if iszero(last) {
-                    good := 0
-                    break
-                }
-                switch or(and(index, 1), eq(index, last))
-                case 0 {
-                    mstore(left, hash)
-                    calldatacopy(right, p, 32)
-                }
-                default {
-                    calldatacopy(left, p, 32)
-                    mstore(right, hash)
-                    // A right border without siblings: climb to where there is one.
-                    for {} and(iszero(and(index, 1)), gt(index, 0)) {} {
-                        index := shr(1, index)
-                        last := shr(1, last)
-                    }
-                }
-                index := shr(1, index)
-                last := shr(1, last)
-                good := and(good, staticcall(gas(), 2, node, 65, 0, 32))
+            let p := proof.offset
+            // Below the level where our path meets the last leaf's, every node has a sibling ...
+            for { let apart := xor(index, sub(size, 1)) } apart { apart := shr(1, apart) } {
+                let side := shl(5, and(index, 1))
+                mstore(add(left, side), hash)
+                mstore(add(left, xor(side, 32)), calldataload(p))
+                p := add(p, 32)
+                if iszero(staticcall(gas(), 2, node, 65, 0, 32)) { revert(0, 0) }
                 hash := mload(0)
+                index := shr(1, index)
             }
-            yes := and(good, and(iszero(last), eq(hash, root)))
+            // ... above it we are the last node of each level: a right child, or alone and lifted.
+            for {} index { index := shr(1, index) } {
+                if and(index, 1) {
+                    mstore(left, calldataload(p))
+                    mstore(add(left, 32), hash)
+                    p := add(p, 32)
+                    if iszero(staticcall(gas(), 2, node, 65, 0, 32)) { revert(0, 0) }
+                    hash := mload(0)
+                }
+            }
+            yes := and(eq(p, add(proof.offset, shl(5, proof.length))), eq(hash, root))
         }
     }
 
     /// Whether the tree (`size`, `root`) only appends to the tree (`oldSize`, `oldRoot`).
     function extends_(uint256 oldSize, bytes32 oldRoot, uint256 size, bytes32 root, bytes32[] calldata proof)
         internal
-        view
+        pure
         returns (bool)
     {
         if (oldSize == 0 || oldSize > size) {

@@ -22,17 +22,17 @@ contract MachineShares is ERC20, ERC20Permit, ERC20Votes {
         uint256 owed;
     }
 
-    uint256 private constant SCALE = 2 ** 64;
+    uint256 private constant SCALE = 2 ** 128;
 
     /// @notice The token in which revenue comes. It must not rebase.
     IERC20 public immutable revenueToken;
 
-    /// @notice Revenue per share so far, times 2^64.
+    /// @notice Revenue per share so far, times 2^128.
     uint256 public perShare;
     /// @notice Revenue received and not yet claimed.
     uint256 public unclaimed;
 
-    uint256 private _rest; // of the last distribution, times 2^64
+    uint256 private _rest; // of the last distribution, times 2^128
     mapping(address holder => Holding) private _holdings;
 
     event Distributed(address indexed from, uint256 amount);
