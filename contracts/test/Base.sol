@@ -130,6 +130,7 @@ abstract contract Base {
         for (uint256 k = 0; k < data.length; k++) {
             tokens += data[k] == 0 ? 1 : 4;
         }
+        ok(to.code.length > 0, name); // a transaction finds its target warm
         uint256 before = gasleft();
         (bool success,) = to.call{value: value}(data);
         uint256 used = before - gasleft();

@@ -4,7 +4,11 @@ pragma solidity ^0.8.30;
 import {Court} from "../../src/court/Court.sol";
 import {Evidence} from "../../src/court/Evidence.sol";
 import {Rerun} from "../../src/court/Rerun.sol";
+import {Blob} from "../../src/law/Blob.sol";
+import {BoundsCharter} from "../../src/law/BoundsCharter.sol";
 import {Constitution} from "../../src/law/Constitution.sol";
+import {IMind} from "../../src/law/IMachineCode.sol";
+import {Model} from "../mind/Model.sol";
 import {BrokenCharter, MoodyMind, OpenCharter} from "../law/Minds.sol";
 import {World} from "../World.sol";
 
@@ -60,6 +64,16 @@ abstract contract CourtWorld is World {
         eq(found, fault, what);
         eq(by, challenger, "challenger");
         eq(court.bondOf(id), 0, "the bond counts no more");
+    }
+
+    function coolAll() internal {
+        address[8] memory all = [
+            address(registry), address(evidence), address(court), address(constitution),
+            address(mind), address(charter), charter.rules(), address(account)
+        ];
+        for (uint256 k = 0; k < all.length; k++) {
+            vm.cool(all[k]);
+        }
     }
 
     function cleared(string memory what) internal view {
@@ -635,16 +649,6 @@ contract CourtTest is CourtWorld {
         eq(court.bondOf(id), 0, "convicted");
     }
 
-    function coolAll() private {
-        address[8] memory all = [
-            address(registry), address(evidence), address(court), address(constitution),
-            address(mind), address(charter), charter.rules(), address(account)
-        ];
-        for (uint256 k = 0; k < all.length; k++) {
-            vm.cool(all[k]);
-        }
-    }
-
     // ---- evidence ----
 
     function testAnchor() public {
@@ -696,5 +700,82 @@ contract CourtTest is CourtWorld {
         this.doAnchor(size + 3, "new", 0xbeef);
         eq(evidence.liableFrom(id), size, "after it");
         ok(!evidence.isSigned(id, 5, "a", 1, sign(KEY, evidence.digestOf(id, 5, "a", 1))), "the old key binds no more");
+    }
+}
+
+/// The acceptance figure: a decision of a 16-32-8 net, in a log of a million leaves, judged in one
+/// transaction.
+contract MlpChallengeTest is CourtWorld, Model {
+    uint256 private constant N = 8;
+    IMind private net;
+    BoundsCharter private bounds;
+    address private slice;
+
+    function setUp() public override {
+        super.setUp();
+        uint16[] memory widths = new uint16[](2);
+        (widths[0], widths[1]) = (32, 8);
+        address[] memory all = slices(mlp(16, widths));
+        (slice, net) = (all[0], mindOf(all, 2));
+        bytes memory blob = abi.encodePacked("DAMR", uint8(1), uint8(N), uint16(2), uint16(16), new bytes(22));
+        for (uint256 k = 0; k < N; k++) {
+            blob = abi.encodePacked(blob, int64(-100), int64(100), int64(20), int64(0));
+        }
+        blob = abi.encodePacked(blob, uint16(1), uint8(0), uint8(1), uint16(3), uint16(0), int64(5), int64(50), uint64(0));
+        blob = abi.encodePacked(blob, uint16(2), uint8(4), uint8(3), uint16(0), uint16(0), int64(0), int64(0), uint64(0));
+        bounds = new BoundsCharter(Blob.deploy(blob));
+        purity.admit(address(net));
+        purity.admit(address(bounds));
+        Constitution.Terms memory t = terms();
+        (t.mind, t.charter) = (address(net), address(bounds));
+        vm.prank(owner);
+        constitution.propose(id, t);
+        vm.warp(block.timestamp + 1 days);
+        constitution.enact(id);
+    }
+
+    function netTurn() private view returns (Turn memory t) {
+        (t.seq, t.mind, t.charter, t.epoch) = (0x5a5a5, address(net), address(bounds), 2);
+        for (uint256 k = 0; k < 16; k++) {
+            t.observation = bytes.concat(t.observation, record(int64(int256(k * 7)), 0));
+        }
+        bytes memory next;
+        (next, t.proposal) = net.decide("", t.observation);
+        t.nextHash = sha256(next);
+        (t.action, t.reasons) = bounds.review("", t.observation, t.proposal);
+        t.outcome = keccak256(t.reasons) == keccak256(new bytes(2 * N)) ? 0 : 1;
+    }
+
+    function challengeNet(Turn memory t, string memory name, uint256 most) private {
+        bytes memory leaf = encode(t);
+        bytes32[] memory proof = new bytes32[](20);
+        bytes32 root = hashLeaf(leaf);
+        for (uint256 k = 0; k < 20; k++) {
+            proof[k] = keccak256(abi.encode(k));
+            root = (t.seq >> k) & 1 == 1
+                ? sha256(abi.encodePacked(hex"01", proof[k], root))
+                : sha256(abi.encodePacked(hex"01", root, proof[k]));
+        }
+        anchor(1 << 20, root);
+        bytes memory data = abi.encodeCall(court.challenge, (id, 1 << 20, t.seq, leaf, proof));
+        coolAll();
+        vm.cool(address(net));
+        vm.cool(slice);
+        vm.cool(address(bounds));
+        vm.cool(bounds.rules());
+        vm.deal(address(this), STAKE);
+        transactionGas(name, address(court), STAKE, data, most);
+    }
+
+    function testGasFalseDecision() public {
+        Turn memory t = netTurn();
+        t.action[63] ^= 0x01;
+        challengeNet(t, "16-32-8 net, depth 20: convicted", 165_000);
+        eq(court.bondOf(id), 0, "convicted");
+    }
+
+    function testGasHonestDecision() public {
+        challengeNet(netTurn(), "16-32-8 net, depth 20: cleared", 165_000);
+        eq(court.owed(owner), STAKE, "the challenger lost the stake");
     }
 }

@@ -58,32 +58,6 @@ contract MindGasTest is Model {
         le(used, most, name);
     }
 
-    function mlp(uint16 inputs, uint16[] memory widths) private pure returns (bytes memory) {
-        bytes memory body;
-        for (uint16 i = 0; i < inputs; ++i) {
-            body = bytes.concat(body, feature(i, 3, 0, 1));
-        }
-        uint16 from = inputs;
-        for (uint256 k = 0; k < widths.length; ++k) {
-            uint16 to = widths[k];
-            body = bytes.concat(body, abi.encodePacked(from, to, uint8(12), bytes3(0), k + 1 == widths.length ? int32(0) : int32(50), bytes20(0)));
-            bool last = k + 1 == widths.length;
-            for (uint256 j = 0; last && j < to; ++j) {
-                body = bytes.concat(body, output(100, 100_000, 7));
-            }
-            for (uint256 g = 0; g < to; g += 8) {
-                if (!last) {
-                    body = bytes.concat(body, bytes32(0));
-                }
-                for (uint256 b = 0; b < from; b += 4) {
-                    body = bytes.concat(body, keccak256(abi.encode(k, g, b)));
-                }
-            }
-            from = to;
-        }
-        return bytes.concat(header(2, inputs, inputs, uint8(widths[widths.length - 1]), uint8(widths.length), 1, body.length), body);
-    }
-
     function forest(uint16 inputs, uint16 trees, uint8 depth) private pure returns (bytes memory) {
         bytes memory body;
         for (uint16 i = 0; i < inputs; ++i) {
