@@ -74,14 +74,19 @@ abstract contract ModelMind is IMind {
     }
 
     /// @notice SHA-256 of the blob: the model's hash.
-    function modelHash() external view returns (bytes32) {
+    /// @dev The precompile is called with a written gas figure: `sha256()` would put GAS, which no mind may contain,
+    /// into the code (docs/spec/decision.md section 5).
+    function modelHash() external view returns (bytes32 hash) {
         bytes memory blob = new bytes(_blobSize);
         uint256 pos;
         assembly ("memory-safe") {
             pos := add(blob, 32)
         }
         _load(pos);
-        return sha256(blob);
+        assembly ("memory-safe") {
+            if iszero(staticcall(0xffffffff, 2, pos, mload(blob), 0, 32)) { revert(0, 0) }
+            hash := mload(0)
+        }
     }
 
     /// @dev Refuses a body (from `pos`) that breaks its section of the spec, or is not the end of the blob.
