@@ -55,6 +55,41 @@ static void sha256_in_pieces(void **state)
     }
 }
 
+/* RFC 4231, test cases 1, 2 and 6 (a key longer than a block). */
+static void hmac_sha256(void **state)
+{
+    (void)state;
+    uint8_t long_key[131];
+    uint8_t short_key[20];
+    memset(long_key, 0xaa, sizeof(long_key));
+    memset(short_key, 0x0b, sizeof(short_key));
+    const struct {
+        struct dam_bytes key;
+        const char *data;
+        const char *want;
+    } cases[] = {
+        {{short_key, 20},
+         "Hi There",
+         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {{(const uint8_t *)"Jefe", 4},
+         "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {{long_key, 131},
+         "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct dam_hmac_sha256 hmac;
+        struct dam_hash got;
+        uint8_t want[32];
+        dam_hmac_sha256_init(&hmac, cases[i].key.data, cases[i].key.len);
+        dam_hmac_sha256_update(&hmac, (const uint8_t *)cases[i].data, strlen(cases[i].data));
+        dam_hmac_sha256_final(&hmac, &got);
+        from_hex(cases[i].want, want, 32);
+        assert_memory_equal(got.b, want, 32);
+    }
+}
+
 /* RFC 7693 appendix A. */
 static void blake2b_of_abc(void **state)
 {
@@ -154,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_and_ripemd160),
         cmocka_unit_test(sha256_in_pieces),
+        cmocka_unit_test(hmac_sha256),
         cmocka_unit_test(blake2b_of_abc),
         cmocka_unit_test(modexp_small),
         cmocka_unit_test(p256_example),

@@ -30,3 +30,39 @@ void dam_sha256(const uint8_t *data, size_t len, struct dam_hash *ret)
     dam_sha256_update(&state, data, len);
     dam_sha256_final(&state, ret);
 }
+
+void dam_hmac_sha256_init(struct dam_hmac_sha256 *state, const uint8_t *key, size_t key_len)
+{
+    uint8_t block[64] = {0};
+    if (key_len > sizeof(block)) {
+        struct dam_hash hash;
+        dam_sha256(key, key_len, &hash);
+        memcpy(block, hash.b, 32);
+    } else if (key_len > 0) {
+        memcpy(block, key, key_len);
+    }
+    for (size_t i = 0; i < sizeof(block); i++) {
+        block[i] ^= 0x36;
+    }
+    dam_sha256_init(&state->inner);
+    dam_sha256_update(&state->inner, block, sizeof(block));
+    for (size_t i = 0; i < sizeof(block); i++) {
+        block[i] ^= 0x36 ^ 0x5c;
+    }
+    dam_sha256_init(&state->outer);
+    dam_sha256_update(&state->outer, block, sizeof(block));
+    explicit_bzero(block, sizeof(block));
+}
+
+void dam_hmac_sha256_update(struct dam_hmac_sha256 *state, const uint8_t *data, size_t len)
+{
+    dam_sha256_update(&state->inner, data, len);
+}
+
+void dam_hmac_sha256_final(struct dam_hmac_sha256 *state, struct dam_hash *ret)
+{
+    struct dam_hash inner;
+    dam_sha256_final(&state->inner, &inner);
+    dam_sha256_update(&state->outer, inner.b, sizeof(inner.b));
+    dam_sha256_final(&state->outer, ret);
+}

@@ -19,4 +19,16 @@ void dam_sha256_init(struct dam_sha256 *state);
 void dam_sha256_update(struct dam_sha256 *state, const uint8_t *data, size_t len);
 void dam_sha256_final(struct dam_sha256 *state, struct dam_hash *ret);
 
+/* An unfinished HMAC-SHA-256 (RFC 2104). */
+struct dam_hmac_sha256 {
+    struct dam_sha256 inner;
+    struct dam_sha256 outer;
+};
+
+/** Start under a key, feed, finish. In: key: any length, borrowed for the call. The state holds the
+ * key's digest: wipe it where the key is secret. */
+void dam_hmac_sha256_init(struct dam_hmac_sha256 *state, const uint8_t *key, size_t key_len);
+void dam_hmac_sha256_update(struct dam_hmac_sha256 *state, const uint8_t *data, size_t len);
+void dam_hmac_sha256_final(struct dam_hmac_sha256 *state, struct dam_hash *ret);
+
 #endif

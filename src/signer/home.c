@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "signer/home.h"
+
+#include "base/heap.h"
+#include "core/crypto/keccak.h"
+#include "core/eth/address.h"
+#include "core/eth/keystore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH_MAX_LEN 4096u
+#define FILE_LEN_MAX (256u << 20)
+#define SECRET_PAGE 4096u
+
+static enum dam_err path_of(const char *folder, const char *name, char ret[PATH_MAX_LEN])
+{
+    int len = snprintf(ret, PATH_MAX_LEN, "%s/%s", folder, name);
+    return len > 0 && (unsigned)len < PATH_MAX_LEN ? DAM_OK : DAM_ERANGE;
+}
+
+static enum dam_err from_errno(void)
+{
+    switch (errno) {
+    case ENOENT:
+        return DAM_ENOTFOUND;
+    case EEXIST:
+        return DAM_EEXIST;
+    case ENOSPC:
+        return DAM_ENOSPC;
+    case ENOMEM:
+        return DAM_ENOMEM;
+    default:
+        return DAM_EIO;
+    }
+}
+
+static enum dam_err write_all(int fd, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t done = write(fd, data, len);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            return done < 0 ? from_errno() : DAM_EIO;
+        }
+        data += done;
+        len -= (size_t)done;
+    }
+    return DAM_OK;
+}
+
+/* Reads an open file to its end into heap memory that the caller frees. */
+static enum dam_err read_all(int fd, uint8_t **ret_data, size_t *ret_len)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return from_errno();
+    }
+    if (st.st_size < 0 || (uint64_t)st.st_size > FILE_LEN_MAX) {
+        return DAM_EFULL;
+    }
+    size_t len = (size_t)st.st_size;
+    uint8_t *data = malloc(len + 1);
+    if (data == NULL) {
+        return DAM_ENOMEM;
+    }
+    size_t have = 0;
+    while (have < len) {
+        ssize_t done = pread(fd, data + have, len - have, (off_t)have);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            free(data);
+            return DAM_EIO;
+        }
+        have += (size_t)done;
+    }
+    *ret_data = data;
+    *ret_len = len;
+    return DAM_OK;
+}
+
+static enum dam_err file_read(const char *folder, const char *name, uint8_t **ret_data,
+                              size_t *ret_len)
+{
+    char path[PATH_MAX_LEN];
+    DAM_TRY(path_of(folder, name, path));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return from_errno();
+    }
+    enum dam_err err = read_all(fd, ret_data, ret_len);
+    (void)close(fd);
+    return err;
+}
+
+static enum dam_err folder_sync(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return from_errno();
+    }
+    enum dam_err err = fsync(fd) == 0 ? DAM_OK : DAM_EIO;
+    (void)close(fd);
+    return err;
+}
+
+/* A new file, whole and durable before anybody can see it under its name. */
+static enum dam_err file_create(const char *folder, const char *name, mode_t mode, bool replace,
+                                struct dam_bytes content)
+{
+    char path[PATH_MAX_LEN];
+    char temporary[PATH_MAX_LEN];
+    char draft[64];
+    (void)snprintf(draft, sizeof(draft), ".%.32s.%ld", name, (long)getpid());
+    DAM_TRY(path_of(folder, name, path));
+    DAM_TRY(path_of(folder, draft, temporary));
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return from_errno();
+    }
+    enum dam_err err = write_all(fd, content.data, content.len);
+    if (err == DAM_OK && (fchmod(fd, mode) != 0 || fsync(fd) != 0)) {
+        err = DAM_EIO;
+    }
+    if (close(fd) != 0 && err == DAM_OK) {
+        err = DAM_EIO;
+    }
+    /* link fails where the name is taken; rename would replace it. */
+    if (err == DAM_OK && (replace ? rename(temporary, path) : link(temporary, path)) != 0) {
+        err = from_errno();
+    }
+    if (!replace || err != DAM_OK) {
+        (void)unlink(temporary); /* the other name, or nothing worth keeping */
+    }
+    return err == DAM_OK ? folder_sync(folder) : err;
+}
+
+/* ---- the key ---- */
+
+static enum dam_err secret_page(uint8_t **ret)
+{
+    uint8_t *page =
+        mmap(NULL, SECRET_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return DAM_ENOMEM;
+    }
+    if (mlock(page, SECRET_PAGE) != 0 || madvise(page, SECRET_PAGE, MADV_DONTDUMP) != 0 ||
+        madvise(page, SECRET_PAGE, MADV_WIPEONFORK) != 0) {
+        (void)munmap(page, SECRET_PAGE);
+        return DAM_EUNSUPPORTED;
+    }
+    *ret = page;
+    return DAM_OK;
+}
+
+static void secret_wipe(uint8_t *page)
+{
+    if (page != NULL) {
+        explicit_bzero(page, SECRET_PAGE);
+        (void)munmap(page, SECRET_PAGE);
+    }
+}
+
+static enum dam_err key_read(const char *folder, const struct dam_signer_password *password,
+                             uint8_t secret[32])
+{
+    uint8_t *text = NULL;
+    size_t len = 0;
+    const struct dam_json *json;
+    struct dam_arena arena;
+    DAM_TRY(file_read(folder, "keystore", &text, &len));
+    dam_arena_init(&arena, dam_heap(), 0);
+    enum dam_err err = dam_json_parse(&arena, (const char *)text, len, 0, &json, NULL);
+    if (err == DAM_OK) {
+        err = dam_keystore_decrypt(&arena, json, password->text, password->len, secret);
+    }
+    dam_arena_finish(&arena);
+    free(text);
+    return err;
+}
+
+enum dam_err dam_signer_home_make_key(const char *folder,
+                                      const struct dam_signer_password *password, unsigned log2_n,
+                                      struct dam_address *ret_key)
+{
+    struct dam_keystore_random random;
+    uint8_t *secret = NULL;
+    struct dam_buf buf;
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        return from_errno();
+    }
+    DAM_TRY(secret_page(&secret));
+    dam_buf_init(&buf, dam_heap(), DAM_KEYSTORE_TEXT_MAX);
+    enum dam_err err = DAM_OK;
+    if (getentropy(secret, 32) != 0 || getentropy(&random, sizeof(random)) != 0) {
+        err = DAM_EIO;
+    }
+    if (err == DAM_OK) {
+        err = dam_address_of_secret_key(secret, ret_key);
+    }
+    if (err == DAM_OK) {
+        struct dam_arena arena;
+        dam_arena_init(&arena, dam_heap(), 0);
+        err = dam_keystore_encrypt(&arena, secret, password->text, password->len, log2_n, &random,
+                                   &buf);
+        dam_arena_finish(&arena);
+    }
+    if (err == DAM_OK) {
+        err = dam_buf_err(&buf);
+    }
+    if (err == DAM_OK) {
+        err = file_create(folder, "keystore", 0400, false, dam_buf_bytes(&buf));
+    }
+    dam_buf_finish(&buf);
+    secret_wipe(secret);
+    return err;
+}
+
+/* ---- policy and state ---- */
+
+enum dam_err dam_signer_home_put_policy(const char *folder, struct dam_bytes blob,
+                                        struct dam_hash *ret_hash)
+{
+    struct dam_policy policy;
+    if (!dam_policy_load(blob, &policy)) {
+        return DAM_EPARSE;
+    }
+    dam_keccak256(blob.data, blob.len, ret_hash);
+    return file_create(folder, "policy", 0600, true, blob);
+}
+
+static enum dam_err disk_append(void *ctx, const uint8_t *data, size_t len)
+{
+    return write_all(*(const int *)ctx, data, len);
+}
+
+static enum dam_err disk_sync(void *ctx)
+{
+    return fdatasync(*(const int *)ctx) == 0 ? DAM_OK : DAM_EIO;
+}
+
+static enum dam_err state_lock(const char *path, int flags, int *ret_fd)
+{
+    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0600);
+    if (fd < 0) {
+        return from_errno();
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        (void)close(fd);
+        return DAM_ECONFLICT;
+    }
+    *ret_fd = fd;
+    return DAM_OK;
+}
+
+/* Reads an open state file back and cuts what was never finished. */
+static enum dam_err state_replay(struct dam_signer_state *state, int fd)
+{
+    uint8_t *data = NULL;
+    size_t len = 0;
+    size_t good = 0;
+    DAM_TRY(read_all(fd, &data, &len));
+    enum dam_err err = dam_signer_state_replay(state, dam_bytes(data, len), &good);
+    free(data);
+    if (err == DAM_OK && good < len && (ftruncate(fd, (off_t)good) != 0 || fsync(fd) != 0)) {
+        err = DAM_EIO;
+    }
+    return err;
+}
+
+/* Everything but the question whether the policy on the disk is the one that the frame names. */
+static enum dam_err home_open(const char *folder, const struct dam_signer_password *password,
+                              struct dam_signer_home *ret, struct dam_hash *ret_policy_hash)
+{
+    struct dam_signer_home home = {.state_fd = -1};
+    char path[PATH_MAX_LEN];
+    uint8_t *blob = NULL;
+    size_t blob_len = 0;
+    struct dam_address key;
+    enum dam_err err = path_of(folder, "state", path);
+    if (err == DAM_OK) {
+        err = state_lock(path, 0, &home.state_fd);
+    }
+    if (err == DAM_OK) {
+        err = secret_page(&home.secret);
+    }
+    if (err == DAM_OK) {
+        err = key_read(folder, password, home.secret);
+    }
+    if (err == DAM_OK) {
+        err = dam_address_of_secret_key(home.secret, &key);
+    }
+    if (err == DAM_OK) {
+        err = file_read(folder, "policy", &blob, &blob_len);
+        home.policy_blob = dam_bytes(blob, blob_len);
+    }
+    home.state = err == DAM_OK ? calloc(1, sizeof(*home.state)) : NULL;
+    if (err == DAM_OK && home.state == NULL) {
+        err = DAM_ENOMEM;
+    }
+    *ret = home; /* from here on the disk points into *ret */
+    if (err == DAM_OK) {
+        struct dam_signer_disk disk = {disk_append, disk_sync, &ret->state_fd};
+        dam_signer_state_init(ret->state, ret->secret, &disk);
+        err = state_replay(ret->state, ret->state_fd);
+    }
+    if (err == DAM_OK) {
+        /* A malformed policy loads as the one that refuses everything. */
+        (void)dam_policy_load(ret->policy_blob, &ret->policy);
+        dam_keccak256(blob, blob_len, ret_policy_hash);
+        err = dam_address_eq(&key, &ret->state->pin.key) ? DAM_OK : DAM_ERANGE;
+    }
+    if (err != DAM_OK) {
+        dam_signer_home_close(ret);
+    }
+    return err;
+}
+
+enum dam_err dam_signer_home_open(const char *folder, const struct dam_signer_password *password,
+                                  struct dam_signer_home *ret)
+{
+    struct dam_hash policy_hash;
+    DAM_TRY(home_open(folder, password, ret, &policy_hash));
+    if (!dam_hash_eq(&policy_hash, &ret->state->pin.policy_hash)) {
+        dam_signer_home_close(ret);
+        return DAM_ERANGE;
+    }
+    return DAM_OK;
+}
+
+void dam_signer_home_close(struct dam_signer_home *home)
+{
+    secret_wipe(home->secret);
+    if (home->state != NULL) {
+        dam_signer_state_finish(home->state);
+        free(home->state);
+    }
+    free((void *)home->policy_blob.data);
+    if (home->state_fd >= 0) {
+        (void)close(home->state_fd);
+    }
+    *home = (struct dam_signer_home){.state_fd = -1};
+}
+
+/* ---- what the operator does ---- */
+
+static enum dam_err state_write(int *fd, const uint8_t secret[32], const struct dam_signer_pin *pin,
+                                const uint64_t nonce_next[2],
+                                const struct dam_signer_checkpoint *checkpoint)
+{
+    struct dam_signer_disk disk = {disk_append, disk_sync, fd};
+    struct dam_signer_state *state = malloc(sizeof(*state));
+    if (state == NULL) {
+        return DAM_ENOMEM;
+    }
+    dam_signer_state_init(state, secret, &disk);
+    enum dam_err err = dam_signer_state_begin(state);
+    if (err == DAM_OK) {
+        err = dam_signer_state_put_pin(state, pin);
+    }
+    if (err == DAM_OK) {
+        err = dam_signer_state_put_base(state, nonce_next, checkpoint, (uint64_t)time(NULL));
+    }
+    dam_signer_state_finish(state);
+    free(state);
+    return err;
+}
+
+/* Puts an old state aside, unless a signer is at work on it. */
+static enum dam_err state_set_aside(const char *path, const char *aside)
+{
+    int fd = -1;
+    enum dam_err err = state_lock(path, 0, &fd);
+    if (err != DAM_OK) {
+        return err == DAM_ENOTFOUND ? DAM_OK : err;
+    }
+    err = rename(path, aside) == 0 ? DAM_OK : from_errno();
+    (void)close(fd);
+    return err;
+}
+
+enum dam_err dam_signer_home_reset(const char *folder, const struct dam_signer_password *password,
+                                   const struct dam_signer_pin *pin, const uint64_t nonce_next[2],
+                                   const struct dam_signer_checkpoint *checkpoint)
+{
+    char path[PATH_MAX_LEN];
+    char aside[PATH_MAX_LEN];
+    uint8_t *secret = NULL;
+    struct dam_address key;
+    int fd = -1;
+    DAM_TRY(path_of(folder, "state", path));
+    DAM_TRY(path_of(folder, "state.old", aside));
+    DAM_TRY(secret_page(&secret));
+    enum dam_err err = key_read(folder, password, secret);
+    if (err == DAM_OK) {
+        err = dam_address_of_secret_key(secret, &key);
+    }
+    if (err == DAM_OK && !dam_address_eq(&key, &pin->key)) {
+        err = DAM_ERANGE;
+    }
+    if (err == DAM_OK) {
+        err = state_set_aside(path, aside);
+    }
+    if (err == DAM_OK) {
+        err = state_lock(path, O_CREAT | O_EXCL, &fd);
+    }
+    if (err == DAM_OK) {
+        err = state_write(&fd, secret, pin, nonce_next, checkpoint);
+        (void)close(fd);
+    }
+    secret_wipe(secret);
+    return err == DAM_OK ? folder_sync(folder) : err;
+}
+
+enum dam_err dam_signer_home_set_pin(const char *folder, const struct dam_signer_password *password,
+                                     const struct dam_signer_pin *pin)
+{
+    struct dam_signer_home home;
+    struct dam_hash policy_hash;
+    enum dam_err err = home_open(folder, password, &home, &policy_hash);
+    if (err != DAM_OK) {
+        return err;
+    }
+    if (!dam_address_eq(&pin->key, &home.state->pin.key) ||
+        !dam_hash_eq(&pin->policy_hash, &policy_hash)) {
+        err = DAM_ERANGE;
+    } else if (pin->version != home.state->pin.version + 1) {
+        err = DAM_ECONFLICT;
+    } else {
+        err = dam_signer_state_put_pin(home.state, pin);
+    }
+    dam_signer_home_close(&home);
+    return err;
+}
+
+enum dam_err dam_signer_password_read(const char *path, char *text, size_t size, size_t *ret_len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return from_errno();
+    }
+    ssize_t len = read(fd, text, size);
+    (void)close(fd);
+    if (len < 0) {
+        return DAM_EIO;
+    }
+    if ((size_t)len == size) {
+        return DAM_EFULL;
+    }
+    const char *end = memchr(text, '\n', (size_t)len);
+    *ret_len = end != NULL ? (size_t)(end - text) : (size_t)len;
+    return DAM_OK;
+}
