@@ -69,28 +69,32 @@ contract ForestMind is ModelMind {
             let leaves := shl(depth, 1)
             let tree := sub(start, 5)
             let last := sub(end, 5)
-            for { } lt(tree, last) { tree := add(tree, size) } {
-                let node := mload(add(tree, 5))
-                let k := add(2, slt(mload(shl(5, byte(4, node))), node))
-                for { let level := sub(depth, 1) } level { } {
-                    // four levels at a time where there are four: a turn of this loop costs as much as a level
-                    if gt(level, 3) {
-                        level := sub(level, 4)
-                        node := mload(add(tree, mul(5, k)))
-                        k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
-                        node := mload(add(tree, mul(5, k)))
-                        k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
-                        node := mload(add(tree, mul(5, k)))
-                        k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
-                        node := mload(add(tree, mul(5, k)))
-                        k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
-                        continue
-                    }
-                    level := sub(level, 1)
+            switch depth
+            case 5 {
+                // a usual depth, written out: the inner loop below costs as much as a level
+                for { } lt(tree, last) { tree := add(tree, size) } {
+                    let node := mload(add(tree, 5))
+                    let k := add(2, slt(mload(shl(5, byte(4, node))), node))
                     node := mload(add(tree, mul(5, k)))
                     k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
+                    node := mload(add(tree, mul(5, k)))
+                    k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
+                    node := mload(add(tree, mul(5, k)))
+                    k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
+                    node := mload(add(tree, mul(5, k)))
+                    k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
+                    acc := add(acc, sar(224, mload(add(add(tree, leaves), shl(2, k)))))
                 }
-                acc := add(acc, sar(224, mload(add(add(tree, leaves), shl(2, k)))))
+            }
+            default {
+                for { } lt(tree, last) { tree := add(tree, size) } {
+                    let k := 1
+                    for { let level := 0 } lt(level, depth) { level := add(level, 1) } {
+                        let node := mload(add(tree, mul(5, k)))
+                        k := add(add(k, k), slt(mload(shl(5, byte(4, node))), node))
+                    }
+                    acc := add(acc, sar(224, mload(add(add(tree, leaves), shl(2, k)))))
+                }
             }
         }
     }

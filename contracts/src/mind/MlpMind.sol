@@ -137,19 +137,23 @@ contract MlpMind is ModelMind {
         returns (uint256, uint256 newSum)
     {
         (uint256 shift, uint256 scale, uint256 fromEnd, uint256 end) = _layer(part, from);
-        end = to + (end & ~uint256(31));
-        part += 32;
+        uint256 keep; // the bits of a shifted lane that are its own
         assembly {
+            end := add(to, and(end, not(31)))
+            part := add(part, 32)
             sum := mul(shl(7, sum), ONES)
+            keep := mul(shr(shift, 0xffffffffffffffff), 0x0000000000000001000000000000000100000000000000010000000000000001)
         }
-        for (; to < end; ) {
-            uint256 acc = _dot(part + 32, from, fromEnd);
+        while (to < end) {
+            uint256 acc;
+            unchecked {
+                acc = _dot(part + 32, from, fromEnd);
+            }
             assembly {
                 // now acc + bias + 2^31 in each lane, so that the top bit says "not negative"
                 acc := add(acc, sub(xor(mload(part), SIGNS), sum))
                 let over := and(acc, SIGNS)
                 acc := and(acc, sub(over, shr(31, over)))
-                let keep := mul(shr(shift, 0xffffffffffffffff), 0x0000000000000001000000000000000100000000000000010000000000000001)
                 // lanes of 64 bits hold the products: first the odd neurons, then the even ones
                 let odd := and(shr(shift, mul(and(acc, LOWS), scale)), keep)
                 over := and(add(odd, ROOM), TOPS)
@@ -171,17 +175,28 @@ contract MlpMind is ModelMind {
     function _last(uint256 part, uint256 from, uint256 sum) private view {
         (uint256 shift,, uint256 fromEnd,) = _layer(part, from);
         uint256 pos = _proposalAt;
-        uint256 word = part + 32;
+        uint256 word;
+        uint256 end;
         unchecked {
-            uint256 end = pos + 8 * _outputs;
-            sum *= 128;
-            for (part += 32 + 32 * _outputs; pos < end; part += 2 * (fromEnd - from)) {
-                uint256 acc = _dot(part, from, fromEnd);
-                uint256 stop = end < pos + 64 ? end : pos + 64;
-                for (; pos < stop; pos += 8) {
-                    _propose(pos, word, int256(acc >> 224) - int256(sum), shift);
-                    acc <<= 32;
-                    word += 32;
+            (word, end, sum) = (part + 32, pos + 8 * _outputs, sum * 128);
+            part = word + 32 * _outputs;
+        }
+        while (pos < end) {
+            uint256 acc = _dot(part, from, fromEnd);
+            uint256 stop = end < pos + 64 ? end : pos + 64;
+            assembly {
+                part := add(part, shl(1, sub(fromEnd, from)))
+            }
+            for (; pos < stop; ) {
+                uint256 lane;
+                assembly {
+                    lane := sub(shr(224, acc), sum)
+                    acc := shl(32, acc)
+                }
+                _propose(pos, word, int256(lane), shift);
+                assembly {
+                    word := add(word, 32)
+                    pos := add(pos, 8)
                 }
             }
         }

@@ -97,8 +97,9 @@ abstract contract ModelMind is IMind {
         virtual
         returns (uint256 words);
 
-    /// @dev Checks the observation, loads the blob, writes the inputs of all frames to memory from 0, and the next
-    /// memory into the answer: docs/spec/model.md sections 2 and 3.
+    /// @dev Checks the observation, loads the blob, writes the inputs to memory from 0, and the next memory into the
+    /// answer: docs/spec/model.md sections 2 and 3. One pass does it for the ordinary model and turn: one frame, plain
+    /// values, all good. Anything else is noticed on the way and done again in full.
     function _open(bytes calldata memory_, bytes calldata observation) internal view {
         if (observation.length != _observationSize) {
             revert BadShape();
@@ -109,71 +110,51 @@ abstract contract ModelMind is IMind {
         _load(_blobAt);
         (uint256 start, uint256 end) = (_featuresAt, _bodyAt);
         (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
-        for (uint256 pos = start; pos < end; ) {
-            uint256 feature;
-            uint256 record;
-            int256 x;
-            assembly {
-                feature := mload(pos)
-                record := calldataload(add(observation.offset, shl(4, shr(240, feature))))
-                x := sar(192, record)
-            }
-            // a quality that is not good, a field that is not the value, a period: rare
-            if ((feature & RARE) | uint8(record >> 152) != 0) {
-                x = _raw(feature, record);
-            }
-            assembly {
-                x := mul(sub(x, sar(192, shl(128, feature))), sar(224, shl(192, feature)))
+        uint256 rare = _nextSize;
+        assembly {
+            for { let pos := start } lt(pos, end) { pos := add(pos, 32) } {
+                let feature := mload(pos)
+                let record := calldataload(add(observation.offset, shl(4, shr(240, feature))))
+                let x := mul(sub(sar(192, record), sar(192, shl(128, feature))), sar(224, shl(192, feature)))
                 x := sar(byte(3, feature), x)
                 if gt(sub(x, low), span) { x := add(low, mul(span, sgt(x, low))) }
                 mstore(sub(pos, start), not(shl(pad, not(x))))
-                pos := add(pos, 32)
+                rare := or(rare, or(and(feature, RARE), byte(12, record)))
             }
         }
-        if (_nextSize > 0) {
-            _older(memory_, observation);
+        if (rare != 0) {
+            _openRare(memory_, observation);
         }
     }
 
-    /// @dev Inputs of frames 1 and up, from the memory or as in this turn, and the next memory.
-    function _older(bytes calldata memory_, bytes calldata observation) private view {
-        (uint256 features, uint256 n, uint256 next) = (_featuresAt, _features, _answerAt + 0x60);
+    /// @dev The inputs again, in full: with frames, fields, periods, and values that are not good.
+    function _openRare(bytes calldata memory_, bytes calldata observation) private view {
+        (uint256 n, uint256 inputs, uint256 next) = (_features, _inputs, _answerAt + 0x60);
         bool fresh = memory_.length != _nextSize;
-        for (uint256 i = n; i < _inputs; ++i) {
-            (uint256 feature, uint256 record) = (0, 0);
+        for (uint256 i = 0; i < inputs; ++i) {
+            (uint256 feature, uint256 pos) = (0, _featuresAt + 32 * (i % n));
             assembly {
-                feature := mload(add(features, shl(5, mod(i, n))))
-                record := calldataload(add(observation.offset, shl(4, shr(240, feature))))
+                feature := mload(pos)
             }
-            int256 r = _raw(feature, record);
-            int256 newer = fresh || i < 2 * n ? r : _past(memory_, i - 2 * n);
-            _store(feature, fresh ? r : _past(memory_, i - n), 32 * i);
+            int256 r = i < n || fresh ? _raw(feature, observation) : _past(memory_, i - n);
+            if (i + n < inputs) {
+                assembly {
+                    mstore(add(next, shl(3, i)), shl(192, r))
+                }
+            }
+            (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
             assembly {
-                mstore(add(next, shl(3, sub(i, n))), shl(192, newer))
+                r := sar(byte(3, feature), mul(sub(r, sar(192, shl(128, feature))), sar(224, shl(192, feature))))
+                if gt(sub(r, low), span) { r := add(low, mul(span, sgt(r, low))) }
+                mstore(shl(5, i), not(shl(pad, not(r))))
             }
         }
     }
 
-    function _past(bytes calldata memory_, uint256 index) private pure returns (int256 r) {
+    /// @dev A raw feature of this turn: docs/spec/model.md section 2.
+    function _raw(uint256 feature, bytes calldata observation) private pure returns (int256 r) {
         assembly {
-            r := sar(192, calldataload(add(memory_.offset, shl(3, index))))
-        }
-    }
-
-    /// @dev As `_open` does it for frame 0.
-    function _store(uint256 feature, int256 x, uint256 pos) private view {
-        (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
-        assembly {
-            x := mul(sub(x, sar(192, shl(128, feature))), sar(224, shl(192, feature)))
-            x := sar(byte(3, feature), x)
-            if gt(sub(x, low), span) { x := add(low, mul(span, sgt(x, low))) }
-            mstore(pos, not(shl(pad, not(x))))
-        }
-    }
-
-    /// @dev The raw feature of a record: docs/spec/model.md section 2.
-    function _raw(uint256 feature, uint256 record) private pure returns (int256 r) {
-        assembly {
+            let record := calldataload(add(observation.offset, shl(4, shr(240, feature))))
             let field := byte(2, feature)
             switch field
             case 0 { r := sar(192, record) }
@@ -183,6 +164,13 @@ abstract contract ModelMind is IMind {
             if period { r := smod(add(smod(r, period), period), period) }
             // the bits of 0x14 are the qualities of an absent value
             if and(iszero(field), shr(byte(12, record), 0x14)) { r := sar(192, shl(64, feature)) }
+        }
+    }
+
+    /// @dev A raw feature of an earlier turn.
+    function _past(bytes calldata memory_, uint256 index) private pure returns (int256 r) {
+        assembly {
+            r := sar(192, calldataload(add(memory_.offset, shl(3, index))))
         }
     }
 

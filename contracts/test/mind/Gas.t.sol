@@ -9,17 +9,17 @@ contract MindGasTest is Model {
     function testGasMlp16x32x8() public {
         uint16[] memory widths = new uint16[](2);
         (widths[0], widths[1]) = (32, 8);
-        measure("mind: mlp 16-32-8", mlp(16, widths), 16, 17_500);
+        measure("mind: mlp 16-32-8", mlp(16, widths), 16, 17_000);
     }
 
     function testGasMlp64x64x64x16() public {
         uint16[] memory widths = new uint16[](3);
         (widths[0], widths[1], widths[2]) = (64, 64, 16);
-        measure("mind: mlp 64-64-64-16", mlp(64, widths), 64, 91_000);
+        measure("mind: mlp 64-64-64-16", mlp(64, widths), 64, 90_000);
     }
 
     function testGasForest50x5() public {
-        measure("mind: forest 50 x 5, 16 inputs", forest(16, 50, 5), 16, 35_000);
+        measure("mind: forest 50 x 5, 16 inputs", forest(16, 50, 5), 16, 30_000);
     }
 
     function testGasLinear8x4() public {

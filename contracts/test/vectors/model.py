@@ -217,5 +217,6 @@ cases = [
     vector("forest 3 x 7 of 2", 9, 12, 1, 2, lambda n, m: Forest(n, m, 3, 7), 6),
     vector("forest 4 x 3 of 3, 2 frames", 5, 5, 2, 3, lambda n, m: Forest(n, m, 4, 3), 6),
     vector("forest 2 x 8", 4, 4, 1, 1, lambda n, m: Forest(n, m, 2, 8), 3),
+    vector("forest 9 x 5", 6, 8, 1, 1, lambda n, m: Forest(n, m, 9, 5), 8),
 ]
 print(json.dumps({"count": len(cases), "cases": cases}, indent=0))

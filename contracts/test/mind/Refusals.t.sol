@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IMind} from "../../src/law/IMachineCode.sol";
+import {ModelBlob} from "../../src/mind/ModelBlob.sol";
+import {ModelMind} from "../../src/mind/ModelMind.sol";
+import {Model} from "./Model.sol";
+
+/// Each rule of docs/spec/model.md, broken alone, is refused where it is broken; and what a blob says is not a call.
+contract MindRefusalsTest is Model {
+    bytes private linear;
+    bytes private mlp;
+    bytes private forest;
+
+    function setUp() public {
+        bytes memory body = bytes.concat(feature(1, 0, 0, 1), bytes32(uint256(3) << 224), output(5, 1, 0), bytes32(0));
+        linear = bytes.concat(header(1, 2, 1, 1, 0, 1, body.length), body);
+
+        bytes memory tile = bytes.concat(bytes32(uint256(0x80) << 248 | 0x8080808080808080808080808080808080808080808080808080808080808080));
+        body = bytes.concat(
+            feature(1, 0, 0, 1),
+            abi.encodePacked(uint16(1), uint16(1), uint8(3), bytes3(0), int32(7), bytes20(0)),
+            bytes32(uint256(5) << 224),
+            tile,
+            tile,
+            abi.encodePacked(uint16(1), uint16(1), uint8(3), bytes3(0), int32(0), bytes20(0)),
+            output(5, 1, 0),
+            tile,
+            tile
+        );
+        mlp = bytes.concat(header(2, 2, 1, 1, 2, 1, body.length), body);
+
+        body = bytes.concat(
+            feature(1, 0, 0, 1),
+            abi.encodePacked(uint16(1), uint8(1), uint8(3), bytes28(0)),
+            output(5, 1, 0),
+            abi.encodePacked(int32(4), uint8(0), int32(1), int32(2))
+        );
+        forest = bytes.concat(header(3, 2, 1, 1, 0, 1, body.length), body);
+    }
+
+    function testAcceptedAsTheyStand() public {
+        mindOf(linear);
+        mindOf(mlp);
+        mindOf(forest);
+    }
+
+    /// Byte `i` of the blob set to `value` is refused at `at`.
+    function refuse(bytes memory blob, uint256 i, uint8 value, uint256 pos) private {
+        bytes memory bad = bytes.concat(blob);
+        ok(bad[i] != bytes1(value), "the change is one");
+        bad[i] = bytes1(value);
+        address[] memory all = slices(bad);
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, pos));
+        mindOf(all, uint8(blob[5]));
+    }
+
+    function testHeader() public {
+        bytes memory b = linear;
+        refuse(b, 0, 0, 0); // magic
+        refuse(b, 4, 2, 0); // version
+        refuse(b, 5, 2, 5); // kind
+        refuse(b, 7, 0, 6); // no channels
+        refuse(b, 6, 2, 6); // too many
+        refuse(b, 9, 0, 8); // no features
+        refuse(b, 8, 2, 8); // too many
+        refuse(b, 10, 0, 10); // no outputs
+        refuse(b, 10, 65, 10); // too many
+        refuse(b, 11, 1, 11); // layers of a linear model
+        refuse(mlp, 11, 0, 11);
+        refuse(mlp, 11, 9, 11);
+        refuse(b, 12, 0, 12); // no frames
+        refuse(b, 12, 9, 12); // too many
+        refuse(b, 13, 1, 13);
+        refuse(b, 19, 0, 16); // length
+        refuse(b, 20, 1, 20);
+    }
+
+    function testFeature() public {
+        bytes memory b = linear;
+        refuse(b, 33, 2, 32); // channel
+        refuse(b, 34, 3, 34); // field
+        refuse(b, 35, 63, 35); // shift
+        refuse(b, 60, 1, 60); // zeros
+    }
+
+    function testLinear() public {
+        bytes memory b = linear;
+        refuse(b, 64, 1, 64);
+        refuse(b, 67, 63, 67); // shift
+        refuse(b, 68, 1, 68);
+        refuse(b, 103, 2, 100); // mul is 1
+        refuse(b, 132, 1, 132); // padding
+    }
+
+    function testMinAboveMax() public {
+        bytes memory word = abi.encodePacked(int32(0), int32(1), int64(0), int64(1), int64(0));
+        bytes memory body = bytes.concat(feature(1, 0, 0, 1), bytes32(0), word, bytes32(0));
+        address[] memory all = slices(bytes.concat(header(1, 2, 1, 1, 0, 1, body.length), body));
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 112));
+        mindOf(all, 1);
+    }
+
+    function testMlp() public {
+        bytes memory b = mlp;
+        refuse(b, 65, 2, 64); // inputs
+        refuse(b, 67, 0, 64); // neurons
+        refuse(b, 66, 2, 64);
+        refuse(b, 68, 63, 68); // shift
+        refuse(b, 69, 1, 69);
+        refuse(b, 75, 0, 72); // mul of a hidden layer
+        refuse(b, 72, 0x80, 72);
+        refuse(b, 76, 1, 76);
+        refuse(b, 96, 0x41, 96); // bias
+        refuse(b, 100, 1, 100); // bias of a padding neuron
+        refuse(b, 129, 0, 129); // weight of a padding input
+        refuse(b, 132, 0, 132); // and of a padding neuron
+        refuse(b, 160, 0, 160); // and of a padding tile
+        refuse(b, 203, 1, 200); // mul of the last layer
+        refuse(b, 195, 2, 194); // neurons of the last layer
+        refuse(b, 224, 0x41, 224); // bias in an output word
+    }
+
+    function testForest() public {
+        bytes memory b = forest;
+        refuse(b, 66, 0, 66); // depth
+        refuse(b, 66, 9, 66);
+        refuse(b, 67, 63, 67); // shift
+        refuse(b, 68, 1, 68);
+        refuse(b, 132, 1, 132); // input of a node
+        refuse(b, 65, 0, 128); // a tree too few
+        refuse(b, 65, 2, 145); // and too many
+    }
+
+    function testSlices() public {
+        bytes memory b = linear;
+        address[] memory none = new address[](0);
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
+        mindOf(none, 1);
+        address[] memory all = new address[](1);
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
+        mindOf(all, 1); // no code
+        all[0] = store(bytes.concat(hex"01", b));
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
+        mindOf(all, 1); // not behind a zero byte
+        all = new address[](2);
+        (all[0], all[1]) = (store(bytes.concat(hex"00", b)), store(bytes.concat(hex"00", b)));
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
+        mindOf(all, 1); // a first slice that is not full
+    }
+
+    /// A blob of four slices, as a machine would cut it.
+    function testFourSlices() public {
+        bytes memory trees;
+        bytes memory tree = abi.encodePacked(int32(4), uint8(0), int32(1), int32(2));
+        for (uint256 i = 0; i < 100; ++i) {
+            trees = bytes.concat(trees, tree);
+        }
+        bytes memory many;
+        for (uint256 i = 0; i < 70; ++i) {
+            many = bytes.concat(many, trees);
+        }
+        bytes memory body = bytes.concat(
+            feature(1, 0, 0, 1), abi.encodePacked(uint16(7000), uint8(1), uint8(0), bytes28(0)), output(0, 1, 0), many
+        );
+        bytes memory blob = bytes.concat(header(3, 2, 1, 1, 0, 1, body.length), body);
+        IMind mind = mindOf(blob);
+        eq(ModelMind(address(mind)).modelHash(), sha256(blob), "hash over four slices");
+        (, bytes memory proposal) = mind.decide("", bytes.concat(record(0, 0, 0), record(3, 0, 0)));
+        eq(proposal, abi.encodePacked(int64(14_000)), "3 < 4");
+        (, proposal) = mind.decide("", bytes.concat(record(0, 0, 0), record(4, 0, 0)));
+        eq(proposal, abi.encodePacked(int64(7000)), "4 is not");
+    }
+
+    function testObservationOfAnotherShape() public {
+        IMind mind = mindOf(linear);
+        vm.expectRevert(ModelMind.BadShape.selector);
+        mind.decide("", new bytes(31));
+        vm.expectRevert(ModelMind.BadShape.selector);
+        mind.decide("", new bytes(33));
+        vm.expectRevert(ModelMind.BadShape.selector);
+        mind.decide("", "");
+    }
+}
