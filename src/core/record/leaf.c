@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/record/leaf.h"
+
+#include "base/assert.h"
+
+#define VERSION 1u
+#define STRINGS 5u
+
+/* A bounded writer: once full it stays full, and the one check is at the end. */
+struct writer {
+    uint8_t *data;
+    size_t size;
+    size_t len;
+    bool full;
+};
+
+static void put(struct writer *w, const void *data, size_t len)
+{
+    if (w->full || len > w->size - w->len) {
+        w->full = true;
+        return;
+    }
+    if (len > 0) {
+        memcpy(w->data + w->len, data, len);
+    }
+    w->len += len;
+}
+
+static void put_u8(struct writer *w, uint8_t v)
+{
+    put(w, &v, 1);
+}
+
+static void put_u32(struct writer *w, uint32_t v)
+{
+    uint8_t b[4];
+    dam_store_be32(b, v);
+    put(w, b, sizeof(b));
+}
+
+static void put_u64(struct writer *w, uint64_t v)
+{
+    uint8_t b[8];
+    dam_store_be64(b, v);
+    put(w, b, sizeof(b));
+}
+
+static void put_zero(struct writer *w, size_t len)
+{
+    static const uint8_t zero[8];
+    DAM_ASSERT(len <= sizeof(zero));
+    put(w, zero, len);
+}
+
+static void put_bytes(struct writer *w, struct dam_bytes bytes)
+{
+    put(w, bytes.data, bytes.len);
+}
+
+static void decision_store(struct writer *w, const struct dam_record_decision *d)
+{
+    put(w, d->mind.b, 20);
+    put(w, d->charter.b, 20);
+    put_u8(w, d->outcome);
+    put_zero(w, 3);
+    put_u32(w, d->epoch);
+    put_u64(w, d->mind_gas);
+    put_u64(w, d->charter_gas);
+    put(w, d->next_hash.b, 32);
+    const struct dam_bytes strings[STRINGS] = {d->memory, d->observation, d->proposal, d->action,
+                                               d->reasons};
+    for (size_t i = 0; i < STRINGS; i++) {
+        put_u32(w, (uint32_t)strings[i].len);
+    }
+    for (size_t i = 0; i < STRINGS; i++) {
+        put_bytes(w, strings[i]);
+    }
+}
+
+static void body_store(struct writer *w, const struct dam_record_leaf *leaf)
+{
+    switch ((enum dam_record_kind)leaf->kind) {
+    case DAM_RECORD_DECISION:
+        decision_store(w, &leaf->decision);
+        return;
+    case DAM_RECORD_RECEIPT:
+        put_u64(w, leaf->receipt.decision_seq);
+        put_u8(w, leaf->receipt.status);
+        put_zero(w, 7);
+        put_bytes(w, leaf->receipt.values);
+        return;
+    case DAM_RECORD_BOOT:
+        put_u64(w, leaf->boot.last_seq);
+        put_u64(w, leaf->boot.boot_count);
+        put(w, leaf->boot.program.b, 32);
+        put_bytes(w, leaf->boot.version);
+        return;
+    case DAM_RECORD_CHANGE:
+        put_u32(w, leaf->change.epoch);
+        put(w, leaf->change.mind.b, 20);
+        put(w, leaf->change.charter.b, 20);
+        put(w, leaf->change.manifest.b, 32);
+        return;
+    case DAM_RECORD_GAP:
+        put_u64(w, (uint64_t)leaf->gap.from_ms);
+        put_u64(w, (uint64_t)leaf->gap.to_ms);
+        put_bytes(w, leaf->gap.reason);
+        return;
+    case DAM_RECORD_STOP:
+        put_u8(w, leaf->stop.on ? 1 : 0);
+        put_bytes(w, leaf->stop.who);
+        return;
+    case DAM_RECORD_MONEY:
+        put(w, leaf->money.intent_id.b, 32);
+        put_u8(w, leaf->money.status);
+        put_zero(w, 7);
+        put(w, leaf->money.transaction.b, 32);
+        put_bytes(w, leaf->money.description);
+        return;
+    }
+    DAM_ASSERT(false);
+}
+
+enum dam_err dam_record_leaf_store(const struct dam_record_leaf *leaf, uint8_t *data, size_t size,
+                                   size_t *ret_len)
+{
+    struct writer w = {.data = data, .size = size};
+    put(&w, "DAML", 4);
+    put_u8(&w, VERSION);
+    put_u8(&w, leaf->kind);
+    put_zero(&w, 2);
+    put_u64(&w, leaf->seq);
+    put_u64(&w, (uint64_t)leaf->time_ms);
+    put_u64(&w, leaf->mono_ms);
+    put(&w, leaf->machine.b, 32);
+    put(&w, leaf->prev.b, 32);
+    body_store(&w, leaf);
+    if (w.full) {
+        return DAM_EFULL;
+    }
+    *ret_len = w.len;
+    return DAM_OK;
+}
+
+/* A bounded reader: once short it stays short. */
+struct reader {
+    const uint8_t *data;
+    size_t left;
+    bool bad;
+};
+
+static const uint8_t *take(struct reader *r, size_t len)
+{
+    static const uint8_t nothing[32];
+    DAM_ASSERT(len <= sizeof(nothing));
+    if (r->bad || len > r->left) {
+        r->bad = true;
+        return nothing;
+    }
+    const uint8_t *at = r->data;
+    r->data += len;
+    r->left -= len;
+    return at;
+}
+
+static struct dam_bytes take_bytes(struct reader *r, size_t len)
+{
+    if (r->bad || len > r->left) {
+        r->bad = true;
+        return dam_bytes(NULL, 0);
+    }
+    struct dam_bytes bytes = dam_bytes(r->data, len);
+    r->data += len;
+    r->left -= len;
+    return bytes;
+}
+
+static uint8_t take_u8(struct reader *r, uint8_t max)
+{
+    uint8_t v = *take(r, 1);
+    r->bad = r->bad || v > max;
+    return v;
+}
+
+static void take_zero(struct reader *r, size_t len)
+{
+    const uint8_t *at = take(r, len);
+    for (size_t i = 0; i < len; i++) {
+        r->bad = r->bad || at[i] != 0;
+    }
+}
+
+static uint64_t take_u64(struct reader *r)
+{
+    return dam_load_be64(take(r, 8));
+}
+
+static struct dam_bytes take_text(struct reader *r)
+{
+    r->bad = r->bad || r->left > DAM_RECORD_TEXT_MAX;
+    return take_bytes(r, r->left);
+}
+
+static void take_hash(struct reader *r, struct dam_hash *ret)
+{
+    memcpy(ret->b, take(r, 32), 32);
+}
+
+static void take_address(struct reader *r, struct dam_address *ret)
+{
+    memcpy(ret->b, take(r, 20), 20);
+}
+
+static void decision_load(struct reader *r, struct dam_record_decision *d)
+{
+    static const uint32_t len_max[STRINGS] = {8192, 4096, 512, 512, 128};
+    struct dam_bytes *strings[STRINGS] = {&d->memory, &d->observation, &d->proposal, &d->action,
+                                          &d->reasons};
+    uint32_t lens[STRINGS];
+    take_address(r, &d->mind);
+    take_address(r, &d->charter);
+    d->outcome = take_u8(r, 8);
+    take_zero(r, 3);
+    d->epoch = dam_load_be32(take(r, 4));
+    d->mind_gas = take_u64(r);
+    d->charter_gas = take_u64(r);
+    take_hash(r, &d->next_hash);
+    for (size_t i = 0; i < STRINGS; i++) {
+        lens[i] = dam_load_be32(take(r, 4));
+        r->bad = r->bad || lens[i] > len_max[i];
+    }
+    for (size_t i = 0; i < STRINGS; i++) {
+        *strings[i] = take_bytes(r, lens[i]);
+    }
+    r->bad = r->bad || d->observation.len % 16 != 0 || d->action.len % 8 != 0 ||
+             d->proposal.len != d->action.len || d->reasons.len * 4 != d->action.len;
+}
+
+static void body_load(struct reader *r, struct dam_record_leaf *leaf)
+{
+    switch (leaf->kind) {
+    case DAM_RECORD_DECISION:
+        decision_load(r, &leaf->decision);
+        return;
+    case DAM_RECORD_RECEIPT:
+        leaf->receipt.decision_seq = take_u64(r);
+        leaf->receipt.status = take_u8(r, DAM_RECORD_UNKNOWN);
+        take_zero(r, 7);
+        r->bad = r->bad || r->left % 8 != 0 || r->left > 8 * DAM_RECORD_VALUES_MAX;
+        leaf->receipt.values = take_bytes(r, r->left);
+        return;
+    case DAM_RECORD_BOOT:
+        leaf->boot.last_seq = take_u64(r);
+        leaf->boot.boot_count = take_u64(r);
+        take_hash(r, &leaf->boot.program);
+        leaf->boot.version = take_text(r);
+        return;
+    case DAM_RECORD_CHANGE:
+        leaf->change.epoch = dam_load_be32(take(r, 4));
+        take_address(r, &leaf->change.mind);
+        take_address(r, &leaf->change.charter);
+        take_hash(r, &leaf->change.manifest);
+        return;
+    case DAM_RECORD_GAP:
+        leaf->gap.from_ms = (int64_t)take_u64(r);
+        leaf->gap.to_ms = (int64_t)take_u64(r);
+        leaf->gap.reason = take_text(r);
+        return;
+    case DAM_RECORD_STOP:
+        leaf->stop.on = take_u8(r, 1) != 0;
+        leaf->stop.who = take_text(r);
+        return;
+    case DAM_RECORD_MONEY:
+        take_hash(r, &leaf->money.intent_id);
+        leaf->money.status = take_u8(r, 4);
+        take_zero(r, 7);
+        take_hash(r, &leaf->money.transaction);
+        leaf->money.description = take_text(r);
+        return;
+    default: /* a byte from outside, not our enum */
+        r->bad = true;
+    }
+}
+
+enum dam_err dam_record_leaf_load(struct dam_bytes data, struct dam_record_leaf *ret)
+{
+    struct reader r = {.data = data.data, .left = data.len};
+    struct dam_record_leaf leaf = {0};
+    if (memcmp(take(&r, 4), "DAML", 4) != 0) {
+        return DAM_EPARSE;
+    }
+    uint8_t version = *take(&r, 1);
+    if (!r.bad && version != VERSION) {
+        return DAM_EVERSION;
+    }
+    leaf.kind = *take(&r, 1);
+    take_zero(&r, 2);
+    leaf.seq = take_u64(&r);
+    leaf.time_ms = (int64_t)take_u64(&r);
+    leaf.mono_ms = take_u64(&r);
+    take_hash(&r, &leaf.machine);
+    take_hash(&r, &leaf.prev);
+    body_load(&r, &leaf);
+    if (r.bad || r.left != 0) {
+        return DAM_EPARSE;
+    }
+    *ret = leaf;
+    return DAM_OK;
+}
+
+const char *dam_record_kind_text(uint8_t kind)
+{
+    static const char *const text[] = {"?",      "decision", "receipt", "boot",
+                                       "change", "gap",      "stop",    "money"};
+    return kind < DAM_COUNT_OF(text) ? text[kind] : "?";
+}
