@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "port/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum dam_err last_error(void)
+{
+    return errno == ENOSPC || errno == EDQUOT ? DAM_ENOSPC
+           : errno == ENOENT                  ? DAM_ENOTFOUND
+                                              : DAM_EIO;
+}
+
+static enum dam_err system_open(void *ctx, const char *path, bool write, int *ret_fd)
+{
+    (void)ctx;
+    int fd = open(path, (write ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return last_error();
+    }
+    *ret_fd = fd;
+    return DAM_OK;
+}
+
+static enum dam_err system_read(void *ctx, int fd, uint64_t offset, void *data, size_t len,
+                                size_t *ret_len)
+{
+    (void)ctx;
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = pread(fd, (uint8_t *)data + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return last_error();
+        }
+        if (n == 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    *ret_len = done;
+    return DAM_OK;
+}
+
+static enum dam_err system_write(void *ctx, int fd, uint64_t offset, const void *data, size_t len)
+{
+    (void)ctx;
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = pwrite(fd, (const uint8_t *)data + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? last_error() : DAM_EIO;
+        }
+        done += (size_t)n;
+    }
+    return DAM_OK;
+}
+
+static enum dam_err system_sync(void *ctx, int fd)
+{
+    (void)ctx;
+    return fdatasync(fd) == 0 ? DAM_OK : last_error();
+}
+
+static enum dam_err system_sync_disk(void *ctx, int fd)
+{
+    (void)ctx;
+    return syncfs(fd) == 0 ? DAM_OK : last_error();
+}
+
+static enum dam_err system_lock(void *ctx, int fd)
+{
+    (void)ctx;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return DAM_OK;
+    }
+    return errno == EWOULDBLOCK ? DAM_ECONFLICT : last_error();
+}
+
+static enum dam_err system_make_folder(void *ctx, const char *path)
+{
+    (void)ctx;
+    return mkdir(path, 0750) == 0 || errno == EEXIST ? DAM_OK : last_error();
+}
+
+static enum dam_err system_truncate(void *ctx, int fd, uint64_t len)
+{
+    (void)ctx;
+    return ftruncate(fd, (off_t)len) == 0 ? DAM_OK : last_error();
+}
+
+static enum dam_err system_size(void *ctx, int fd, uint64_t *ret_len)
+{
+    (void)ctx;
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return last_error();
+    }
+    *ret_len = (uint64_t)st.st_size;
+    return DAM_OK;
+}
+
+static enum dam_err system_sync_folder(void *ctx, const char *folder)
+{
+    (void)ctx;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return last_error();
+    }
+    enum dam_err err = fsync(fd) == 0 ? DAM_OK : last_error();
+    (void)close(fd); /* nothing was written through it */
+    return err;
+}
+
+static enum dam_err system_replace(void *ctx, const char *old, const char *new_, const char *folder)
+{
+    return rename(old, new_) == 0 ? system_sync_folder(ctx, folder) : last_error();
+}
+
+static void system_close(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)close(fd); /* what counts was synced before */
+}
+
+const struct dam_file_ops *dam_file_system(void)
+{
+    static const struct dam_file_ops ops = {
+        .open = system_open,
+        .read = system_read,
+        .write = system_write,
+        .sync = system_sync,
+        .sync_disk = system_sync_disk,
+        .lock = system_lock,
+        .make_folder = system_make_folder,
+        .truncate = system_truncate,
+        .size = system_size,
+        .replace = system_replace,
+        .sync_folder = system_sync_folder,
+        .close = system_close,
+    };
+    return &ops;
+}
