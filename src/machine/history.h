@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What can be done with a recorded past: check it (verify), run every decision again (replay), run
+ * it under another mind or charter (whatif). Reads an evidence store; changes nothing. */
+#ifndef DAM_MACHINE_HISTORY_H
+#define DAM_MACHINE_HISTORY_H
+
+#include "machine/decide.h"
+#include "machine/evidence.h"
+#include "machine/manifest.h"
+
+struct dam_history_range {
+    uint64_t first;
+    uint64_t end; /* one past the last */
+};
+
+/* Called now and then with how far it is, e.g. for a progress bar. Returns: false to stop. */
+struct dam_history_progress {
+    bool (*at)(void *ctx, uint64_t done, uint64_t total);
+    void *ctx;
+};
+
+struct dam_history_finding {
+    uint64_t seq;
+    char text[200]; /* what is wrong, "" if nothing */
+};
+
+/* ---- verify ----------------------------------------------------------------------------------- */
+
+struct dam_history_verified {
+    uint64_t leaves;
+    uint64_t kinds[8]; /* by enum dam_record_kind */
+    uint64_t outcomes[9];
+    uint64_t gaps_ms;
+    uint64_t unreceipted; /* decisions followed by no receipt although others have one */
+    struct dam_hash root;
+};
+
+/** Read every leaf: its form, its place, the hash chain, the chain of memories, and the tree over
+ *  all, computed anew. Returns: DAM_OK; DAM_ECORRUPT with *ret_finding (first contradiction);
+ *  DAM_ECLOSED if progress stopped it; an error of the store. */
+DAM_MUST_USE enum dam_err dam_history_verify(struct dam_evidence *evidence,
+                                             const struct dam_history_progress *progress,
+                                             struct dam_history_verified *ret,
+                                             struct dam_history_finding *ret_finding);
+
+/* ---- replay ----------------------------------------------------------------------------------- */
+
+struct dam_history_replayed {
+    uint64_t decisions;
+    uint64_t same;
+    uint64_t different;
+    uint64_t foreign; /* decided under code or a manifest that is not here: not judged */
+    struct dam_hash digest; /* SHA-256 over the bodies of the decisions replayed */
+};
+
+/** Decide again what was decided, and compare every byte that a decision leaf holds.
+ *  Returns: DAM_OK with *ret; *ret_finding tells the first difference. Else as verify.
+ *  In: law: gas budgets; mind and charter are the leaf's own and must be in the decider. */
+DAM_MUST_USE enum dam_err dam_history_replay(struct dam_evidence *evidence,
+                                             struct dam_decider *decider,
+                                             const struct dam_manifest *manifest,
+                                             const struct dam_law *law,
+                                             struct dam_history_range range,
+                                             const struct dam_history_progress *progress,
+                                             struct dam_history_replayed *ret,
+                                             struct dam_history_finding *ret_finding);
+
+/* ---- whatif ----------------------------------------------------------------------------------- */
+
+struct dam_history_actuator {
+    uint64_t different;  /* decisions whose action differs */
+    int64_t largest;     /* largest difference, signed, candidate less record */
+    int64_t milli_hours; /* sum of difference times time, in unit * hours / 1000 */
+    int64_t money_micro; /* the same times its worth, in money / 10^6 */
+};
+
+struct dam_history_whatif {
+    uint64_t decisions;
+    uint64_t foreign; /* not comparable: another manifest, or turns in which nobody was asked */
+    uint64_t different;
+    uint64_t first_different; /* seq */
+    uint64_t outcomes_then[9];
+    uint64_t outcomes_now[9];
+    uint64_t gas_then;
+    uint64_t gas_now;
+    int64_t span_ms;
+    struct dam_history_actuator actuators[DAM_FLOW_ACTUATORS_MAX];
+};
+
+/* Called for every decision that differs; may be NULL. */
+typedef void dam_history_difference(void *ctx, const struct dam_record_leaf *then,
+                                    const struct dam_decision *now);
+
+/** Let another mind or charter live through the recorded past. Sensors are as recorded; memory and
+ *  last actions are the candidate's own. Returns: as replay. */
+DAM_MUST_USE enum dam_err dam_history_ask_whatif(
+    struct dam_evidence *evidence, struct dam_decider *decider, const struct dam_manifest *manifest,
+    const struct dam_law *candidate, struct dam_history_range range,
+    const struct dam_history_progress *progress, dam_history_difference *difference, void *ctx,
+    struct dam_history_whatif *ret);
+
+/** The range of leaves since a time. Returns: DAM_OK, or an error of the store. */
+DAM_MUST_USE enum dam_err dam_history_since(struct dam_evidence *evidence, int64_t since_ms,
+                                            struct dam_history_range *ret);
+
+#endif

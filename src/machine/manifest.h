@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/* dam.toml: what a machine is made of (docs/manifest.md). Reading it touches nothing but the file
+ * and the rules file it names; whether code, models and devices are there is found out when the
+ * machine starts. Every complaint names file, line, key, the value seen and what to do. */
+#ifndef DAM_MACHINE_MANIFEST_H
+#define DAM_MACHINE_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/toml.h"
+#include "core/flow/rules.h"
+#include "port/link.h"
+
+#define DAM_MANIFEST_LINKS_MAX 32u
+#define DAM_MANIFEST_COMPLAINT_MAX 512u
+#define DAM_MANIFEST_FILE "dam.toml"
+
+/* Lengths of time in the manifest are texts ("250ms", "10s", "5m", "2h", "1d"). */
+
+struct dam_manifest_link {
+    const char *name;
+    const struct dam_link_kind *kind;
+    struct dam_link_option options[DAM_LINK_OPTIONS_MAX];
+    size_t option_count;
+    unsigned line;
+};
+
+struct dam_manifest_channel {
+    const char *name;
+    const char *title; /* for people; NULL: the name */
+    const char *unit;
+    unsigned decimals;
+    int64_t min; /* in the channel's decimals */
+    int64_t max;
+    int64_t stale_ms; /* older than this is quality 1 */
+    bool vital;       /* not good: the machine goes to its safe state */
+    bool trigger;     /* a new value makes a turn at once */
+    int link;         /* index, -1: nothing feeds it */
+    const char *key;
+    unsigned line;
+};
+
+struct dam_manifest_actuator {
+    const char *name;
+    const char *title;
+    const char *unit;
+    unsigned decimals;
+    int64_t min;
+    int64_t max;
+    int64_t step;
+    int64_t safe;
+    int64_t tolerance;    /* of the read-back */
+    int worth;            /* observation record that holds the price of a unit and hour; -1: none */
+    int64_t worth_factor; /* times this / 10^9 */
+    int link;             /* -1: the action is only recorded */
+    const char *key;
+    const char *readback;
+    unsigned line;
+};
+
+/* Where code comes from: one or more of these is set. */
+struct dam_manifest_code {
+    const char *code;  /* file (.json artifact, .hex, .bin) or the bare name of a known contract */
+    const char *model; /* model blob for a generic mind */
+    const char *address;
+    uint64_t gas;
+    unsigned line;
+};
+
+struct dam_manifest_setting {
+    const char *name;
+    const char *value;
+    const char *origin; /* "dam.toml:12", "default", "DAM_..." */
+};
+
+struct dam_manifest {
+    const char *folder;
+    const char *path;
+    const char *name;
+    int64_t period_ms;
+    int64_t write_timeout_ms;
+    uint64_t chain_id;
+    const char *registry;
+    const char *token;
+    struct dam_manifest_link links[DAM_MANIFEST_LINKS_MAX];
+    size_t link_count;
+    struct dam_manifest_channel channels[DAM_FLOW_CHANNELS_MAX];
+    size_t channel_count; /* sensors only: observation has 1 + channel_count + actuator_count */
+    struct dam_manifest_actuator actuators[DAM_FLOW_ACTUATORS_MAX];
+    size_t actuator_count;
+    struct dam_manifest_code mind;
+    struct dam_manifest_code charter;
+    struct dam_flow_rules rules;
+    const char *interlock_texts[DAM_FLOW_INTERLOCKS_MAX]; /* "when -> then (why)" */
+    bool evidence_sync;
+    const char *evidence_folder;
+    const struct dam_toml *root; /* for the rooms that own [chain], [signer], [api], [skill.*] */
+    const char *money_unit;      /* [money] unit, NULL: none */
+    struct dam_bytes source;     /* the file's bytes, for its hash */
+    struct dam_arena *arena;
+};
+
+struct dam_manifest_complaint {
+    char text[DAM_MANIFEST_COMPLAINT_MAX]; /* "dam.toml:12: ..." */
+    char hint[DAM_MANIFEST_COMPLAINT_MAX]; /* what to do; may be empty */
+};
+
+/** Read DIR/dam.toml.
+ *  Returns: DAM_OK; DAM_ENOTFOUND or DAM_EIO if the file cannot be read; DAM_EPARSE or DAM_ERANGE
+ * if it is not a manifest; DAM_ENOMEM. On failure *ret_complaint says all. In: arena: holds
+ * everything in *ret; lives as long as it. */
+DAM_MUST_USE enum dam_err dam_manifest_load(const char *folder, struct dam_arena *arena,
+                                            struct dam_manifest *ret,
+                                            struct dam_manifest_complaint *ret_complaint);
+
+/** Records of the machine's observation: time, sensors, last actions. */
+static inline size_t dam_manifest_record_count(const struct dam_manifest *manifest)
+{
+    return 1 + manifest->channel_count + manifest->actuator_count;
+}
+
+/** The name of observation record `index`: "time", a channel, or "last.ACTUATOR". Out: text: at
+ *  least 80 bytes. */
+void dam_manifest_record_name(const struct dam_manifest *manifest, size_t index, char *text,
+                              size_t size);
+
+/** Decimals and unit of observation record `index`. */
+unsigned dam_manifest_record_decimals(const struct dam_manifest *manifest, size_t index);
+const char *dam_manifest_record_unit(const struct dam_manifest *manifest, size_t index);
+
+/** A reason code in words, for this machine's rules. Out: text: size bytes. */
+void dam_manifest_reason_text(const struct dam_manifest *manifest, unsigned reason, char *text,
+                              size_t size);
+
+/** Every setting that stands and where it comes from, in the order of the manifest. Returns: the
+ *  count; the array and its texts are in the manifest's arena. NULL when memory is out. */
+const struct dam_manifest_setting *dam_manifest_settings(const struct dam_manifest *manifest,
+                                                         size_t *ret_count);
+
+/** Read a length of time ("1.5s", "250ms", "2h"). Returns: DAM_OK or DAM_EPARSE. */
+DAM_MUST_USE enum dam_err dam_manifest_duration(struct dam_bytes text, int64_t *ret_ms);
+
+/** A path as the manifest means it: relative ones start at its folder. In the arena, NULL: no
+ *  memory. */
+const char *dam_manifest_path(const struct dam_manifest *manifest, const char *path);
+
+#endif

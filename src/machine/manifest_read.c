@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine/manifest_read.h"
+
+#include "core/flow/fixed.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define KEYS_MAX 64u
+
+enum dam_err dam_manifest_complain(struct dam_manifest_reader *r, const struct dam_toml *at,
+                                   const char *hint, const char *fmt, ...)
+{
+    struct dam_manifest_complaint *c = r->complaint;
+    va_list args;
+    int len = at == NULL ? snprintf(c->text, sizeof(c->text), "%s: ", r->file)
+                         : snprintf(c->text, sizeof(c->text), "%s:%u: ", r->file, at->line);
+    size_t used = len < 0 ? 0 : (size_t)len < sizeof(c->text) ? (size_t)len : sizeof(c->text) - 1;
+    va_start(args, fmt);
+    (void)vsnprintf(c->text + used, sizeof(c->text) - used, fmt, args);
+    va_end(args);
+    (void)snprintf(c->hint, sizeof(c->hint), "%s", hint == NULL ? "" : hint);
+    return DAM_EPARSE;
+}
+
+static bool is_known(struct dam_bytes key, const char *const *names)
+{
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (dam_bytes_eq(key, dam_bytes(names[i], strlen(names[i])))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum dam_err dam_manifest_keys(struct dam_manifest_reader *r, const struct dam_toml *table,
+                               const char *where, const char *const *names)
+{
+    size_t count = 0;
+    while (names[count] != NULL) {
+        count++;
+    }
+    for (const struct dam_toml *member = table == NULL ? NULL : table->first; member != NULL;
+         member = member->next) {
+        if (is_known(member->key, names)) {
+            continue;
+        }
+        char hint[DAM_MANIFEST_COMPLAINT_MAX];
+        const char *close = dam_toml_suggest(member->key, names, count);
+        if (close != NULL) {
+            (void)snprintf(hint, sizeof(hint), "did you mean '%s'?", close);
+        } else {
+            size_t used = (size_t)snprintf(hint, sizeof(hint), "known keys:");
+            for (size_t i = 0; i < count && used + 32 < sizeof(hint); i++) {
+                used += (size_t)snprintf(hint + used, sizeof(hint) - used, " %s", names[i]);
+            }
+        }
+        int len = (int)(member->key.len < 60 ? member->key.len : 60);
+        return dam_manifest_complain(r, member, hint, "%s has no key '%.*s'", where, len,
+                                     (const char *)member->key.data);
+    }
+    return DAM_OK;
+}
+
+static enum dam_err wrong_type(struct dam_manifest_reader *r, const struct dam_toml *value,
+                               const char *key, const char *want)
+{
+    return dam_manifest_complain(r, value, NULL, "'%s' must be %s, this is %s", key, want,
+                                 dam_toml_type_text(value->type));
+}
+
+enum dam_err dam_manifest_text(struct dam_manifest_reader *r, const struct dam_toml *table,
+                               const char *key, bool required, const char **ret)
+{
+    const struct dam_toml *value = dam_toml_get(table, key);
+    if (value == NULL) {
+        return !required
+                   ? DAM_OK
+                   : dam_manifest_complain(r, table, "add it; docs/manifest.md says what it is",
+                                           "the key '%s' is missing here", key);
+    }
+    if (value->type != DAM_TOML_STRING) {
+        return wrong_type(r, value, key, "a string");
+    }
+    if (memchr(value->text.data, 0, value->text.len) != NULL) {
+        return dam_manifest_complain(r, value, NULL, "'%s' holds a NUL character", key);
+    }
+    *ret = (const char *)value->text.data;
+    return DAM_OK;
+}
+
+enum dam_err dam_manifest_integer(struct dam_manifest_reader *r, const struct dam_toml *table,
+                                  const char *key, int64_t min, int64_t max, int64_t *ret)
+{
+    const struct dam_toml *value = dam_toml_get(table, key);
+    if (value == NULL) {
+        return DAM_OK;
+    }
+    if (value->type != DAM_TOML_INTEGER) {
+        return wrong_type(r, value, key, "a whole number");
+    }
+    if (value->integer < min || value->integer > max) {
+        return dam_manifest_complain(r, value, NULL, "'%s' is %lld, it must be from %lld to %lld",
+                                     key, (long long)value->integer, (long long)min,
+                                     (long long)max);
+    }
+    *ret = value->integer;
+    return DAM_OK;
+}
+
+enum dam_err dam_manifest_flag(struct dam_manifest_reader *r, const struct dam_toml *table,
+                               const char *key, bool *ret)
+{
+    const struct dam_toml *value = dam_toml_get(table, key);
+    if (value == NULL) {
+        return DAM_OK;
+    }
+    if (value->type != DAM_TOML_BOOL) {
+        return wrong_type(r, value, key, "true or false");
+    }
+    *ret = value->boolean;
+    return DAM_OK;
+}
+
+enum dam_err dam_manifest_duration(struct dam_bytes text, int64_t *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1},      {"s", 1000},    {"m", 60000},
+                 {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+    size_t number = 0;
+    while (number < text.len &&
+           (text.data[number] == '.' || (text.data[number] >= '0' && text.data[number] <= '9'))) {
+        number++;
+    }
+    struct dam_bytes unit = dam_bytes(text.data + number, text.len - number);
+    int64_t milli = 0;
+    for (size_t i = 0; i < DAM_COUNT_OF(units); i++) {
+        int64_t ms = 0;
+        if (dam_bytes_eq(unit, dam_bytes(units[i].unit, strlen(units[i].unit))) &&
+            dam_flow_fixed_parse((const char *)text.data, number, 3, &milli) == DAM_OK &&
+            !__builtin_mul_overflow(milli, units[i].ms, &ms)) {
+            *ret_ms = ms / 1000;
+            return DAM_OK;
+        }
+    }
+    return DAM_EPARSE;
+}
+
+enum dam_err dam_manifest_span(struct dam_manifest_reader *r, const struct dam_toml *table,
+                               const char *key, int64_t *ret_ms)
+{
+    const char *text = NULL;
+    DAM_TRY(dam_manifest_text(r, table, key, false, &text));
+    if (text == NULL) {
+        return DAM_OK;
+    }
+    int64_t ms = 0;
+    if (dam_manifest_duration(dam_bytes(text, strlen(text)), &ms) != DAM_OK || ms < 1 ||
+        ms > INT64_C(366) * 86400000) {
+        return dam_manifest_complain(r, dam_toml_get(table, key),
+                                     "write a number and a unit: \"250ms\", \"10s\", \"5m\", "
+                                     "\"2h\", \"1d\"",
+                                     "'%s' is no length of time: \"%s\"", key, text);
+    }
+    *ret_ms = ms;
+    return DAM_OK;
+}
+
+/* 0.125 with two decimals would silently become 0.13; it is refused instead. */
+static bool is_exact(struct dam_bytes text, unsigned decimals, int64_t number)
+{
+    char again[DAM_FLOW_FIXED_TEXT_MAX];
+    int64_t fine = 0;
+    int64_t fine_again = 0;
+    unsigned more = decimals + 6 < DAM_FLOW_DECIMALS_MAX ? decimals + 6 : DAM_FLOW_DECIMALS_MAX;
+    size_t len = dam_flow_fixed_format(number, decimals, again);
+    return dam_flow_fixed_parse((const char *)text.data, text.len, more, &fine) != DAM_OK ||
+           dam_flow_fixed_parse(again, len, more, &fine_again) != DAM_OK || fine == fine_again;
+}
+
+enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r, const struct dam_toml *table,
+                                  const char *key, unsigned decimals, int64_t *ret, bool *ret_found)
+{
+    const struct dam_toml *value = dam_toml_get(table, key);
+    if (ret_found != NULL) {
+        *ret_found = value != NULL;
+    }
+    if (value == NULL) {
+        return DAM_OK;
+    }
+    struct dam_bytes text = value->text;
+    if (value->type != DAM_TOML_INTEGER && value->type != DAM_TOML_FLOAT &&
+        value->type != DAM_TOML_STRING) {
+        return wrong_type(r, value, key, "a number");
+    }
+    /* An integer in another base has its value, not its text. */
+    char digits[24];
+    if (value->type == DAM_TOML_INTEGER) {
+        int len = snprintf(digits, sizeof(digits), "%lld", (long long)value->integer);
+        text = dam_bytes(digits, (size_t)len);
+    }
+    int64_t number = 0;
+    enum dam_err err = dam_flow_fixed_parse((const char *)text.data, text.len, decimals, &number);
+    if (err == DAM_OK && !is_exact(text, decimals, number)) {
+        return dam_manifest_complain(r, value, "give it fewer digits or raise 'decimals'",
+                                     "'%s' has more than %u decimals: %.*s", key, decimals,
+                                     (int)text.len, (const char *)text.data);
+    }
+    if (err == DAM_OK) {
+        *ret = number;
+        return DAM_OK;
+    }
+    return dam_manifest_complain(r, value, NULL,
+                                 err == DAM_ERANGE ? "'%s' does not fit 64 bits: %.*s"
+                                                   : "'%s' is no number: %.*s",
+                                 key, (int)text.len, (const char *)text.data);
+}
+
+enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const char *path,
+                               struct dam_bytes *ret)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        bool missing = errno == ENOENT;
+        (void)dam_manifest_complain(
+            r, NULL, missing ? "`dam init PROFILE DIR` makes a machine's folder" : NULL,
+            "cannot read %s: %s", path, strerror(errno));
+        return missing ? DAM_ENOTFOUND : DAM_EIO;
+    }
+    long len = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    rewind(file);
+    bool fits = len >= 0 && len <= (long)DAM_TOML_LEN_MAX;
+    uint8_t *data = fits ? dam_arena_alloc(r->arena, (size_t)len + 1) : NULL;
+    bool failed = data == NULL || fread(data, 1, (size_t)len, file) != (size_t)len;
+    (void)fclose(file);
+    if (failed) {
+        (void)dam_manifest_complain(r, NULL, NULL, "cannot read %s: it is too long or unreadable",
+                                    path);
+        return fits && data == NULL ? DAM_ENOMEM : DAM_EIO;
+    }
+    data[len] = 0;
+    *ret = dam_bytes(data, (size_t)len);
+    return DAM_OK;
+}

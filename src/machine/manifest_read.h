@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How manifest files are read: typed access to a TOML table with complaints that name file, line
+ * and key. Private to machine/manifest*.c. */
+#ifndef DAM_MACHINE_MANIFEST_READ_H
+#define DAM_MACHINE_MANIFEST_READ_H
+
+#include "machine/manifest.h"
+
+struct dam_manifest_reader {
+    struct dam_manifest *manifest;
+    struct dam_arena *arena;
+    struct dam_manifest_complaint *complaint;
+    const char *file; /* the name to show */
+};
+
+/** Say what is wrong at a place. Returns: DAM_EPARSE, so that a caller can return it. In: at: NULL
+ *  for no line; hint: NULL for none. */
+enum dam_err dam_manifest_complain(struct dam_manifest_reader *r, const struct dam_toml *at,
+                                   const char *hint, const char *fmt, ...) DAM_PRINTF(4, 5);
+
+/** Refuse every key of the table that is not in names (ended by NULL), with a suggestion. */
+DAM_MUST_USE enum dam_err dam_manifest_keys(struct dam_manifest_reader *r,
+                                            const struct dam_toml *table, const char *where,
+                                            const char *const *names);
+
+/* Each reads one key. A key that is not there leaves *ret as it was, unless required. */
+DAM_MUST_USE enum dam_err dam_manifest_text(struct dam_manifest_reader *r,
+                                            const struct dam_toml *table, const char *key,
+                                            bool required, const char **ret);
+DAM_MUST_USE enum dam_err dam_manifest_integer(struct dam_manifest_reader *r,
+                                               const struct dam_toml *table, const char *key,
+                                               int64_t min, int64_t max, int64_t *ret);
+DAM_MUST_USE enum dam_err dam_manifest_flag(struct dam_manifest_reader *r,
+                                            const struct dam_toml *table, const char *key,
+                                            bool *ret);
+DAM_MUST_USE enum dam_err dam_manifest_span(struct dam_manifest_reader *r,
+                                            const struct dam_toml *table, const char *key,
+                                            int64_t *ret_ms);
+/** A number in a unit with decimals: 12, 12.5 or "12.5". *ret_found may be NULL. */
+DAM_MUST_USE enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r,
+                                               const struct dam_toml *table, const char *key,
+                                               unsigned decimals, int64_t *ret, bool *ret_found);
+
+/** A whole file in the arena, NUL behind it. Returns: DAM_OK or DAM_EIO/DAM_ENOTFOUND/DAM_ENOMEM
+ * with a complaint. */
+DAM_MUST_USE enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const char *path,
+                                            struct dam_bytes *ret);
+
+/** [limits.*] and [[interlock]] of dam.toml and of the rules file, into manifest->rules. */
+DAM_MUST_USE enum dam_err dam_manifest_rules_read(struct dam_manifest_reader *r,
+                                                  const struct dam_toml *machine);
+
+#endif
