@@ -25,8 +25,9 @@ struct loader {
     const struct dam_law_chain *chain;
     struct dam_decider *decider;
     struct dam_manifest_complaint *complaint;
-    const char *what; /* "mind" or "charter" */
-    unsigned line;
+    const char *folder; /* of relative paths */
+    const char *what;   /* "mind" or "charter" */
+    unsigned line;      /* of the manifest; 0: not from there */
 };
 
 static enum dam_err complain(struct loader *l, enum dam_err err, const char *hint, const char *fmt,
@@ -40,8 +41,12 @@ static enum dam_err complain(struct loader *l, enum dam_err err, const char *hin
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    (void)snprintf(l->complaint->text, sizeof(l->complaint->text), "%s:%u: %s: %s",
-                   DAM_MANIFEST_FILE, l->line, l->what, text);
+    if (l->line == 0) {
+        (void)snprintf(l->complaint->text, sizeof(l->complaint->text), "%s: %s", l->what, text);
+    } else {
+        (void)snprintf(l->complaint->text, sizeof(l->complaint->text), "%s:%u: %s: %s",
+                       DAM_MANIFEST_FILE, l->line, l->what, text);
+    }
     (void)snprintf(l->complaint->hint, sizeof(l->complaint->hint), "%s", hint == NULL ? "" : hint);
     return err;
 }
@@ -60,9 +65,14 @@ void dam_law_address(struct dam_bytes init_code, struct dam_address *ret)
 /* ---- files ------------------------------------------------------------------------------------
  */
 
-static enum dam_err file_read(struct loader *l, const char *path, struct dam_bytes *ret)
+static enum dam_err file_read(struct loader *l, const char *name, struct dam_bytes *ret)
 {
-    FILE *file = fopen(path, "rb");
+    char path[2 * PATH_LEN];
+    bool absolute = name[0] == '/';
+    int path_len = snprintf(path, sizeof(path), "%s%s%s", absolute ? "" : l->folder,
+                            absolute ? "" : "/", name);
+    FILE *file =
+        path_len < 0 || (size_t)path_len >= sizeof(path) ? NULL : fopen(path, "rb");
     if (file == NULL) {
         return DAM_ENOTFOUND;
     }
@@ -105,7 +115,9 @@ static enum dam_err artifact_find(struct loader *l, const char *name, struct dam
                   {"/usr/share/dam", "/contracts"}};
     for (size_t i = 0; i < DAM_COUNT_OF(places); i++) {
         (void)snprintf(path, sizeof(path), "%s%s/%s.json", places[i].folder, places[i].below, name);
-        if (places[i].folder[0] != 0 && file_read(l, path, ret) == DAM_OK) {
+        struct loader here = *l;
+        here.folder = ".";
+        if (places[i].folder[0] != 0 && file_read(&here, path, ret) == DAM_OK) {
             return DAM_OK;
         }
     }
@@ -217,12 +229,8 @@ static enum dam_err model_put(struct loader *l, const char *file, struct dam_add
 {
     static const uint8_t prefix[] = {0x60, 0x0b, 0x59, 0x81, 0x38, 0x03,
                                      0x80, 0x92, 0x59, 0x39, 0xf3};
-    const char *path = dam_manifest_path(l->manifest, file);
     struct dam_bytes blob;
-    if (path == NULL) {
-        return DAM_ENOMEM;
-    }
-    if (file_read(l, path, &blob) != DAM_OK || blob.len < 32 || memcmp(blob.data, "DAMM", 4) != 0) {
+    if (file_read(l, file, &blob) != DAM_OK || blob.len < 32 || memcmp(blob.data, "DAMM", 4) != 0) {
         return complain(l, DAM_EPARSE, "`dam model import` makes one",
                         "'%s' cannot be read or is no model blob", file);
     }
@@ -294,8 +302,7 @@ static enum dam_err contract_put(struct loader *l, const struct dam_manifest_cod
     if (bare) {
         DAM_TRY(artifact_find(l, name, &text));
     } else {
-        const char *path = dam_manifest_path(l->manifest, name);
-        if (path == NULL || file_read(l, path, &text) != DAM_OK) {
+        if (file_read(l, name, &text) != DAM_OK) {
             return complain(l, DAM_ENOTFOUND, "paths start at the machine's folder",
                             "the file '%s' cannot be read", code->code);
         }
@@ -351,24 +358,35 @@ static enum dam_err contract_load(struct loader *l, const struct dam_manifest_co
     return contract_put(l, code, name, slices, slice_count, ret, has_address);
 }
 
-enum dam_err dam_law_load(const struct dam_manifest *manifest, const struct dam_law_chain *chain,
-                          struct dam_decider *decider, struct dam_law *ret,
-                          struct dam_manifest_complaint *ret_complaint)
+enum dam_err dam_law_load_one(const struct dam_manifest *manifest,
+                              const struct dam_law_chain *chain, struct dam_decider *decider,
+                              const struct dam_manifest_code *code, bool is_charter,
+                              const char *folder, struct dam_address *ret,
+                              struct dam_manifest_complaint *ret_complaint)
 {
-    struct loader l = {manifest, chain, decider, ret_complaint, "mind", manifest->mind.line};
-    struct dam_law law = {.mind_gas = manifest->mind.gas, .charter_gas = manifest->charter.gas};
+    struct loader l = {manifest, chain,      decider,   ret_complaint,
+                       folder,   is_charter ? "charter" : "mind", code->line};
+    struct dam_address address;
     *ret_complaint = (struct dam_manifest_complaint){0};
-    enum dam_err err = contract_load(&l, &manifest->mind, false, &law.mind);
-    if (err == DAM_OK) {
-        l.what = "charter";
-        l.line = manifest->charter.line;
-        err = contract_load(&l, &manifest->charter, true, &law.charter);
-    }
+    enum dam_err err = contract_load(&l, code, is_charter, &address);
     if (err != DAM_OK && ret_complaint->text[0] == 0) {
         (void)complain(&l, err, NULL, "%s", dam_err_text(err));
     }
     if (err == DAM_OK) {
-        *ret = law;
+        *ret = address;
     }
     return err;
+}
+
+enum dam_err dam_law_load(const struct dam_manifest *manifest, const struct dam_law_chain *chain,
+                          struct dam_decider *decider, struct dam_law *ret,
+                          struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_law law = {.mind_gas = manifest->mind.gas, .charter_gas = manifest->charter.gas};
+    DAM_TRY(dam_law_load_one(manifest, chain, decider, &manifest->mind, false, manifest->folder,
+                             &law.mind, ret_complaint));
+    DAM_TRY(dam_law_load_one(manifest, chain, decider, &manifest->charter, true, manifest->folder,
+                             &law.charter, ret_complaint));
+    *ret = law;
+    return DAM_OK;
 }

@@ -26,6 +26,15 @@ DAM_MUST_USE enum dam_err dam_law_load(const struct dam_manifest *manifest,
                                        struct dam_decider *decider, struct dam_law *ret,
                                        struct dam_manifest_complaint *ret_complaint);
 
+/** Load one more mind or charter, e.g. a candidate: code, model or address as in a manifest; relative
+ *  paths start at `folder`. The charter is built on manifest->rules. Returns: as dam_law_load. */
+DAM_MUST_USE enum dam_err dam_law_load_one(const struct dam_manifest *manifest,
+                                           const struct dam_law_chain *chain,
+                                           struct dam_decider *decider,
+                                           const struct dam_manifest_code *code, bool is_charter,
+                                           const char *folder, struct dam_address *ret,
+                                           struct dam_manifest_complaint *ret_complaint);
+
 /** Where the deterministic proxy puts init code with salt zero. */
 void dam_law_address(struct dam_bytes init_code, struct dam_address *ret);
 

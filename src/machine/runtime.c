@@ -113,7 +113,7 @@ static void on_dirty(void *ctx, struct dam_machine *machine)
 /* ---- a group of turns -------------------------------------------------------------------------
  */
 
-static void decide_due(struct dam_runtime *rt, struct slot *slot, const struct dam_now *now)
+static void decide_due(struct slot *slot, const struct dam_now *now)
 {
     uint64_t period = (uint64_t)dam_machine_manifest(slot->machine)->period_ms;
     if (now->mono_ms > slot->due_ms + LATE_PERIODS * period) {
@@ -159,7 +159,7 @@ static void turns_make(struct dam_runtime *rt)
             }
         }
         first->due = false;
-        decide_due(rt, first, &now);
+        decide_due(first, &now);
     }
     for (size_t i = 0; i < rt->count; i++) {
         if (rt->slots[i].dirty) {
@@ -476,4 +476,14 @@ uv_loop_t *dam_runtime_loop(struct dam_runtime *rt)
 bool dam_runtime_is_stopping(const struct dam_runtime *rt)
 {
     return rt->stopping;
+}
+
+bool dam_runtime_is_closed(const struct dam_runtime *rt)
+{
+    return rt->closed;
+}
+
+bool dam_runtime_is_still(const struct dam_runtime *rt)
+{
+    return rt->mono_ms == rt->target_ms && next_due(rt) > rt->target_ms;
 }

@@ -58,4 +58,10 @@ struct dam_now dam_runtime_now(const struct dam_runtime *runtime);
 uv_loop_t *dam_runtime_loop(struct dam_runtime *runtime);
 bool dam_runtime_is_stopping(const struct dam_runtime *runtime);
 
+/** Has everything been closed, so that the loop may end? */
+bool dam_runtime_is_closed(const struct dam_runtime *runtime);
+
+/** STEPPED: has time reached where the last step led, with every turn made? */
+bool dam_runtime_is_still(const struct dam_runtime *runtime);
+
 #endif

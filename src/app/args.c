@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/args.h"
+
+#include "app/verb.h"
+#include "base/toml.h"
+#include "machine/manifest.h"
+#include "port/link_csv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct dam_arg *find(const struct dam_arg *args, const char *text, size_t len)
+{
+    for (; args->name != NULL; args++) {
+        if (strlen(args->name) == len && memcmp(args->name, text, len) == 0) {
+            return args;
+        }
+    }
+    return NULL;
+}
+
+static bool unknown(const char *verb, const struct dam_arg *args, const char *text)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (; args->name != NULL && count < DAM_COUNT_OF(names); args++) {
+        names[count++] = args->name;
+    }
+    const char *close = dam_toml_suggest(dam_bytes(text, strcspn(text, "=")), names, count);
+    char hint[160];
+    (void)snprintf(hint, sizeof(hint), close == NULL ? "`dam help %s` lists the options"
+                                                     : "did you mean '%s'?",
+                   close == NULL ? verb : close);
+    (void)dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s has no option '%s'", verb, text);
+    return false;
+}
+
+bool dam_args_parse(int argc, char **argv, const struct dam_arg *args, int words_max,
+                    struct dam_args *ret)
+{
+    bool only_words = false;
+    ret->count = 0;
+    for (int i = 1; i < argc; i++) {
+        const char *text = argv[i];
+        if (only_words || text[0] != '-' || text[1] == 0) {
+            if (ret->count == words_max) {
+                (void)dam_verb_fail(DAM_EXIT_USAGE, "`dam help` and the verb tell the usage",
+                                    "one argument too many: '%s'", text);
+                return false;
+            }
+            ret->words[ret->count++] = text;
+            continue;
+        }
+        if (strcmp(text, "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        size_t len = strcspn(text, "=");
+        const struct dam_arg *arg = find(args, text, len);
+        if (arg == NULL || (text[len] == '=' && arg->value == NULL)) {
+            return unknown(argv[0], args, text);
+        }
+        if (arg->value == NULL) {
+            *arg->flag = true;
+        } else if (text[len] == '=') {
+            *arg->value = text + len + 1;
+        } else if (i + 1 < argc) {
+            *arg->value = argv[++i];
+        } else {
+            (void)dam_verb_fail(DAM_EXIT_USAGE, NULL, "the option '%s' needs a value", text);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool dam_args_u64(const char *text, uint64_t *ret)
+{
+    uint64_t value = 0;
+    if (*text == 0) {
+        return false;
+    }
+    for (; *text != 0; text++) {
+        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value)) {
+            return false;
+        }
+    }
+    *ret = value;
+    return true;
+}
+
+bool dam_args_time(const char *text, int64_t now_ms, int64_t *ret_ms)
+{
+    int64_t ms = 0;
+    if (dam_manifest_duration(dam_bytes(text, strlen(text)), &ms) == DAM_OK) {
+        *ret_ms = now_ms - ms;
+        return true;
+    }
+    return dam_csv_time(text, 1000, ret_ms) == DAM_OK || dam_csv_time(text, 0, ret_ms) == DAM_OK;
+}

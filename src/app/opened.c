@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/opened.h"
+
+#include "app/verb.h"
+#include "base/heap.h"
+#include "core/flow/fixed.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static int complain(const struct dam_manifest_complaint *c, enum dam_err err)
+{
+    int code = err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_CONFIG;
+    return dam_verb_fail(code, c->hint[0] == 0 ? NULL : c->hint, "%s", c->text);
+}
+
+int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opened)
+{
+    struct dam_manifest_complaint complaint;
+    const char *env = getenv("DAM_DIR");
+    folder = folder != NULL ? folder : env != NULL ? env : ".";
+    memset(opened, 0, sizeof(*opened));
+    dam_arena_init(&opened->arena, dam_heap(), 0);
+    enum dam_err err =
+        dam_manifest_load(folder, &opened->arena, &opened->manifest, &complaint);
+    if (err != DAM_OK) {
+        return complain(&complaint, err);
+    }
+    if ((parts & DAM_OPENED_EVIDENCE) != 0) {
+        const char *path =
+            dam_manifest_path(&opened->manifest, opened->manifest.evidence_folder);
+        err = path == NULL ? DAM_ENOMEM
+                           : dam_evidence_open(path, false, NULL, NULL, &opened->evidence);
+        if (err != DAM_OK) {
+            return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_FAILED,
+                                 err == DAM_ENOTFOUND ? "`dam up` makes the first leaves" : NULL,
+                                 "the evidence in %s: %s", path == NULL ? folder : path,
+                                 err == DAM_ENOTFOUND ? "there is none yet" : dam_err_text(err));
+        }
+    }
+    if ((parts & DAM_OPENED_LAW) != 0) {
+        err = dam_decider_create(dam_heap(), &opened->decider);
+        if (err == DAM_OK) {
+            err = dam_law_load(&opened->manifest, NULL, opened->decider, &opened->law, &complaint);
+        }
+        if (err != DAM_OK) {
+            return complain(&complaint, err);
+        }
+    }
+    return DAM_EXIT_OK;
+}
+
+void dam_opened_close(struct dam_opened *opened)
+{
+    dam_evidence_close(opened->evidence);
+    dam_decider_destroy(opened->decider);
+    dam_arena_finish(&opened->arena);
+}
+
+const char *dam_opened_value(int64_t value, unsigned decimals, char *text)
+{
+    (void)dam_flow_fixed_format(value, decimals, text);
+    return text;
+}
+
+const char *dam_opened_time(int64_t time_ms, char *text)
+{
+    int64_t ms = time_ms % 1000;
+    time_t seconds = (time_t)((time_ms - (ms < 0 ? ms + 1000 : ms)) / 1000);
+    struct tm tm;
+    if (gmtime_r(&seconds, &tm) == NULL) {
+        (void)snprintf(text, 32, "%" PRId64 " ms", time_ms);
+        return text;
+    }
+    size_t len = strftime(text, 24, "%Y-%m-%d %H:%M:%S", &tm);
+    (void)snprintf(text + len, 32 - len, ".%03dZ", (int)(ms < 0 ? ms + 1000 : ms));
+    return text;
+}
+
+bool dam_opened_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    if (isatty(STDERR_FILENO) != 0 && (done % 4096 == 0 || done == total)) {
+        unsigned percent = total == 0 ? 100 : (unsigned)(100 * done / total);
+        (void)fprintf(stderr, "\r%s %3u %%%s", (const char *)ctx, percent,
+                      done == total ? "\n" : "");
+    }
+    return true;
+}
+
+int dam_opened_print(struct dam_buf *buf)
+{
+    enum dam_err err = dam_buf_err(buf);
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s", dam_err_text(err));
+    }
+    bool ok = fwrite(buf->data, 1, buf->len, stdout) == buf->len && fputc('\n', stdout) != EOF &&
+              fflush(stdout) == 0;
+    return ok ? DAM_EXIT_OK : DAM_EXIT_FAILED;
+}
+
+/* ---- leaves as JSON --------------------------------------------------------------------------- */
+
+static void put_fixed(struct dam_json_writer *w, int64_t value, unsigned decimals)
+{
+    char text[DAM_FLOW_FIXED_TEXT_MAX];
+    size_t len = dam_flow_fixed_format(value, decimals, text);
+    dam_json_put_raw(w, text, len); /* a JSON number, never rounded */
+}
+
+static void put_key_hash(struct dam_json_writer *w, const char *key, const uint8_t *data,
+                         size_t len)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_data(w, data, len);
+}
+
+static void put_key_text(struct dam_json_writer *w, const char *key, struct dam_bytes text)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_string(w, (const char *)text.data, text.len);
+}
+
+static void put_key_u64(struct dam_json_writer *w, const char *key, uint64_t value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_u64(w, value);
+}
+
+static void put_observation(struct dam_json_writer *w, const struct dam_manifest *m,
+                            struct dam_bytes observation)
+{
+    dam_json_put_key(w, "observation");
+    dam_json_put_array(w);
+    for (size_t i = 0; i * DAM_FLOW_SAMPLE_LEN < observation.len; i++) {
+        struct dam_flow_sample sample;
+        char name[80];
+        if (dam_flow_sample_load(observation.data + i * DAM_FLOW_SAMPLE_LEN, &sample) != DAM_OK) {
+            continue;
+        }
+        dam_manifest_record_name(m, i, name, sizeof(name));
+        dam_json_put_object(w);
+        dam_json_put_key(w, "name");
+        dam_json_put_cstr(w, name);
+        dam_json_put_key(w, "value");
+        put_fixed(w, sample.value, dam_manifest_record_decimals(m, i));
+        dam_json_put_key(w, "unit");
+        dam_json_put_cstr(w, dam_manifest_record_unit(m, i));
+        if (sample.age_ms != DAM_FLOW_AGE_NEVER) {
+            put_key_u64(w, "age_ms", sample.age_ms);
+        }
+        dam_json_put_key(w, "quality");
+        dam_json_put_cstr(w, dam_flow_quality_text(sample.quality));
+        dam_json_put_object_end(w);
+    }
+    dam_json_put_array_end(w);
+}
+
+static void put_actions(struct dam_json_writer *w, const struct dam_manifest *m,
+                        const struct dam_record_decision *d)
+{
+    dam_json_put_key(w, "actuators");
+    dam_json_put_array(w);
+    for (size_t i = 0; 8 * i < d->action.len; i++) {
+        bool known = i < m->actuator_count;
+        unsigned decimals = known ? m->actuators[i].decimals : 0;
+        unsigned reason = dam_load_be16(d->reasons.data + 2 * i);
+        char text[DAM_MANIFEST_COMPLAINT_MAX];
+        dam_json_put_object(w);
+        dam_json_put_key(w, "name");
+        dam_json_put_cstr(w, known ? m->actuators[i].name : "?");
+        dam_json_put_key(w, "proposed");
+        put_fixed(w, (int64_t)dam_load_be64(d->proposal.data + 8 * i), decimals);
+        dam_json_put_key(w, "permitted");
+        put_fixed(w, (int64_t)dam_load_be64(d->action.data + 8 * i), decimals);
+        dam_json_put_key(w, "unit");
+        dam_json_put_cstr(w, known ? m->actuators[i].unit : "");
+        put_key_u64(w, "reason", reason);
+        dam_manifest_reason_text(m, reason, text, sizeof(text));
+        dam_json_put_key(w, "why");
+        dam_json_put_cstr(w, text);
+        dam_json_put_object_end(w);
+    }
+    dam_json_put_array_end(w);
+}
+
+static void put_decision(struct dam_json_writer *w, const struct dam_manifest *m,
+                         const struct dam_record_decision *d)
+{
+    put_key_hash(w, "mind", d->mind.b, 20);
+    put_key_hash(w, "charter", d->charter.b, 20);
+    put_key_u64(w, "epoch", d->epoch);
+    put_key_u64(w, "outcome", d->outcome);
+    dam_json_put_key(w, "outcome_text");
+    dam_json_put_cstr(w, dam_flow_outcome_text(d->outcome));
+    put_key_u64(w, "mind_gas", d->mind_gas);
+    put_key_u64(w, "charter_gas", d->charter_gas);
+    put_key_hash(w, "memory", d->memory.data, d->memory.len);
+    put_key_hash(w, "next_hash", d->next_hash.b, 32);
+    put_observation(w, m, d->observation);
+    put_actions(w, m, d);
+}
+
+static void put_receipt(struct dam_json_writer *w, const struct dam_manifest *m,
+                        const struct dam_record_receipt *r)
+{
+    static const char *const status[] = {"done and read back", "done, no read-back", "refused",
+                                         "unknown"};
+    put_key_u64(w, "decision_seq", r->decision_seq);
+    dam_json_put_key(w, "status");
+    dam_json_put_cstr(w, status[r->status]);
+    dam_json_put_key(w, "values");
+    dam_json_put_array(w);
+    for (size_t i = 0; 8 * i < r->values.len; i++) {
+        put_fixed(w, (int64_t)dam_load_be64(r->values.data + 8 * i),
+                  i < m->actuator_count ? m->actuators[i].decimals : 0);
+    }
+    dam_json_put_array_end(w);
+}
+
+static void put_body(struct dam_json_writer *w, const struct dam_manifest *m,
+                     const struct dam_record_leaf *leaf)
+{
+    switch ((enum dam_record_kind)leaf->kind) {
+    case DAM_RECORD_DECISION:
+        put_decision(w, m, &leaf->decision);
+        return;
+    case DAM_RECORD_RECEIPT:
+        put_receipt(w, m, &leaf->receipt);
+        return;
+    case DAM_RECORD_BOOT:
+        put_key_u64(w, "boot_count", leaf->boot.boot_count);
+        put_key_u64(w, "last_seq", leaf->boot.last_seq);
+        put_key_hash(w, "program", leaf->boot.program.b, 32);
+        put_key_text(w, "version", leaf->boot.version);
+        return;
+    case DAM_RECORD_CHANGE:
+        put_key_u64(w, "epoch", leaf->change.epoch);
+        put_key_hash(w, "mind", leaf->change.mind.b, 20);
+        put_key_hash(w, "charter", leaf->change.charter.b, 20);
+        put_key_hash(w, "manifest", leaf->change.manifest.b, 32);
+        return;
+    case DAM_RECORD_GAP:
+        dam_json_put_key(w, "from_ms");
+        dam_json_put_i64(w, leaf->gap.from_ms);
+        dam_json_put_key(w, "to_ms");
+        dam_json_put_i64(w, leaf->gap.to_ms);
+        put_key_text(w, "reason", leaf->gap.reason);
+        return;
+    case DAM_RECORD_STOP:
+        dam_json_put_key(w, "on");
+        dam_json_put_bool(w, leaf->stop.on);
+        put_key_text(w, "who", leaf->stop.who);
+        return;
+    case DAM_RECORD_MONEY:
+        put_key_hash(w, "intent_id", leaf->money.intent_id.b, 32);
+        put_key_u64(w, "status", leaf->money.status);
+        put_key_hash(w, "transaction", leaf->money.transaction.b, 32);
+        put_key_text(w, "description", leaf->money.description);
+        return;
+    }
+}
+
+void dam_opened_put_leaf(struct dam_json_writer *w, const struct dam_manifest *manifest,
+                         const struct dam_record_leaf *leaf)
+{
+    char text[32];
+    dam_json_put_object(w);
+    put_key_u64(w, "seq", leaf->seq);
+    dam_json_put_key(w, "kind");
+    dam_json_put_cstr(w, dam_record_kind_text(leaf->kind));
+    dam_json_put_key(w, "time");
+    dam_json_put_cstr(w, dam_opened_time(leaf->time_ms, text));
+    dam_json_put_key(w, "time_ms");
+    dam_json_put_i64(w, leaf->time_ms);
+    put_key_u64(w, "mono_ms", leaf->mono_ms);
+    put_key_hash(w, "machine", leaf->machine.b, 32);
+    put_key_hash(w, "prev", leaf->prev.b, 32);
+    put_body(w, manifest, leaf);
+    dam_json_put_object_end(w);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/args.h"
+#include "app/opened.h"
+#include "app/verb.h"
+#include "app/verb_machine.h"
+#include "base/heap.h"
+
+static int show(struct dam_opened *o, bool origin, bool json)
+{
+    size_t count = 0;
+    const struct dam_manifest_setting *settings = dam_manifest_settings(&o->manifest, &count);
+    if (settings == NULL) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
+    }
+    if (!json) {
+        for (size_t i = 0; i < count; i++) {
+            (void)printf("%s = %s", settings[i].name, settings[i].value);
+            (void)printf(origin ? "    # %s\n" : "\n", settings[i].origin);
+        }
+        return DAM_EXIT_OK;
+    }
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), 0);
+    struct dam_json_writer w = {.buf = &buf};
+    dam_json_put_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        dam_json_put_object(&w);
+        dam_json_put_key(&w, "name");
+        dam_json_put_cstr(&w, settings[i].name);
+        dam_json_put_key(&w, "value");
+        dam_json_put_cstr(&w, settings[i].value);
+        dam_json_put_key(&w, "origin");
+        dam_json_put_cstr(&w, settings[i].origin);
+        dam_json_put_object_end(&w);
+    }
+    dam_json_put_array_end(&w);
+    int code = dam_opened_print(&buf);
+    dam_buf_finish(&buf);
+    return code;
+}
+
+int dam_verb_config(int argc, char **argv)
+{
+    bool origin = false;
+    bool json = false;
+    struct dam_args args;
+    const struct dam_arg table[] = {
+        {"--origin", NULL, &origin}, {"--json", NULL, &json}, {NULL, NULL, NULL}};
+    struct dam_opened opened;
+    if (!dam_args_parse(argc, argv, table, 2, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    bool check = args.count > 0 && strcmp(args.words[0], "check") == 0;
+    if (!check && (args.count < 1 || strcmp(args.words[0], "show") != 0)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "dam config check|show [--origin] [DIR]",
+                             "check or show?");
+    }
+    int code = dam_opened_open(args.count > 1 ? args.words[1] : NULL,
+                               check ? DAM_OPENED_LAW : DAM_OPENED_MANIFEST, &opened);
+    if (code == DAM_EXIT_OK && !check) {
+        code = show(&opened, origin, json);
+    } else if (code == DAM_EXIT_OK) {
+        const struct dam_manifest *m = &opened.manifest;
+        (void)fprintf(stderr,
+                      "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; mind and "
+                      "charter load\n",
+                      m->name, m->channel_count, m->actuator_count, m->link_count,
+                      m->rules.interlock_count);
+    }
+    dam_opened_close(&opened);
+    return code;
+}

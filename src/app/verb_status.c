@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/args.h"
+#include "app/opened.h"
+#include "app/verb.h"
+#include "app/verb_machine.h"
+#include "base/heap.h"
+#include "base/hex.h"
+
+#include <inttypes.h>
+#include <sys/file.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+struct status {
+    bool running;
+    bool stopped;
+    bool has_decision;
+    uint64_t size;
+    struct dam_hash root;
+    struct dam_record_leaf decision; /* borrows from copy */
+    uint8_t copy[DAM_RECORD_LEAF_MAX];
+};
+
+/* The writer holds a lock on the log. */
+static bool is_running(const struct dam_manifest *m)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/%s/log", m->evidence_folder[0] == '/' ? "" : m->folder,
+                   m->evidence_folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool running = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    if (fd >= 0) {
+        (void)close(fd); /* gives the lock back, too */
+    }
+    return running;
+}
+
+static void status_read(struct dam_opened *o, struct status *s)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/stop", o->manifest.folder);
+    s->running = is_running(&o->manifest);
+    s->stopped = access(path, F_OK) == 0;
+    s->size = dam_evidence_size(o->evidence);
+    dam_evidence_root(o->evidence, &s->root);
+    for (uint64_t seq = s->size; seq > 0 && !s->has_decision; seq--) {
+        struct dam_bytes data;
+        if (dam_evidence_read(o->evidence, seq - 1, &data) != DAM_OK) {
+            return;
+        }
+        memcpy(s->copy, data.data, data.len);
+        s->has_decision = dam_record_leaf_load(dam_bytes(s->copy, data.len), &s->decision) ==
+                              DAM_OK &&
+                          s->decision.kind == DAM_RECORD_DECISION;
+    }
+}
+
+static int print_json(const struct dam_opened *o, const struct status *s)
+{
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), 0);
+    struct dam_json_writer w = {.buf = &buf};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "name");
+    dam_json_put_cstr(&w, o->manifest.name);
+    dam_json_put_key(&w, "running");
+    dam_json_put_bool(&w, s->running);
+    dam_json_put_key(&w, "stopped");
+    dam_json_put_bool(&w, s->stopped);
+    dam_json_put_key(&w, "size");
+    dam_json_put_u64(&w, s->size);
+    dam_json_put_key(&w, "root");
+    dam_json_put_data(&w, s->root.b, 32);
+    if (s->has_decision) {
+        dam_json_put_key(&w, "decision");
+        dam_opened_put_leaf(&w, &o->manifest, &s->decision);
+    }
+    dam_json_put_object_end(&w);
+    int code = dam_opened_print(&buf);
+    dam_buf_finish(&buf);
+    return code;
+}
+
+static int print_text(const struct dam_opened *o, const struct status *s)
+{
+    char text[65];
+    dam_hex_encode(s->root.b, 32, text);
+    (void)printf("%s is %s%s\n", o->manifest.name, s->running ? "running" : "not running",
+                 s->stopped ? ", stopped by its operator" : "");
+    (void)printf("evidence: %" PRIu64 " leaves, root %s\n", s->size, text);
+    if (!s->has_decision) {
+        (void)puts("it has not decided anything yet");
+        return DAM_EXIT_OK;
+    }
+    char time[32];
+    const struct dam_record_decision *d = &s->decision.decision;
+    (void)printf("last decision: leaf %" PRIu64 " at %s, %s\n", s->decision.seq,
+                 dam_opened_time(s->decision.time_ms, time), dam_flow_outcome_text(d->outcome));
+    for (size_t i = 0; i < o->manifest.actuator_count && 8 * i < d->action.len; i++) {
+        (void)printf("  %-24s %14s %s\n", o->manifest.actuators[i].name,
+                     dam_opened_value((int64_t)dam_load_be64(d->action.data + 8 * i),
+                                      o->manifest.actuators[i].decimals, text),
+                     o->manifest.actuators[i].unit);
+    }
+    return DAM_EXIT_OK;
+}
+
+int dam_verb_status(int argc, char **argv)
+{
+    bool json = false;
+    struct dam_args args;
+    const struct dam_arg table[] = {{"--json", NULL, &json}, {NULL, NULL, NULL}};
+    struct dam_opened opened;
+    struct status status = {0};
+    if (!dam_args_parse(argc, argv, table, 1, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    int code = dam_opened_open(args.count > 0 ? args.words[0] : NULL, DAM_OPENED_EVIDENCE, &opened);
+    if (code == DAM_EXIT_OK) {
+        status_read(&opened, &status);
+        code = json ? print_json(&opened, &status) : print_text(&opened, &status);
+    }
+    dam_opened_close(&opened);
+    return code;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/args.h"
+#include "app/verb.h"
+#include "app/verb_machine.h"
+#include "machine/runtime.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct up {
+    struct dam_runtime *runtime;
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    uv_pipe_t input; /* of stepped time */
+    bool input_open;
+    bool answer_due; /* a step was asked for and not yet answered */
+    bool quiet;
+    uint64_t step_turns;
+    char line[256];
+    size_t line_len;
+};
+
+static void on_say(void *ctx, const struct dam_machine *machine, const char *text)
+{
+    const struct up *up = ctx;
+    if (!up->quiet) {
+        (void)fprintf(stderr, "%s: %s\n", dam_machine_manifest(machine)->name, text);
+    }
+}
+
+static void handles_close(struct up *up)
+{
+    for (size_t i = 0; i < DAM_COUNT_OF(up->signals); i++) {
+        if (uv_is_closing((uv_handle_t *)&up->signals[i]) == 0) {
+            uv_close((uv_handle_t *)&up->signals[i], NULL);
+        }
+    }
+    if (up->input_open && uv_is_closing((uv_handle_t *)&up->input) == 0) {
+        uv_close((uv_handle_t *)&up->input, NULL);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct up *up = handle->data;
+    (void)signum;
+    dam_runtime_stop(up->runtime);
+    handles_close(up);
+}
+
+/* ---- stepped time: one line a command, one line of JSON an answer ----------------------------- */
+
+static void answer(struct up *up)
+{
+    struct dam_now now = dam_runtime_now(up->runtime);
+    uint64_t turns = 0;
+    uint64_t leaves = 0;
+    for (size_t i = 0; i < dam_runtime_count(up->runtime); i++) {
+        struct dam_machine *machine = dam_runtime_machine(up->runtime, i);
+        turns += dam_machine_stats(machine)->turns;
+        leaves += dam_evidence_size(dam_machine_evidence(machine));
+    }
+    (void)printf("{\"time_ms\":%" PRId64 ",\"turns\":%" PRIu64 ",\"leaves\":%" PRIu64 "}\n",
+                 now.wall_ms, turns, leaves);
+    (void)fflush(stdout);
+    up->answer_due = false;
+}
+
+static void command(struct up *up, const char *line)
+{
+    int64_t ms = 0;
+    if (strncmp(line, "step ", 5) == 0 &&
+        dam_manifest_duration(dam_bytes(line + 5, strlen(line + 5)), &ms) == DAM_OK) {
+        up->answer_due = true;
+        dam_runtime_step(up->runtime, ms);
+    } else if (strcmp(line, "quit") == 0) {
+        dam_runtime_stop(up->runtime);
+        handles_close(up);
+    } else {
+        (void)puts("{\"error\":\"commands are: step DURATION (as 15m), quit\"}");
+        (void)fflush(stdout);
+    }
+}
+
+static void on_input_alloc(uv_handle_t *handle, size_t want, uv_buf_t *buf)
+{
+    struct up *up = handle->data;
+    (void)want;
+    *buf = uv_buf_init(up->line + up->line_len, (unsigned)(sizeof(up->line) - 1 - up->line_len));
+}
+
+static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct up *up = stream->data;
+    (void)buf;
+    if (len < 0) { /* the one who moved the time has gone */
+        dam_runtime_stop(up->runtime);
+        handles_close(up);
+        return;
+    }
+    up->line_len += (size_t)len;
+    for (;;) {
+        char *end = memchr(up->line, '\n', up->line_len);
+        if (end == NULL) {
+            break;
+        }
+        *end = 0;
+        command(up, up->line);
+        size_t used = (size_t)(end - up->line) + 1;
+        up->line_len -= used;
+        memmove(up->line, up->line + used, up->line_len);
+    }
+    if (up->line_len == sizeof(up->line) - 1) {
+        up->line_len = 0; /* no command is that long */
+    }
+}
+
+static void on_turned(void *ctx, struct dam_runtime *runtime)
+{
+    struct up *up = ctx;
+    if (up->answer_due && dam_runtime_is_still(runtime)) {
+        answer(up);
+    }
+}
+
+static enum dam_err input_open(struct up *up)
+{
+    if (uv_pipe_init(&up->loop, &up->input, 0) != 0 || uv_pipe_open(&up->input, 0) != 0) {
+        return DAM_EIO;
+    }
+    up->input.data = up;
+    up->input_open = true;
+    return uv_read_start((uv_stream_t *)&up->input, on_input_alloc, on_input) == 0 ? DAM_OK
+                                                                                   : DAM_EIO;
+}
+
+/* ---- the verb --------------------------------------------------------------------------------- */
+
+struct up_args {
+    const char *speed;
+    const char *epoch;
+    const char *until;
+    const char *turns;
+    bool step;
+    bool quiet;
+    struct dam_args folders;
+};
+
+static int options_make(const struct up_args *args, struct dam_runtime_options *ret)
+{
+    bool fast = args->speed != NULL && strcmp(args->speed, "max") == 0;
+    char *end = NULL;
+    ret->time = args->step ? DAM_RUNTIME_STEPPED : fast ? DAM_RUNTIME_FAST : DAM_RUNTIME_REAL;
+    ret->speed = args->speed == NULL || fast ? 1 : strtod(args->speed, &end);
+    if (end != NULL && (end == args->speed || *end != 0 || !(ret->speed > 0))) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "write a number above 0, or max",
+                             "'%s' is no speed", args->speed);
+    }
+    if (args->epoch != NULL && !dam_args_time(args->epoch, 0, &ret->epoch_ms)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "Unix seconds or 2024-05-01T00:00:00Z",
+                             "'%s' is no time", args->epoch);
+    }
+    if (args->until != NULL && !dam_args_time(args->until, 0, &ret->until_ms)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "Unix seconds or 2024-05-01T00:00:00Z",
+                             "'%s' is no time", args->until);
+    }
+    if (args->turns != NULL && !dam_args_u64(args->turns, &ret->turns_max)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no number of turns", args->turns);
+    }
+    return DAM_EXIT_OK;
+}
+
+static int machines_start(struct up *up, const struct up_args *args)
+{
+    struct dam_manifest_complaint complaint = {0};
+    const char *env = getenv("DAM_DIR");
+    const char *fallback = env != NULL ? env : ".";
+    int count = args->folders.count;
+    enum dam_err err = DAM_OK;
+    for (int i = 0; i < (count == 0 ? 1 : count) && err == DAM_OK; i++) {
+        err = dam_runtime_add(up->runtime, count == 0 ? fallback : args->folders.words[i],
+                              &complaint);
+    }
+    err = err == DAM_OK ? dam_runtime_start(up->runtime, &complaint) : err;
+    err = err == DAM_OK && args->step ? input_open(up) : err;
+    if (err == DAM_OK) {
+        return DAM_EXIT_OK;
+    }
+    return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND
+                         : err == DAM_EPARSE  ? DAM_EXIT_CONFIG
+                                              : DAM_EXIT_FAILED,
+                         complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
+                         complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);
+}
+
+/* When the runtime has ended by itself, the signal handles are all that keeps the loop. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct up *up = prepare->data;
+    if (dam_runtime_is_closed(up->runtime)) {
+        handles_close(up);
+        uv_close((uv_handle_t *)prepare, NULL);
+    }
+}
+
+int dam_verb_up(int argc, char **argv)
+{
+    static struct up_args args; /* large */
+    static struct up up;
+    const struct dam_arg table[] = {
+        {"--speed", &args.speed, NULL}, {"--epoch", &args.epoch, NULL},
+        {"--until", &args.until, NULL}, {"--turns", &args.turns, NULL},
+        {"--step", NULL, &args.step},   {"--quiet", NULL, &args.quiet},
+        {NULL, NULL, NULL},
+    };
+    if (!dam_args_parse(argc, argv, table, DAM_ARGS_WORDS_MAX, &args.folders)) {
+        return DAM_EXIT_USAGE;
+    }
+    struct dam_runtime_options options = {
+        .events = {.say = on_say, .ctx = &up},
+        .turned = on_turned,
+    };
+    int code = options_make(&args, &options);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    up.quiet = args.quiet;
+    if (uv_loop_init(&up.loop) != 0 ||
+        dam_runtime_create(&up.loop, &options, &up.runtime) != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
+    }
+    static const int signums[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < DAM_COUNT_OF(signums); i++) {
+        (void)uv_signal_init(&up.loop, &up.signals[i]);
+        up.signals[i].data = &up;
+        (void)uv_signal_start(&up.signals[i], on_signal, signums[i]);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    uv_prepare_t prepare;
+    (void)uv_prepare_init(&up.loop, &prepare);
+    prepare.data = &up;
+    (void)uv_prepare_start(&prepare, on_prepare);
+    uv_unref((uv_handle_t *)&prepare);
+    code = machines_start(&up, &args);
+    if (code != DAM_EXIT_OK) {
+        dam_runtime_stop(up.runtime);
+        handles_close(&up);
+    }
+    (void)uv_run(&up.loop, UV_RUN_DEFAULT);
+    dam_runtime_destroy(up.runtime);
+    (void)uv_loop_close(&up.loop);
+    return code;
+}
