@@ -28,8 +28,8 @@ static bool unknown(const char *verb, const struct dam_arg *args, const char *te
     }
     const char *close = dam_toml_suggest(dam_bytes(text, strcspn(text, "=")), names, count);
     char hint[160];
-    (void)snprintf(hint, sizeof(hint), close == NULL ? "`dam help %s` lists the options"
-                                                     : "did you mean '%s'?",
+    (void)snprintf(hint, sizeof(hint),
+                   close == NULL ? "`dam help %s` lists the options" : "did you mean '%s'?",
                    close == NULL ? verb : close);
     (void)dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s has no option '%s'", verb, text);
     return false;

@@ -23,14 +23,12 @@ int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opene
     folder = folder != NULL ? folder : env != NULL ? env : ".";
     memset(opened, 0, sizeof(*opened));
     dam_arena_init(&opened->arena, dam_heap(), 0);
-    enum dam_err err =
-        dam_manifest_load(folder, &opened->arena, &opened->manifest, &complaint);
+    enum dam_err err = dam_manifest_load(folder, &opened->arena, &opened->manifest, &complaint);
     if (err != DAM_OK) {
         return complain(&complaint, err);
     }
     if ((parts & DAM_OPENED_EVIDENCE) != 0) {
-        const char *path =
-            dam_manifest_path(&opened->manifest, opened->manifest.evidence_folder);
+        const char *path = dam_manifest_path(&opened->manifest, opened->manifest.evidence_folder);
         err = path == NULL ? DAM_ENOMEM
                            : dam_evidence_open(path, false, NULL, NULL, &opened->evidence);
         if (err != DAM_OK) {
@@ -100,7 +98,7 @@ int dam_opened_print(struct dam_buf *buf)
     return ok ? DAM_EXIT_OK : DAM_EXIT_FAILED;
 }
 
-/* ---- leaves as JSON --------------------------------------------------------------------------- */
+/* ---- leaves as JSON -------------------------------------------------------------------------- */
 
 static void put_fixed(struct dam_json_writer *w, int64_t value, unsigned decimals)
 {

@@ -24,8 +24,9 @@ enum dam_opened_parts {
     DAM_OPENED_LAW = 2,
 };
 
-/** Open the parts asked for. Returns: DAM_EXIT_OK, or an exit code after printing what is wrong. In:
- *  folder: NULL for DAM_DIR or the current one. Out: opened is always fit for dam_opened_close. */
+/** Open the parts asked for. Returns: DAM_EXIT_OK, or an exit code after printing what is wrong.
+ * In: folder: NULL for DAM_DIR or the current one. Out: opened is always fit for dam_opened_close.
+ */
 int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opened);
 void dam_opened_close(struct dam_opened *opened);
 

@@ -3,12 +3,73 @@
 
 #include "app/plant_solar.h"
 #include "app/verb_evm.h"
+#include "app/verb_machine.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 /* Sorted by the order in which a newcomer needs them. */
 const struct dam_verb dam_verbs[] = {
+    {"init", "make a machine's folder from a profile",
+     "usage: dam init PROFILE [DIR]\n\n"
+     "Copies the profile (manifest, mind, data) to DIR, which is PROFILE's name unless told.\n"
+     "Never writes over a file that is there.\n",
+     dam_verb_init},
+    {"up", "run one machine, or several on one box",
+     "usage: dam up [DIR...] [--speed X|max] [--epoch TIME] [--until TIME] [--turns N]\n"
+     "              [--step] [--quiet]\n\n"
+     "Runs the machines of the folders (or of DAM_DIR, or of the current folder) until SIGINT or\n"
+     "SIGTERM, then goes to the safe state and ends.\n\n"
+     "  --speed X    time passes X times as fast as the wall's; max: as fast as turns can be "
+     "made,\n"
+     "               until recorded data (links of kind csv) ends\n"
+     "  --epoch T    the time to begin with (Unix seconds or ISO 8601); default: the wall's, or "
+     "the\n"
+     "               first recorded sample's\n"
+     "  --until T    end when time reaches T        --turns N    end after N turns\n"
+     "  --step       time stands still but for `step DURATION` on standard input, each answered "
+     "by\n"
+     "               one line of JSON when all turns are made; `quit` ends\n",
+     dam_verb_up},
+    {"stop", "the operator's stop: safe state until lifted",
+     "usage: dam stop [--lift] [DIR]\n\n"
+     "Sets (or lifts) the stop of a machine, running or not. It stands above mind, charter, "
+     "market\n"
+     "and votes, and through restarts. It is the file `stop` in the machine's folder.\n",
+     dam_verb_stop},
+    {"status", "what a machine is doing",
+     "usage: dam status [DIR] [--json]\n\nThe newest decision, the log, whether it runs.\n",
+     dam_verb_status},
+    {"why", "why it did that: one leaf of the evidence",
+     "usage: dam why SEQ|last [DIR] [--json]\n\n"
+     "Shows a decision with all it saw, what the mind proposed, what the charter changed and why,\n"
+     "cost, receipt, and the proof that the leaf is in the log.\n",
+     dam_verb_why},
+    {"verify", "check a whole evidence log",
+     "usage: dam verify [DIR] [--contains SIZE:ROOT] [--json]\n\n"
+     "Reads every leaf: form, place, hash chain, chain of memories, and the tree over all.\n"
+     "  --contains   also prove that the log which had this root is the beginning of this one\n",
+     dam_verb_verify},
+    {"replay", "decide again what was decided, bit for bit",
+     "usage: dam replay [FIRST..LAST|FIRST..|SEQ|all] [DIR] [--json]\n\n"
+     "Runs mind and charter again over the recorded past and compares every byte.\n",
+     dam_verb_replay},
+    {"whatif", "the recorded past under another mind or charter",
+     "usage: dam whatif [--mind X] [--charter Y] [--since T] [DIR] [--json]\n\n"
+     "What would have been different, in units and money. X and Y are an artifact (.json), code\n"
+     "(.hex), a model (.model), or a known contract's name; Y may be another dam.toml, whose "
+     "rules\n"
+     "are then meant. T is Unix seconds, an ISO time, or how long before the newest leaf (7d).\n",
+     dam_verb_whatif},
+    {"config", "check or show a manifest",
+     "usage: dam config check|show [--origin] [DIR] [--json]\n\n"
+     "check: read the manifest and load mind and charter. show: every setting that stands, with\n"
+     "--origin where each comes from (file and line, environment, default).\n",
+     dam_verb_config},
+    {"rules", "show or compile a machine's rules",
+     "usage: dam rules show|compile [--out FILE] [DIR]\n\n"
+     "compile: the blob of docs/spec/rules.md that guard, charter and contract read.\n",
+     dam_verb_rules},
     {"plant", "run a simulated plant where the hardware is missing",
      "usage: dam plant solar-site --data FILE [--modbus-port N] [--mqtt-port N]\n"
      "                            [--epoch UNIX_SECONDS] [--speed X]\n\n"

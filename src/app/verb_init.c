@@ -12,8 +12,8 @@
 
 #define PATH_LEN 4096
 
-/* Where profiles are: DAM_PROFILES, beside the program in a source tree, or installed. Returns false
- * if there is none of that name. */
+/* Where profiles are: DAM_PROFILES, beside the program in a source tree, or installed. Returns
+ * false if there is none of that name. */
 static bool profile_find(const char *name, char *path, size_t size)
 {
     char exe[PATH_LEN];

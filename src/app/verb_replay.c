@@ -47,8 +47,9 @@ static int print(const struct dam_history_replayed *r, const struct dam_history_
                      ",\"foreign\":%" PRIu64 ",\"digest\":\"0x%s\",\"seconds\":%.3f}\n",
                      r->decisions, r->same, r->different, r->foreign, digest, seconds);
     } else {
-        (void)printf("%" PRIu64 " decisions run again: %" PRIu64 " the same to the last bit, %" PRIu64
-                     " different, %" PRIu64 " by code that is not here\n"
+        (void)printf("%" PRIu64 " decisions run again: %" PRIu64
+                     " the same to the last bit, %" PRIu64 " different, %" PRIu64
+                     " by code that is not here\n"
                      "digest %s; %.3f s, %.0f decisions/s\n",
                      r->decisions, r->same, r->different, r->foreign, digest, seconds,
                      seconds > 0 ? (double)r->decisions / seconds : 0);
@@ -77,8 +78,7 @@ int dam_verb_replay(int argc, char **argv)
     const char *text = args.count > 0 ? args.words[0] : "all";
     int code = dam_opened_open(args.count > 1 ? args.words[1] : NULL,
                                DAM_OPENED_EVIDENCE | DAM_OPENED_LAW, &opened);
-    if (code == DAM_EXIT_OK &&
-        !range_read(text, dam_evidence_size(opened.evidence), &range)) {
+    if (code == DAM_EXIT_OK && !range_read(text, dam_evidence_size(opened.evidence), &range)) {
         code = dam_verb_fail(DAM_EXIT_USAGE, "write FIRST..LAST, FIRST.., ONE or all",
                              "'%s' is no range within the %" PRIu64 " leaves there are", text,
                              dam_evidence_size(opened.evidence));
@@ -87,17 +87,15 @@ int dam_verb_replay(int argc, char **argv)
         char label[] = "replaying";
         const struct dam_history_progress progress = {dam_opened_progress, label};
         (void)clock_gettime(CLOCK_MONOTONIC, &start);
-        enum dam_err err =
-            dam_history_replay(opened.evidence, opened.decider, &opened.manifest, &opened.law,
-                               range, &progress, &replayed, &finding);
+        enum dam_err err = dam_history_replay(opened.evidence, opened.decider, &opened.manifest,
+                                              &opened.law, range, &progress, &replayed, &finding);
         (void)clock_gettime(CLOCK_MONOTONIC, &end);
-        double seconds = (double)(end.tv_sec - start.tv_sec) +
-                         (double)(end.tv_nsec - start.tv_nsec) / 1e9;
-        code = err == DAM_OK ? print(&replayed, &finding, seconds, json)
-                             : dam_verb_fail(DAM_EXIT_FAILED, NULL, "leaf %" PRIu64 ": %s",
-                                             finding.seq,
-                                             finding.text[0] == 0 ? dam_err_text(err)
-                                                                  : finding.text);
+        double seconds =
+            (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+        code = err == DAM_OK
+                   ? print(&replayed, &finding, seconds, json)
+                   : dam_verb_fail(DAM_EXIT_FAILED, NULL, "leaf %" PRIu64 ": %s", finding.seq,
+                                   finding.text[0] == 0 ? dam_err_text(err) : finding.text);
     }
     dam_opened_close(&opened);
     return code;

@@ -19,8 +19,7 @@ static int compile(const struct dam_manifest *m, const char *out)
     FILE *file = fopen(out, "wb");
     bool ok = file != NULL && fwrite(blob, 1, len, file) == len;
     ok = file != NULL && fclose(file) == 0 && ok;
-    return ok ? DAM_EXIT_OK
-              : dam_verb_fail(DAM_EXIT_FAILED, NULL, "cannot write %s", out);
+    return ok ? DAM_EXIT_OK : dam_verb_fail(DAM_EXIT_FAILED, NULL, "cannot write %s", out);
 }
 
 static void show(const struct dam_manifest *m)
@@ -39,10 +38,10 @@ static void show(const struct dam_manifest *m)
         (void)printf("%-24s", m->actuators[i].name);
         for (size_t k = 0; k < DAM_COUNT_OF(values); k++) {
             char text[32];
-            (void)printf(" %14s", k == 2 && values[k] == 0
-                                      ? "-"
-                                      : dam_opened_value(values[k], m->actuators[i].decimals,
-                                                         text));
+            (void)printf(" %14s",
+                         k == 2 && values[k] == 0
+                             ? "-"
+                             : dam_opened_value(values[k], m->actuators[i].decimals, text));
         }
         (void)printf(" %s\n", m->actuators[i].unit);
     }

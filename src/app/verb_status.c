@@ -6,9 +6,9 @@
 #include "base/heap.h"
 #include "base/hex.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/file.h>
-#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,9 +50,9 @@ static void status_read(struct dam_opened *o, struct status *s)
             return;
         }
         memcpy(s->copy, data.data, data.len);
-        s->has_decision = dam_record_leaf_load(dam_bytes(s->copy, data.len), &s->decision) ==
-                              DAM_OK &&
-                          s->decision.kind == DAM_RECORD_DECISION;
+        s->has_decision =
+            dam_record_leaf_load(dam_bytes(s->copy, data.len), &s->decision) == DAM_OK &&
+            s->decision.kind == DAM_RECORD_DECISION;
     }
 }
 

@@ -50,7 +50,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     handles_close(up);
 }
 
-/* ---- stepped time: one line a command, one line of JSON an answer ----------------------------- */
+/* ---- stepped time: one line a command, one line of JSON an answer ---------------------------- */
 
 static void answer(struct up *up)
 {
@@ -136,7 +136,7 @@ static enum dam_err input_open(struct up *up)
                                                                                    : DAM_EIO;
 }
 
-/* ---- the verb --------------------------------------------------------------------------------- */
+/* ---- the verb -------------------------------------------------------------------------------- */
 
 struct up_args {
     const char *speed;
@@ -155,8 +155,8 @@ static int options_make(const struct up_args *args, struct dam_runtime_options *
     ret->time = args->step ? DAM_RUNTIME_STEPPED : fast ? DAM_RUNTIME_FAST : DAM_RUNTIME_REAL;
     ret->speed = args->speed == NULL || fast ? 1 : strtod(args->speed, &end);
     if (end != NULL && (end == args->speed || *end != 0 || !(ret->speed > 0))) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "write a number above 0, or max",
-                             "'%s' is no speed", args->speed);
+        return dam_verb_fail(DAM_EXIT_USAGE, "write a number above 0, or max", "'%s' is no speed",
+                             args->speed);
     }
     if (args->epoch != NULL && !dam_args_time(args->epoch, 0, &ret->epoch_ms)) {
         return dam_verb_fail(DAM_EXIT_USAGE, "Unix seconds or 2024-05-01T00:00:00Z",
@@ -210,9 +210,12 @@ int dam_verb_up(int argc, char **argv)
     static struct up_args args; /* large */
     static struct up up;
     const struct dam_arg table[] = {
-        {"--speed", &args.speed, NULL}, {"--epoch", &args.epoch, NULL},
-        {"--until", &args.until, NULL}, {"--turns", &args.turns, NULL},
-        {"--step", NULL, &args.step},   {"--quiet", NULL, &args.quiet},
+        {"--speed", &args.speed, NULL},
+        {"--epoch", &args.epoch, NULL},
+        {"--until", &args.until, NULL},
+        {"--turns", &args.turns, NULL},
+        {"--step", NULL, &args.step},
+        {"--quiet", NULL, &args.quiet},
         {NULL, NULL, NULL},
     };
     if (!dam_args_parse(argc, argv, table, DAM_ARGS_WORDS_MAX, &args.folders)) {

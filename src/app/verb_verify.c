@@ -94,8 +94,7 @@ static int old_root_check(struct dam_opened *o, const char *text, const struct d
     }
     const struct dam_record_source source = dam_evidence_source(o->evidence);
     uint64_t now = dam_evidence_size(o->evidence);
-    bool ok = size == 0 ||
-              dam_record_prove_consistency(&source, size, now, &proof) == DAM_OK;
+    bool ok = size == 0 || dam_record_prove_consistency(&source, size, now, &proof) == DAM_OK;
     if (!ok || !dam_record_verify_consistency(size, &old, now, root, &proof)) {
         return dam_verb_fail(DAM_EXIT_FAILED,
                              "keep both: two roots for one log are proof of tampering",

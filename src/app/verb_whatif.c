@@ -93,8 +93,7 @@ static void print_text(const struct dam_manifest *m, const struct dam_history_wh
     (void)printf("%" PRIu64 " decisions in %s hours; %" PRIu64 " would have been different",
                  r->decisions - r->foreign, dam_opened_value(r->span_ms / 3600, 3, text),
                  r->different);
-    (void)printf(r->different > 0 ? ", the first is leaf %" PRIu64 "\n" : "\n",
-                 r->first_different);
+    (void)printf(r->different > 0 ? ", the first is leaf %" PRIu64 "\n" : "\n", r->first_different);
     for (uint8_t i = 0; i < 9; i++) {
         if (r->outcomes_then[i] != r->outcomes_now[i]) {
             (void)printf("  %-40s %8" PRIu64 " then, %8" PRIu64 " now\n", dam_flow_outcome_text(i),
@@ -104,9 +103,10 @@ static void print_text(const struct dam_manifest *m, const struct dam_history_wh
     for (size_t i = 0; i < m->actuator_count; i++) {
         const struct dam_history_actuator *a = &r->actuators[i];
         const struct dam_manifest_actuator *actuator = &m->actuators[i];
-        (void)printf("  %-24s %8" PRIu64 " different, %s %s h in sum, at most %s %s", actuator->name,
-                     a->different, dam_opened_value(a->milli_hours, 3, text), actuator->unit,
-                     dam_opened_value(a->largest, actuator->decimals, largest), actuator->unit);
+        (void)printf("  %-24s %8" PRIu64 " different, %s %s h in sum, at most %s %s",
+                     actuator->name, a->different, dam_opened_value(a->milli_hours, 3, text),
+                     actuator->unit, dam_opened_value(a->largest, actuator->decimals, largest),
+                     actuator->unit);
         if (actuator->worth >= 0) {
             (void)printf(", worth %s %s", dam_opened_value(a->money_micro / 10000, 2, text),
                          m->money_unit == NULL ? "" : m->money_unit);

@@ -67,10 +67,10 @@ static void print_actions(const struct dam_manifest *m, const struct dam_record_
         char permitted[DAM_FLOW_FIXED_TEXT_MAX];
         char why[DAM_MANIFEST_COMPLAINT_MAX];
         dam_manifest_reason_text(m, reason, why, sizeof(why));
-        (void)printf("  %-24s %14s %-8s", known ? m->actuators[i].name : "?",
-                     dam_opened_value((int64_t)dam_load_be64(d->action.data + 8 * i), decimals,
-                                      permitted),
-                     known ? m->actuators[i].unit : "");
+        (void)printf(
+            "  %-24s %14s %-8s", known ? m->actuators[i].name : "?",
+            dam_opened_value((int64_t)dam_load_be64(d->action.data + 8 * i), decimals, permitted),
+            known ? m->actuators[i].unit : "");
         if (reason != 0) {
             (void)printf(" the mind proposed %s: %s",
                          dam_opened_value((int64_t)dam_load_be64(d->proposal.data + 8 * i),
@@ -97,8 +97,9 @@ static void print_decision(const struct dam_manifest *m, const struct dam_record
 
 static void print_receipt(const struct dam_manifest *m, struct dam_evidence *evidence, uint64_t seq)
 {
-    static const char *const status[] = {"done and read back", "done, the device gives no read-back",
-                                         "the device refused", "unknown: the device did not answer"};
+    static const char *const status[] = {
+        "done and read back", "done, the device gives no read-back", "the device refused",
+        "unknown: the device did not answer"};
     struct dam_record_leaf leaf;
     if (!receipt_find(evidence, seq, &leaf)) {
         (void)puts("\nthere is no receipt: nothing was driven, or it is not in yet");
@@ -130,8 +131,8 @@ static void print_other(const struct dam_record_leaf *leaf)
                      (const char *)leaf->gap.reason.data);
         break;
     case DAM_RECORD_STOP:
-        (void)printf("stop %s by %.*s\n", leaf->stop.on ? "set" : "lifted",
-                     (int)leaf->stop.who.len, (const char *)leaf->stop.who.data);
+        (void)printf("stop %s by %.*s\n", leaf->stop.on ? "set" : "lifted", (int)leaf->stop.who.len,
+                     (const char *)leaf->stop.who.data);
         break;
     case DAM_RECORD_CHANGE:
         (void)puts("mind, charter or manifest in force from here on");
@@ -253,8 +254,7 @@ int dam_verb_why(int argc, char **argv)
             struct dam_record_leaf leaf;
             struct dam_bytes data;
             if (dam_evidence_read(opened.evidence, seq - 1, &data) != DAM_OK ||
-                dam_record_leaf_load(data, &leaf) != DAM_OK ||
-                leaf.kind == DAM_RECORD_DECISION) {
+                dam_record_leaf_load(data, &leaf) != DAM_OK || leaf.kind == DAM_RECORD_DECISION) {
                 break;
             }
         }

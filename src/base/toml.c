@@ -48,8 +48,7 @@ static struct dam_toml *member_find(const struct dam_toml *table, struct dam_byt
 
 static bool value_read(struct dam_toml_scan *s, struct dam_toml **ret, unsigned depth);
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static bool is_bare(int c)
 {
@@ -182,8 +181,7 @@ static bool pair_read(struct dam_toml_scan *s, struct dam_toml *table, unsigned 
     return true;
 }
 
-/* ---- compound values --------------------------------------------------------------------------
- */
+/* ---- compound values ------------------------------------------------------------------------- */
 
 static bool array_read(struct dam_toml_scan *s, struct dam_toml *array, unsigned depth)
 {
@@ -278,8 +276,7 @@ static bool value_read(struct dam_toml_scan *s, struct dam_toml **ret, unsigned 
     }
 }
 
-/* ---- headers and lines ------------------------------------------------------------------------
- */
+/* ---- headers and lines ----------------------------------------------------------------------- */
 
 static struct dam_toml *table_header(struct dam_toml_scan *s, struct dam_toml *parent,
                                      struct dam_bytes key)
@@ -371,8 +368,7 @@ enum dam_err dam_toml_parse(struct dam_bytes text, struct dam_arena *arena,
     return DAM_OK;
 }
 
-/* ---- for readers ------------------------------------------------------------------------------
- */
+/* ---- for readers ----------------------------------------------------------------------------- */
 
 const struct dam_toml *dam_toml_get(const struct dam_toml *table, const char *key)
 {

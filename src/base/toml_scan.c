@@ -130,8 +130,7 @@ bool dam_toml_scan_line_end(struct dam_toml_scan *s)
     return true;
 }
 
-/* ---- strings ----------------------------------------------------------------------------------
- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static int hex_digit(int c)
 {
@@ -316,8 +315,7 @@ bool dam_toml_scan_string(struct dam_toml_scan *s, bool multi_ok, struct dam_byt
     return true;
 }
 
-/* ---- scalars ----------------------------------------------------------------------------------
- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 static bool is_digit(int c)
 {

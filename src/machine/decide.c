@@ -30,8 +30,7 @@ struct dam_decider {
     uint8_t call[CALL_LEN_MAX];
 };
 
-/* ---- the state that mind and charter see: code, nothing else ----------------------------------
- */
+/* ---- the state that mind and charter see: code, nothing else --------------------------------- */
 
 static const struct code *code_find(const struct dam_decider *d, const struct dam_address *address)
 {
@@ -91,8 +90,7 @@ static struct dam_evm_view view_of(struct dam_decider *d)
 
 static const struct dam_evm_block block = {.number = 1, .time = 1, .gas_limit = UINT64_MAX >> 2};
 
-/* ---- codes ------------------------------------------------------------------------------------
- */
+/* ---- codes ----------------------------------------------------------------------------------- */
 
 enum dam_err dam_decider_create(const struct dam_mem *mem, struct dam_decider **ret)
 {
@@ -178,8 +176,7 @@ enum dam_err dam_decider_construct(struct dam_decider *d, const struct dam_addre
     return err;
 }
 
-/* ---- the ABI of the two interfaces ------------------------------------------------------------
- */
+/* ---- the ABI of the two interfaces ----------------------------------------------------------- */
 
 static void word_put(uint8_t *at, uint64_t value)
 {
@@ -239,8 +236,7 @@ static bool answer_decode(struct dam_bytes data, struct dam_bytes ret[2])
     return true;
 }
 
-/* ---- one decision -----------------------------------------------------------------------------
- */
+/* ---- one decision ---------------------------------------------------------------------------- */
 
 enum fate { FATE_ANSWER, FATE_GAS, FATE_REVERT, FATE_MALFORMED };
 

@@ -61,8 +61,7 @@ static enum dam_err die(struct dam_evidence *e, enum dam_err err)
     return e->dead;
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void check_of(const uint8_t *head, uint8_t *ret)
 {
@@ -135,8 +134,7 @@ static const uint8_t *record_read(struct dam_evidence *e, uint64_t offset, size_
     return record + RECORD_HEAD;
 }
 
-/* ---- derived files ----------------------------------------------------------------------------
- */
+/* ---- derived files --------------------------------------------------------------------------- */
 
 static enum dam_err derived_write(struct dam_evidence *e)
 {
@@ -232,8 +230,7 @@ static enum dam_err node_read(void *ctx, unsigned level, uint64_t index, struct 
     return DAM_OK;
 }
 
-/* ---- state file: where a later open may begin -------------------------------------------------
- */
+/* ---- state file: where a later open may begin ------------------------------------------------ */
 
 static enum dam_err path_of(const struct dam_evidence *e, const char *name, char *ret)
 {
@@ -329,8 +326,7 @@ static enum dam_err state_load(struct dam_evidence *e, uint64_t log_len)
     return DAM_OK;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* After a bad record at `offset`: is there a record behind it that was written when this place was
  * already durable? Then acknowledged leaves are damaged; otherwise the batch was torn. */
@@ -477,8 +473,7 @@ void dam_evidence_close(struct dam_evidence *e)
     free(e);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static enum dam_err batch_reserve(struct dam_evidence *e, size_t len)
 {
@@ -595,8 +590,7 @@ void dam_evidence_sync_all(struct dam_evidence **list, size_t count)
     }
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 enum dam_err dam_evidence_error(const struct dam_evidence *e)
 {

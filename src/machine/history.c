@@ -41,7 +41,7 @@ static enum dam_err leaf_read(struct dam_evidence *evidence, uint64_t seq,
     return err == DAM_OK ? DAM_OK : found(finding, seq, "not a leaf: %s", dam_err_text(err));
 }
 
-/* ---- verify ----------------------------------------------------------------------------------- */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 struct verifier {
     struct dam_history_verified *out;
@@ -133,9 +133,10 @@ enum dam_err dam_history_verify(struct dam_evidence *evidence,
     return DAM_OK;
 }
 
-/* ---- replay ----------------------------------------------------------------------------------- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
-/* How a recorded turn was entered; the mode is not a field of the leaf because its outcome says it. */
+/* How a recorded turn was entered; the mode is not a field of the leaf because its outcome says it.
+ */
 static enum dam_decide_mode mode_of(uint8_t outcome)
 {
     return outcome == DAM_FLOW_STOPPED ? DAM_DECIDE_STOPPED
@@ -229,7 +230,7 @@ enum dam_err dam_history_replay(struct dam_evidence *evidence, struct dam_decide
     return DAM_OK;
 }
 
-/* ---- whatif ----------------------------------------------------------------------------------- */
+/* ---- whatif ---------------------------------------------------------------------------------- */
 
 struct candidate {
     size_t memory_len;
@@ -295,9 +296,10 @@ static void observe_as_candidate(const struct dam_manifest *manifest, struct can
             dam_store_be64(last, (uint64_t)c->last[i]);
         }
         int worth = manifest->actuators[i].worth;
-        c->prices[i] = worth < 0 ? 0
-                                 : (int64_t)dam_load_be64(d->observation.data +
-                                                          DAM_FLOW_SAMPLE_LEN * (size_t)worth);
+        c->prices[i] =
+            worth < 0
+                ? 0
+                : (int64_t)dam_load_be64(d->observation.data + DAM_FLOW_SAMPLE_LEN * (size_t)worth);
     }
 }
 
@@ -393,8 +395,8 @@ enum dam_err dam_history_ask_whatif(struct dam_evidence *evidence, struct dam_de
     return DAM_OK;
 }
 
-/* Times may jump, so the answer is the first leaf from which all later ones are as young: found from
- * the end. */
+/* Times may jump, so the answer is the first leaf from which all later ones are as young: found
+ * from the end. */
 enum dam_err dam_history_since(struct dam_evidence *evidence, int64_t since_ms,
                                struct dam_history_range *ret)
 {

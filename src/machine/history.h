@@ -24,7 +24,7 @@ struct dam_history_finding {
     char text[200]; /* what is wrong, "" if nothing */
 };
 
-/* ---- verify ----------------------------------------------------------------------------------- */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 struct dam_history_verified {
     uint64_t leaves;
@@ -43,29 +43,26 @@ DAM_MUST_USE enum dam_err dam_history_verify(struct dam_evidence *evidence,
                                              struct dam_history_verified *ret,
                                              struct dam_history_finding *ret_finding);
 
-/* ---- replay ----------------------------------------------------------------------------------- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
 struct dam_history_replayed {
     uint64_t decisions;
     uint64_t same;
     uint64_t different;
-    uint64_t foreign; /* decided under code or a manifest that is not here: not judged */
+    uint64_t foreign;       /* decided under code or a manifest that is not here: not judged */
     struct dam_hash digest; /* SHA-256 over the bodies of the decisions replayed */
 };
 
 /** Decide again what was decided, and compare every byte that a decision leaf holds.
  *  Returns: DAM_OK with *ret; *ret_finding tells the first difference. Else as verify.
  *  In: law: gas budgets; mind and charter are the leaf's own and must be in the decider. */
-DAM_MUST_USE enum dam_err dam_history_replay(struct dam_evidence *evidence,
-                                             struct dam_decider *decider,
-                                             const struct dam_manifest *manifest,
-                                             const struct dam_law *law,
-                                             struct dam_history_range range,
-                                             const struct dam_history_progress *progress,
-                                             struct dam_history_replayed *ret,
-                                             struct dam_history_finding *ret_finding);
+DAM_MUST_USE enum dam_err
+dam_history_replay(struct dam_evidence *evidence, struct dam_decider *decider,
+                   const struct dam_manifest *manifest, const struct dam_law *law,
+                   struct dam_history_range range, const struct dam_history_progress *progress,
+                   struct dam_history_replayed *ret, struct dam_history_finding *ret_finding);
 
-/* ---- whatif ----------------------------------------------------------------------------------- */
+/* ---- whatif ---------------------------------------------------------------------------------- */
 
 struct dam_history_actuator {
     uint64_t different;  /* decisions whose action differs */
@@ -93,11 +90,12 @@ typedef void dam_history_difference(void *ctx, const struct dam_record_leaf *the
 
 /** Let another mind or charter live through the recorded past. Sensors are as recorded; memory and
  *  last actions are the candidate's own. Returns: as replay. */
-DAM_MUST_USE enum dam_err dam_history_ask_whatif(
-    struct dam_evidence *evidence, struct dam_decider *decider, const struct dam_manifest *manifest,
-    const struct dam_law *candidate, struct dam_history_range range,
-    const struct dam_history_progress *progress, dam_history_difference *difference, void *ctx,
-    struct dam_history_whatif *ret);
+DAM_MUST_USE enum dam_err
+dam_history_ask_whatif(struct dam_evidence *evidence, struct dam_decider *decider,
+                       const struct dam_manifest *manifest, const struct dam_law *candidate,
+                       struct dam_history_range range, const struct dam_history_progress *progress,
+                       dam_history_difference *difference, void *ctx,
+                       struct dam_history_whatif *ret);
 
 /** The range of leaves since a time. Returns: DAM_OK, or an error of the store. */
 DAM_MUST_USE enum dam_err dam_history_since(struct dam_evidence *evidence, int64_t since_ms,

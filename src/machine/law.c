@@ -62,8 +62,7 @@ void dam_law_address(struct dam_bytes init_code, struct dam_address *ret)
     memcpy(ret->b, hash.b + 12, 20);
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static enum dam_err file_read(struct loader *l, const char *name, struct dam_bytes *ret)
 {
@@ -71,8 +70,7 @@ static enum dam_err file_read(struct loader *l, const char *name, struct dam_byt
     bool absolute = name[0] == '/';
     int path_len = snprintf(path, sizeof(path), "%s%s%s", absolute ? "" : l->folder,
                             absolute ? "" : "/", name);
-    FILE *file =
-        path_len < 0 || (size_t)path_len >= sizeof(path) ? NULL : fopen(path, "rb");
+    FILE *file = path_len < 0 || (size_t)path_len >= sizeof(path) ? NULL : fopen(path, "rb");
     if (file == NULL) {
         return DAM_ENOTFOUND;
     }
@@ -134,8 +132,7 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-/* ---- init code --------------------------------------------------------------------------------
- */
+/* ---- init code ------------------------------------------------------------------------------- */
 
 static void word_put(struct dam_buf *buf, uint64_t value)
 {
@@ -248,8 +245,7 @@ static enum dam_err model_put(struct loader *l, const char *file, struct dam_add
     return DAM_OK;
 }
 
-/* ---- one contract -----------------------------------------------------------------------------
- */
+/* ---- one contract ---------------------------------------------------------------------------- */
 
 static enum dam_err raw_put(struct loader *l, const char *file, struct dam_bytes text,
                             const struct dam_address *address)
@@ -364,8 +360,9 @@ enum dam_err dam_law_load_one(const struct dam_manifest *manifest,
                               const char *folder, struct dam_address *ret,
                               struct dam_manifest_complaint *ret_complaint)
 {
-    struct loader l = {manifest, chain,      decider,   ret_complaint,
-                       folder,   is_charter ? "charter" : "mind", code->line};
+    struct loader l = {manifest,      chain,  decider,
+                       ret_complaint, folder, is_charter ? "charter" : "mind",
+                       code->line};
     struct dam_address address;
     *ret_complaint = (struct dam_manifest_complaint){0};
     enum dam_err err = contract_load(&l, code, is_charter, &address);

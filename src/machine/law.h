@@ -26,8 +26,9 @@ DAM_MUST_USE enum dam_err dam_law_load(const struct dam_manifest *manifest,
                                        struct dam_decider *decider, struct dam_law *ret,
                                        struct dam_manifest_complaint *ret_complaint);
 
-/** Load one more mind or charter, e.g. a candidate: code, model or address as in a manifest; relative
- *  paths start at `folder`. The charter is built on manifest->rules. Returns: as dam_law_load. */
+/** Load one more mind or charter, e.g. a candidate: code, model or address as in a manifest;
+ * relative paths start at `folder`. The charter is built on manifest->rules. Returns: as
+ * dam_law_load. */
 DAM_MUST_USE enum dam_err dam_law_load_one(const struct dam_manifest *manifest,
                                            const struct dam_law_chain *chain,
                                            struct dam_decider *decider,

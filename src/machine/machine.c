@@ -77,8 +77,7 @@ static void say(struct dam_machine *m, const char *fmt, ...)
     m->events.say(m->events.ctx, m, text);
 }
 
-/* ---- leaves -----------------------------------------------------------------------------------
- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 static void fail(struct dam_machine *m, enum dam_err err, const char *where)
 {
@@ -123,8 +122,7 @@ void dam_machine_gap(struct dam_machine *m, const struct dam_now *now, int64_t f
     leaf_append_quietly(m, now, &leaf);
 }
 
-/* ---- receipts ---------------------------------------------------------------------------------
- */
+/* ---- receipts -------------------------------------------------------------------------------- */
 
 /* Where several actuators differ, the receipt has the worst: unknown, refused, unread, done. */
 static uint8_t pending_status(const struct dam_machine *m)
@@ -187,21 +185,20 @@ static void on_written(void *ctx, unsigned point, uint64_t ticket, enum dam_link
         break;
     }
     if (p->open == 0) {
-        receipt_append(m, &m->now);
+        const struct dam_now now = m->events.now(m->events.ctx);
+        receipt_append(m, &now);
     }
 }
 
 void dam_machine_expire(struct dam_machine *m, const struct dam_now *now)
 {
-    m->now = *now;
     if (m->pending.waiting &&
         now->mono_ms - m->pending.since_mono_ms >= (uint64_t)m->manifest.write_timeout_ms) {
         receipt_append(m, now);
     }
 }
 
-/* ---- actuation --------------------------------------------------------------------------------
- */
+/* ---- actuation ------------------------------------------------------------------------------- */
 
 static void write_all(struct dam_machine *m, const int64_t *action, uint64_t ticket)
 {
@@ -228,7 +225,6 @@ static void safe_state(struct dam_machine *m)
 
 void dam_machine_release(struct dam_machine *m, const struct dam_now *now)
 {
-    m->now = *now;
     enum dam_err err = m->evidence == NULL ? DAM_EIO : dam_evidence_error(m->evidence);
     if (err != DAM_OK) {
         fail(m, err, "the evidence log");
@@ -261,8 +257,7 @@ void dam_machine_release(struct dam_machine *m, const struct dam_now *now)
     }
 }
 
-/* ---- the turn ---------------------------------------------------------------------------------
- */
+/* ---- the turn -------------------------------------------------------------------------------- */
 
 static void decision_leaf(const struct dam_machine *m, const struct dam_bytes memory,
                           const struct dam_bytes observation, uint8_t *packed,
@@ -298,7 +293,6 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
     uint8_t observation[DAM_FLOW_SAMPLE_LEN * DAM_FLOW_CHANNELS_MAX];
     uint8_t packed[18 * DAM_FLOW_ACTUATORS_MAX];
     struct dam_record_leaf leaf;
-    m->now = *now;
     if (m->failed) {
         return DAM_EREFUSED;
     }
@@ -357,14 +351,14 @@ void dam_machine_shutdown(struct dam_machine *m, const struct dam_now *now)
     }
 }
 
-/* ---- samples ----------------------------------------------------------------------------------
- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
 static void on_sample(void *ctx, unsigned point, int64_t value)
 {
     struct machine_link *link = ctx;
     struct dam_machine *m = link->machine;
-    if (dam_sense_sample(&m->sense, link->target[point], m->now.mono_ms, value) &&
+    uint64_t mono_ms = m->events.now(m->events.ctx).mono_ms;
+    if (dam_sense_sample(&m->sense, link->target[point], mono_ms, value) &&
         m->events.trigger != NULL) {
         m->events.trigger(m->events.ctx, m);
     }
@@ -474,8 +468,7 @@ int64_t dam_machine_advance(struct dam_machine *m, int64_t now_ms, bool *ret_rep
     return next;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* keccak256(abi.encode(chainId, registry, tokenId)); the name stands in for a token not yet had. */
 static enum dam_err identity(const struct dam_manifest *manifest, struct dam_hash *ret)
@@ -666,7 +659,6 @@ enum dam_err dam_machine_boot(struct dam_machine *m, const struct dam_now *now,
                               struct dam_manifest_complaint *ret_complaint)
 {
     struct past past = {0};
-    m->now = *now;
     enum dam_err err = past_read(m, now, &past);
     err = err == DAM_OK ? boot_record(m, now, &past) : err;
     if (err != DAM_OK) {
@@ -721,8 +713,7 @@ void dam_machine_close(struct dam_machine *m)
     free(m);
 }
 
-/* ---- for others -------------------------------------------------------------------------------
- */
+/* ---- for others ------------------------------------------------------------------------------ */
 
 int64_t dam_machine_last_ms(struct dam_machine *m)
 {

@@ -23,8 +23,11 @@ struct dam_now {
 
 struct dam_machine;
 
-/* What a machine tells; any slot may be NULL. Called during the calls below; must not block. */
+/* What a machine tells and asks; any slot but `now` may be NULL. Called during the calls below;
+ * must not block. */
 struct dam_machine_events {
+    /* The time, for what comes from a link between two calls. Must be there. */
+    struct dam_now (*now)(void *ctx);
     /* A line for the log. */
     void (*say)(void *ctx, const struct dam_machine *machine, const char *text);
     /* A leaf was appended (not yet durable). Borrowed for the call. */
@@ -86,8 +89,8 @@ void dam_machine_release(struct dam_machine *machine, const struct dam_now *now)
 /** Give up waiting for devices: receipts that are late become UNKNOWN. */
 void dam_machine_expire(struct dam_machine *machine, const struct dam_now *now);
 
-/** Let replayed links speak up to now. Returns: the time of their next sample, INT64_MAX if none;
- *  *ret_replayed tells whether any link is a replay (may be NULL). */
+/** Let replayed links speak up to a wall time. Returns: the time of their next sample, INT64_MAX if
+ *  there is none; *ret_replayed tells whether any link is a replay (may be NULL). */
 int64_t dam_machine_advance(struct dam_machine *machine, int64_t now_ms, bool *ret_replayed);
 
 /** Look at the operator's stop (the file `stop` in the folder) and record a change.

@@ -37,8 +37,7 @@ static enum dam_err name_check(struct dam_manifest_reader *r, const struct dam_t
     return DAM_OK;
 }
 
-/* ---- [machine], [identity], [evidence] --------------------------------------------------------
- */
+/* ---- [machine], [identity], [evidence] ------------------------------------------------------- */
 
 /* The environment stands above the file: DAM_MACHINE_PERIOD for period in [machine]. */
 static const char *environment(const char *table, const char *key)
@@ -121,8 +120,7 @@ static enum dam_err code_read(struct dam_manifest_reader *r, const struct dam_to
     return DAM_OK;
 }
 
-/* ---- [link.NAME] ------------------------------------------------------------------------------
- */
+/* ---- [link.NAME] ----------------------------------------------------------------------------- */
 
 static const char *option_text(struct dam_manifest_reader *r, const struct dam_toml *value)
 {
@@ -279,8 +277,7 @@ static enum dam_err link_key_read(struct dam_manifest_reader *r, const struct da
     return DAM_OK;
 }
 
-/* ---- [[channel]] and [[actuator]] -------------------------------------------------------------
- */
+/* ---- [[channel]] and [[actuator]] ------------------------------------------------------------ */
 
 static enum dam_err range_read(struct dam_manifest_reader *r, const struct dam_toml *table,
                                unsigned decimals, int64_t *min, int64_t *max, bool required)

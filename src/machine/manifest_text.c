@@ -74,8 +74,7 @@ void dam_manifest_reason_text(const struct dam_manifest *manifest, unsigned reas
     }
 }
 
-/* ---- settings with their origin ---------------------------------------------------------------
- */
+/* ---- settings with their origin -------------------------------------------------------------- */
 
 struct settings {
     const struct dam_manifest *manifest;

@@ -45,8 +45,7 @@ struct dam_runtime {
 
 static void pump(struct dam_runtime *rt);
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static int64_t system_wall_ms(void)
 {
@@ -70,12 +69,17 @@ struct dam_now dam_runtime_now(const struct dam_runtime *rt)
     return (struct dam_now){wall, rt->mono_ms};
 }
 
-/* ---- what machines tell -----------------------------------------------------------------------
- */
+/* ---- what machines tell ---------------------------------------------------------------------- */
 
 static struct slot *slot_of(struct dam_runtime *rt, const struct dam_machine *machine)
 {
     return &rt->slots[dam_machine_number(machine)];
+}
+
+static struct dam_now on_now(void *ctx)
+{
+    time_read(ctx);
+    return dam_runtime_now(ctx);
 }
 
 static void on_say(void *ctx, const struct dam_machine *machine, const char *text)
@@ -110,8 +114,7 @@ static void on_dirty(void *ctx, struct dam_machine *machine)
     slot_of(rt, machine)->dirty = true;
 }
 
-/* ---- a group of turns -------------------------------------------------------------------------
- */
+/* ---- a group of turns ------------------------------------------------------------------------ */
 
 static void decide_due(struct slot *slot, const struct dam_now *now)
 {
@@ -202,8 +205,7 @@ static bool is_over(const struct dam_runtime *rt)
             dam_machine_stats(rt->slots[0].machine)->turns >= o->turns_max);
 }
 
-/* ---- real time --------------------------------------------------------------------------------
- */
+/* ---- real time ------------------------------------------------------------------------------- */
 
 static void close_all(struct dam_runtime *rt)
 {
@@ -249,8 +251,7 @@ static void timer_arm(struct dam_runtime *rt)
     (void)uv_timer_start(&rt->timer, on_timer, wait_ms, 0);
 }
 
-/* ---- stepped time -----------------------------------------------------------------------------
- */
+/* ---- stepped time ---------------------------------------------------------------------------- */
 
 /* Time stands still while a device's answer is awaited, so that its length does not matter; but a
  * silent device may not hold the world for ever. */
@@ -303,8 +304,7 @@ static void step_once(struct dam_runtime *rt)
     turns_make(rt);
 }
 
-/* ---- the pump ---------------------------------------------------------------------------------
- */
+/* ---- the pump -------------------------------------------------------------------------------- */
 
 static void pump(struct dam_runtime *rt)
 {
@@ -340,8 +340,7 @@ static void pump(struct dam_runtime *rt)
     }
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 enum dam_err dam_runtime_create(uv_loop_t *loop, const struct dam_runtime_options *options,
                                 struct dam_runtime **ret)
@@ -379,7 +378,7 @@ enum dam_err dam_runtime_add(struct dam_runtime *rt, const char *folder,
     struct slot *slot = &rt->slots[rt->count];
     const struct dam_machine_options options = {
         .decider = rt->decider,
-        .events = {on_say, on_leaf, on_trigger, on_dirty, rt},
+        .events = {on_now, on_say, on_leaf, on_trigger, on_dirty, rt},
         .number = rt->count,
     };
     struct dam_machine *machine = NULL;

@@ -4,8 +4,7 @@
 #include "base/assert.h"
 #include "core/crypto/sha256.h"
 
-/* ---- text pieces ------------------------------------------------------------------------------
- */
+/* ---- text pieces ----------------------------------------------------------------------------- */
 
 static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -145,8 +144,7 @@ static bool starts_with(struct dam_bytes text, const char *start, size_t len)
     return text.len >= len && memcmp(text.data, start, len) == 0;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------
- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 enum dam_err dam_record_checkpoint_store(const struct dam_record_checkpoint *point, char *text,
                                          size_t size, size_t *ret_len)
@@ -291,8 +289,7 @@ void dam_record_key_id(struct dam_bytes name, uint8_t type, struct dam_bytes key
     memcpy(ret, hash.b, 4);
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------
- */
+/* ---- tiles ----------------------------------------------------------------------------------- */
 
 size_t dam_record_tile_path(int level, uint64_t index, unsigned width, char *path)
 {
@@ -387,8 +384,7 @@ enum dam_err dam_record_entry_next(struct dam_bytes *tile, struct dam_bytes *ret
     return DAM_OK;
 }
 
-/* ---- offline proofs ---------------------------------------------------------------------------
- */
+/* ---- offline proofs -------------------------------------------------------------------------- */
 
 enum dam_err dam_record_proof_store(uint64_t index, const struct dam_record_proof *proof,
                                     struct dam_bytes checkpoint, char *text, size_t size,
