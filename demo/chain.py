@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import time
 import urllib.parse
 
 _MASK = (1 << 64) - 1
@@ -165,6 +166,21 @@ def decode(items, data):
     return values
 
 
+def rlp(item):
+    """Recursive length prefix of bytes, integers and lists."""
+    if isinstance(item, list):
+        body, base = b"".join(map(rlp, item)), 0xC0
+    else:
+        body = item.to_bytes((item.bit_length() + 7) // 8, "big") if isinstance(item, int) else item
+        base = 0x80
+        if len(body) == 1 and body[0] < 0x80:
+            return body
+    if len(body) < 56:
+        return bytes([base + len(body)]) + body
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([base + 55 + len(size)]) + size + body
+
+
 # ---- JSON-RPC -------------------------------------------------------------------------------------------------------
 
 
@@ -228,9 +244,13 @@ class Contract:
         values = decode(item["outputs"], _raw(self.chain.rpc.call("eth_call", request, "latest")))
         return values[0] if len(values) == 1 else values
 
-    def send(self, sender, name, *args, value=0, wait=True):
-        """Send a transaction from an account that the node or the chain's keys hold. Returns the receipt (wait) or its hash."""
-        return self.chain.send(sender, self.address, self.data(name, *args), value, wait)
+    def send(self, key, name, *args, value=0):
+        """Sign and send a transaction. Returns its receipt."""
+        return self.chain.send(key, self.address, self.data(name, *args), value)
+
+    def post(self, key, name, *args, value=0):
+        """The same without waiting. Returns the transaction's hash."""
+        return self.chain.post(key, self.address, self.data(name, *args), value)
 
     def events(self, receipt, name):
         """The decoded events of one name that this contract emitted in a receipt."""
@@ -254,10 +274,16 @@ class Contract:
 
 
 class Chain:
+    """artifacts: the folder of tools/contracts-build."""
+
+    GAS_PRICE_MAX = 10**10
+
     def __init__(self, url, artifacts):
         self.rpc = Rpc(url)
         self.artifacts = artifacts
         self.id = int(self.rpc.call("eth_chainId"), 16)
+        self.nonces = {}
+        self.mine = None  # what makes a block where the node does not by itself
 
     def artifact(self, name):
         with open(os.path.join(self.artifacts, name + ".json"), encoding="utf-8") as f:
@@ -266,19 +292,41 @@ class Chain:
     def at(self, name, address):
         return Contract(self, address, self.artifact(name)["abi"])
 
-    def send(self, sender, to, data, value=0, wait=True):
-        request = {"from": sender, "data": data, "value": hex(value), "gas": hex(15_000_000)}
-        if to:
-            request["to"] = to
-        tx = self.rpc.call("eth_sendTransaction", request)
-        return self.receipt(tx) if wait else tx
+    def time(self):
+        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def post(self, key, to, data, value=0, gas=None):
+        """Sign an EIP-1559 transaction here and send it raw. Returns its hash."""
+        nonce = self.nonces.get(key.address)
+        if nonce is None:
+            nonce = int(self.rpc.call("eth_getTransactionCount", key.address, "pending"), 16)
+        if gas is None:
+            request = {"from": key.address, "data": data, "value": hex(value)} | ({"to": to} if to else {})
+            try:
+                gas = int(self.rpc.call("eth_estimateGas", request), 16) * 5 // 4
+            except RpcError as error:
+                raise RpcError("a transaction would revert", {"message": self.error_name(error.data) or str(error)}) from None
+        fields = [self.id, nonce, 0, self.GAS_PRICE_MAX, gas, _raw(to) if to else b"", value, _raw(data), []]
+        signature = _raw(key.sign(keccak(b"\2" + rlp(fields))))
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+        tx = self.rpc.call("eth_sendRawTransaction", "0x02" + rlp(fields + [signature[64] - 27, r, s]).hex())
+        self.nonces[key.address] = nonce + 1
+        return tx
+
+    def send(self, key, to, data, value=0):
+        return self.receipt(self.post(key, to, data, value))
 
     def receipt(self, tx):
-        """The receipt of a mined transaction; raises with the reason if it reverted."""
+        """The receipt of a transaction; raises with the reason if it reverted."""
         receipt = self.rpc.call("eth_getTransactionReceipt", tx)
+        if receipt is None and self.mine:
+            self.mine()
+        for _ in range(200):
+            if receipt is None:
+                time.sleep(0.005)
+                receipt = self.rpc.call("eth_getTransactionReceipt", tx)
         if receipt is None:
-            self.rpc.call("evm_mine")
-            receipt = self.rpc.call("eth_getTransactionReceipt", tx)
+            raise RpcError(f"transaction {tx}", {"message": "is in no block"})
         if int(receipt["status"], 16) != 1:
             raise RpcError(f"transaction {tx}", {"message": "reverted", "data": self._reason(tx, receipt)})
         return receipt
@@ -305,8 +353,8 @@ class Chain:
                         return f"{item['name']}({', '.join(map(str, decode(item['inputs'], _raw(data)[4:])))})"
         return data
 
-    def deploy(self, sender, name, *args):
+    def deploy(self, key, name, *args):
         artifact = self.artifact(name)
         inputs = next((i["inputs"] for i in artifact["abi"] if i["type"] == "constructor"), [])
-        receipt = self.send(sender, None, artifact["bytecode"] + encode(inputs, args).hex())
+        receipt = self.send(key, None, artifact["bytecode"] + encode(inputs, args).hex())
         return Contract(self, receipt["contractAddress"], artifact["abi"])
