@@ -246,11 +246,11 @@ class Contract:
 
     def send(self, key, name, *args, value=0):
         """Sign and send a transaction. Returns its receipt."""
-        return self.chain.send(key, self.address, self.data(name, *args), value)
+        return self.chain.receipt(self.post(key, name, *args, value=value))
 
-    def post(self, key, name, *args, value=0):
-        """The same without waiting. Returns the transaction's hash."""
-        return self.chain.post(key, self.address, self.data(name, *args), value)
+    def post(self, key, name, *args, value=0, gas=None):
+        """The same without waiting. In: gas: its limit; None asks the node. Returns the transaction's hash."""
+        return self.chain.post(key, self.address, self.data(name, *args), value, gas)
 
     def events(self, receipt, name):
         """The decoded events of one name that this contract emitted in a receipt."""
@@ -283,7 +283,7 @@ class Chain:
         self.artifacts = artifacts
         self.id = int(self.rpc.call("eth_chainId"), 16)
         self.nonces = {}
-        self.mine = None  # what makes a block where the node does not by itself
+        self.now = None  # set by manual_time: the time of the newest block
 
     def artifact(self, name):
         with open(os.path.join(self.artifacts, name + ".json"), encoding="utf-8") as f:
@@ -293,7 +293,18 @@ class Chain:
         return Contract(self, address, self.artifact(name)["abi"])
 
     def time(self):
-        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        return self.now or int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def manual_time(self):
+        """From now on blocks are made by mine() alone: the story's clock is the chain's clock."""
+        self.rpc.call("evm_setAutomine", False)
+        self.now = self.time()
+
+    def mine(self, at=None):
+        """Make a block, one second after the last one or at the time given."""
+        self.now = max(self.now + 1, at or 0)
+        self.rpc.call("evm_setNextBlockTimestamp", self.now)
+        self.rpc.call("evm_mine")
 
     def post(self, key, to, data, value=0, gas=None):
         """Sign an EIP-1559 transaction here and send it raw. Returns its hash."""
@@ -319,7 +330,7 @@ class Chain:
     def receipt(self, tx):
         """The receipt of a transaction; raises with the reason if it reverted."""
         receipt = self.rpc.call("eth_getTransactionReceipt", tx)
-        if receipt is None and self.mine:
+        if receipt is None and self.now:
             self.mine()
         for _ in range(200):
             if receipt is None:

@@ -18,7 +18,7 @@ abstract contract SolarSite is IMind {
 
     int256 internal constant HOUSES = 4;
     int256 internal constant BATTERY_W = 15_000; // at a rate of 100 %
-    int256 internal constant BATTERY_WH = 60_000;
+    int256 internal constant BATTERY_WH = 40_000;
     int256 internal constant FULL = 10_000; // 100 % in 1/100 %
 
     error BadShape();

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CAPACITY_MWH (60 * 1000 * 1000) /* 60 kWh */
+#define CAPACITY_MWH (40 * 1000 * 1000) /* 40 kWh */
 #define RATE_MAX_W 15000
 
 static enum dam_err row_parse(const char *line, struct dam_plant_row *ret)
