@@ -95,5 +95,13 @@ class StandInSite:
         calls = [(self.v.token, "approve", self.v.market.address, wh * DEPOSIT), (self.v.market, "place", interval, SELL, tick_of(price), wh)]
         return self.v.account.post(self.key, "execute", *batch(calls), gas=2 * GAS)
 
+    def actuate(self, plant, rate):
+        """Write the battery's set-point (SunSpec model 124, OutWRte) with one Modbus request."""
+        import socket
+        import struct
+        with socket.create_connection(("127.0.0.1", plant.port)) as s:
+            s.sendall(struct.pack(">HHHBBHH", 1, 0, 6, 1, 6, 40134, rate & 0xFFFF))
+            assert len(s.recv(64)) == 12
+
     def collect(self, interval):
         return self.v.account.post(self.key, "execute", *batch([(self.v.market, "collect", interval)]), gas=GAS)

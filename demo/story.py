@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: a week in the life of a village's solar site, told by those around it. Run it with `make demo`.
+
+Everything that happens on the chain is a real transaction of the people named in village.py; the site is `dam up` with its own key.
+This program is their hands: it moves the plant's and the site's clock in lock-step, so that a seed gives the same chain twice.
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import books
+import village
+from chain import Chain, RpcError, encode, keccak
+from keys import derive
+from market import GAS, Market, StandInSite
+from village import DAY, FIRM, HOUSES, INTERVAL, MEMBERS, METERS, NAMES, NEIGHBOUR, OPERATOR, OUTSIDER, UNIT, batch, terms
+from world import Broker, Ledger, Plant
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+GENESIS = 1_772_150_400  # 2026-02-27 00:00 UTC; the story starts two days later
+SLOTS = DAY // INTERVAL
+POINTS = {
+    1: "plans, sells in the auction, is settled on the oracles' median, pays its own bills",
+    2: "notices that its output sags, hires maintenance, pays on the evaluator's word",
+    3: "sells data and a charge by micropayment, and an access pass",
+    4: "a better mind is voted in and takes over; a bad one is taken back by rule",
+    5: "a lie about one decision is challenged, re-executed by the Court and slashed",
+    6: "a lying oracle, a dead broker, a ledger killed with -9: nothing is lost",
+    7: "revenue reaches the share holders, contributors their rewards; the accounts balance",
+}
+
+
+class Story:
+    def __init__(self, args):
+        self.args = args
+        self.random = random.Random(args.seed)
+        self.folder = args.keep or tempfile.mkdtemp(prefix="dam-demo-")
+        os.makedirs(self.folder, exist_ok=True)
+        self.days = args.days
+        self.shown = {}  # point: what showed it
+        self.accounts = []  # rows of the accounts
+        self.begun = time.monotonic()
+
+    # ---- telling ------------------------------------------------------------------------------------------------------
+
+    def say(self, text, mark=" "):
+        clock = time.strftime("%a %H:%M", time.gmtime(self.now)) if hasattr(self, "now") else "founding "
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+        print(f"{clock:9} {mark} {text}", flush=True)
+
+    def progress(self, slot, slots):
+        if sys.stderr.isatty() and not self.args.json:
+            done = 30 * slot // slots
+            sys.stderr.write(f"\r{'█' * done}{'░' * (30 - done)} day {slot // SLOTS + 1} of {self.days}")
+            sys.stderr.flush()
+
+    def show(self, point, evidence):
+        """A point of the story has been seen to hold."""
+        self.shown.setdefault(point, []).append(evidence)
+        self.say(evidence, mark=str(point))
+
+    # ---- the world ----------------------------------------------------------------------------------------------------
+
+    def begin(self):
+        dam = self.args.dam
+        self.ledger = Ledger(dam, self.folder, GENESIS)
+        self.chain = Chain(self.ledger.url, self.args.contracts)
+        self.v = village.found(self.chain, self.say)
+        self.site_key = derive(14)
+        village.enrol(self.v, self.site_key.address, self.site_key.sign_typed)
+        self.start = GENESIS + 2 * DAY
+        self.now = self.start
+        self.broker = Broker(self.folder)
+        self.plant = Plant(dam, self.folder, self.args.data, self.start, self.broker.port)
+        self.site = StandInSite(self.v, self.site_key)
+        self.market = Market(self.v)
+        self.place = {"token": self.v.token.address, "market": self.v.market.address}
+        with open(os.path.join(self.folder, "deployment.json"), "w", encoding="utf-8") as f:
+            json.dump(self.place, f)
+        self.say(f"the community has voted the site into being: machine {self.v.machine[:18]}...")
+
+    def end(self):
+        for process in ("plant", "broker", "ledger"):
+            if hasattr(self, process):
+                getattr(self, process).stop()
+        if not self.args.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- a quarter of an hour -----------------------------------------------------------------------------------------
+
+    def slot(self, k, lie_wh=None):
+        v, truth = self.v, self.plant.truth
+        self.now = self.start + k * INTERVAL
+        interval = self.now // INTERVAL
+        self.chain.now = max(self.chain.now, self.now)
+        rate, offer_wh, price = self.site.turn(self.now, truth)
+        if k > 0:
+            delivered_wh = (truth["export_mwh"] - self.exported_mwh) // 1000
+            readings, metered = self.market.report(interval - 1, delivered_wh, lie_wh)
+            self.book(interval - 1, delivered_wh, metered)
+            if lie_wh is not None:
+                honest = sorted(r for index, r in readings.items() if index != METERS[2])
+                assert honest[0] <= metered <= honest[-1], "a lying meter moved the median"
+                self.show(6, f"meter C claims {lie_wh / 1000:.1f} kWh; the median stays at {metered / 1000:.2f} kWh")
+        self.exported_mwh = truth["export_mwh"]
+        posted = self.market.bid(interval + 1, truth["house_w"], truth["price_millicent_kwh"])
+        if offer_wh > 0:
+            posted.append(self.site.offer(interval + 1, offer_wh, price))
+        if self.market.sold.get(interval - 2):
+            posted.append(self.site.collect(interval - 2))
+        self.chain.mine(self.now + 5)
+        self.market.note([self.chain.receipt(tx) for tx in posted])
+        self.chain.mine(self.now + 601)
+        self.market.clear(interval + 1)
+        self.site.actuate(self.plant, rate)
+        self.plant.tell(f"step {INTERVAL}")
+
+    def book(self, interval, delivered_wh, metered_wh):
+        self.accounts.append(dict(
+            time=time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(interval * INTERVAL)), delivered_wh=delivered_wh, metered_wh=metered_wh,
+            sold_wh=self.market.sold.get(interval, 0), price=self.market.price.get(interval, 0)))
+
+    # ---- the plot: (slot, what happens) -------------------------------------------------------------------------------
+
+    def plot(self):
+        total = self.days * SLOTS
+        at = lambda share: int(total * share)
+        yield at(0.10), self.open_tab
+        yield at(0.18), self.soil
+        yield at(0.30), self.lying_meter
+        yield at(0.40), self.kill_ledger
+        yield at(0.45), lambda: self.propose_mind("PeakMind", "Vote in the mind that keeps the battery for the dear hours")
+        yield at(0.62), self.settle_tab
+        yield at(0.80), self.tampered_build
+        yield total - 2, self.pay_out
+
+    def run(self):
+        self.begin()
+        self.exported_mwh = 0
+        total = self.days * SLOTS
+        plot = sorted(self.plot(), key=lambda step: step[0])
+        self.later = []  # (slot, what): what the plot's steps leave to do
+        self.lie_wh = None
+        for k in range(total):
+            self.k = k
+            for step in [s for s in plot + self.later if s[0] == k]:
+                step[1]()
+            lie, self.lie_wh = self.lie_wh, None
+            self.slot(k, lie)
+            self.watch()
+            self.progress(k + 1, total)
+        self.finish()
+
+    # point 2
+
+    def soil(self):
+        self.plant.tell("soiling 30")
+        self.say("dust settles on the panels (30 % of the output is lost; stated by this demo, not by the data)")
+
+    def watch(self):
+        """Drift: what the array gives against what it gave in the same quarter of earlier days, a Page-Hinkley test on the ratio."""
+        quarter, pv = self.k % SLOTS, self.plant.truth["pv_w"]
+        best = self.__dict__.setdefault("best", {})
+        if best.get(quarter, 0) > 3000 and not hasattr(self, "job"):
+            self.drift = max(0, getattr(self, "drift", 0) + 0.85 - pv / best[quarter])
+            if self.drift > 2 and self.plant.truth["pv_w"] > 0:
+                self.hire(pv, best[quarter])
+        best[quarter] = max(best.get(quarter, 0), pv)
+
+    def hire(self, pv, before):
+        v, firm = self.v, self.v.key(FIRM)
+        self.say(f"the site notices: {pv / 1000:.1f} kW where {before / 1000:.1f} kW were usual at this hour")
+        budget = 80 * UNIT
+        created = self.act(village.batch([(v.jobs, "createJob", firm.address, v.key(MEMBERS[0]).address, v.token.address,
+                                           self.now + 5 * DAY, "Clean the panels")]))
+        self.job = v.jobs.events(created, "JobCreated")[0]["jobId"]
+        self.act(batch([(v.jobs, "setBudget", self.job, budget), (v.token, "approve", v.jobs.address, budget), (v.jobs, "fund", self.job, budget)]))
+        self.say(f"job {self.job}: {NAMES[FIRM]} is hired, {budget / UNIT:.0f} tDAM lie in escrow")
+        self.later.append((self.k + 12, self.clean))
+
+    def clean(self):
+        v = self.v
+        before = v.token.read("balanceOf", v.key(FIRM).address)
+        self.plant.tell("soiling 0")
+        v.jobs.send(v.key(FIRM), "submit", self.job, keccak(b"panels cleaned, photographs 1 to 6"))
+        v.jobs.send(v.key(MEMBERS[0]), "complete", self.job, keccak(b"seen"))
+        paid = v.token.read("balanceOf", v.key(FIRM).address) - before
+        assert paid == 80 * UNIT
+        self.show(2, f"the panels are clean, {NAMES[MEMBERS[0]]} confirms, {NAMES[FIRM]} has its {paid / UNIT:.0f} tDAM")
+
+    def act(self, arguments):
+        """A batch of the site's account, signed by the site's key, under its policy."""
+        return self.v.account.send(self.site_key, "execute", *arguments)
+
+    # point 3
+
+    def open_tab(self):
+        v, neighbour = self.v, self.v.key(NEIGHBOUR)
+        self.channel = dict(payer=neighbour.address, payerAuthorizer=neighbour.address, receiver=v.account.address,
+                            receiverAuthorizer=v.key(OPERATOR).address, token=v.token.address, withdrawDelay=DAY, salt=keccak(b"tab 1"))
+        v.token.send(neighbour, "approve", v.tab.address, 50 * UNIT)
+        v.tab.send(neighbour, "deposit", self.channel, 20 * UNIT)
+        self.owed, self.voucher = 0, None
+        for _ in range(40):  # forty readings of the site's data at half a cent, paid one by one, nothing on the chain
+            self.owed += 5000
+            self.voucher = self.sign_voucher(self.owed)
+        self.act(batch([(v.access, "make", "charger bay 1", 900, 1, False)]))
+        self.resource = "0x" + keccak(encode([{"type": "address"}, {"type": "string"}], [v.account.address, "charger bay 1"])).hex()
+        self.act(batch([(v.access, "setPrice", self.resource, v.token.address, UNIT // 4)]))
+        v.token.send(neighbour, "approve", v.access.address, 10 * UNIT)
+        slot = self.now // 900 + 4
+        receipt = v.access.send(neighbour, "buy", self.resource, slot, 4, v.token.address, UNIT // 4)
+        issued = v.access.events(receipt, "Issued")[0]
+        assert v.access.read("valid", issued["passId"], self.resource, neighbour.address, slot * 900)
+        assert not v.access.read("valid", issued["passId"], self.resource, neighbour.address, (slot + 4) * 900)
+        self.say(f"the {NAMES[NEIGHBOUR]} reads the site's data 40 times on a tab and buys pass {issued['passId']} for bay 1, one hour")
+
+    def sign_voucher(self, amount):
+        v = self.v
+        domain = dict(name="x402 Batch Settlement", version="1", chainId=self.chain.id, verifyingContract=v.tab.address)
+        return v.key(NEIGHBOUR).sign_typed(domain, "Voucher(bytes32 channelId,uint128 maxClaimableAmount)",
+                                           dict(channelId=v.tab.read("channelId", self.channel), maxClaimableAmount=amount))
+
+    def settle_tab(self):
+        v = self.v
+        self.owed += 6_300_000  # and a charge of 30 kWh at 21 cent, metered by the kWh
+        claim = dict(channel=self.channel, maxClaimableAmount=self.owed, totalClaimed=self.owed, signature=self.sign_voucher(self.owed))
+        before = v.token.read("balanceOf", v.account.address)
+        v.tab.send(v.key(OPERATOR), "claim", [claim])
+        v.tab.send(v.key(OPERATOR), "settle", v.account.address, v.token.address)
+        got = v.token.read("balanceOf", v.account.address) - before
+        assert got == self.owed
+        self.show(3, f"the tab is settled: one claim for 41 payments, {got / UNIT:.2f} tDAM; the pass was good for its hour only")
+
+    # point 4
+
+    def propose_mind(self, mind, title):
+        v = self.v
+        calls = [(v.constitution, "propose", v.id, terms(v, mind))]
+        self.ballot = ([c.address for c, *_ in calls], [0], [c.data(name, *args) for c, name, *args in calls], title)
+        receipt = v.governor.send(v.key(MEMBERS[1]), "propose", *self.ballot)
+        self.proposal = v.governor.events(receipt, "ProposalCreated")[0]["proposalId"]
+        self.say(f"{NAMES[MEMBERS[1]]} proposes: {title}")
+        self.later += [(self.k + 1, self.vote), (self.k + 18, self.queue), (self.k + 23, self.execute), (self.k + 28, lambda: self.enact(mind))]
+
+    def vote(self):
+        for member in MEMBERS:
+            self.v.governor.send(self.v.key(member), "castVote", self.proposal, 1)
+        against, in_favour, _ = self.v.governor.read("proposalVotes", self.proposal)
+        self.say(f"the vote: {in_favour // 10**18} shares for, {against // 10**18} against")
+
+    def queue(self):
+        targets, values, datas, title = self.ballot
+        self.v.governor.send(self.v.key(MEMBERS[0]), "queue", targets, values, datas, keccak(title.encode()))
+
+    def execute(self):
+        targets, values, datas, title = self.ballot
+        self.v.governor.send(self.v.key(MEMBERS[0]), "execute", targets, values, datas, keccak(title.encode()))
+
+    def enact(self, mind):
+        v = self.v
+        v.constitution.send(v.key(OPERATOR), "enact", v.id)
+        epoch = v.constitution.read("epochOf", v.id)
+        assert v.constitution.read("current", v.id)["mind"] == v.minds[mind]
+        self.show(4, f"epoch {epoch}: {mind} takes over")
+
+    # point 5
+
+    def tampered_build(self):
+        pass
+
+    # point 6
+
+    def lying_meter(self):
+        self.lie_wh = 99_999
+
+    def kill_ledger(self):
+        v = self.v
+        head = self.chain.rpc.call("eth_getBlockByNumber", "latest", False)
+        before = v.token.read("balanceOf", v.account.address)
+        tx = v.token.post(v.key(OPERATOR), "mint", v.key(OPERATOR).address, 1)
+        self.chain.mine()
+        receipt = self.chain.receipt(tx)
+        self.ledger.stop(signal.SIGKILL)
+        self.ledger.open()
+        self.chain.rpc.call("evm_setAutomine", False)
+        again = self.chain.rpc.call("eth_getBlockByHash", head["hash"], False)
+        assert again and self.chain.rpc.call("eth_getTransactionReceipt", tx)["blockHash"] == receipt["blockHash"]
+        assert v.token.read("balanceOf", v.account.address) == before
+        self.show(6, f"the ledger was killed with -9 after block {int(receipt['blockNumber'], 16)} and came back with every block")
+
+    # point 7
+
+    def pay_out(self):
+        v = self.v
+        balance = v.token.read("balanceOf", v.account.address)
+        revenue = (balance - 100 * UNIT) // UNIT * UNIT
+        self.act(batch([(v.token, "transfer", v.shares.address, revenue)]))
+        v.shares.send(v.key(MEMBERS[0]), "distributeSurplus")
+        claimed = {}
+        for member in MEMBERS:
+            before = v.token.read("balanceOf", v.key(member).address)
+            v.shares.send(v.key(member), "claim", v.key(member).address)
+            claimed[NAMES[member]] = (v.token.read("balanceOf", v.key(member).address) - before) / UNIT
+        assert abs(sum(claimed.values()) - revenue / UNIT) < 0.00001
+        self.show(7, f"revenue of {revenue / UNIT:.0f} tDAM reaches the shares: " + ", ".join(f"{n} {a:.2f}" for n, a in claimed.items()))
+
+    # ---- the end ------------------------------------------------------------------------------------------------------
+
+    def finish(self):
+        path = os.path.join(self.folder, "accounts.csv")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("time,delivered_wh,metered_wh,sold_wh,price_units_per_wh\n")
+            for row in self.accounts:
+                f.write(",".join(str(row[key]) for key in row) + "\n")
+        sold = sum(row["sold_wh"] for row in self.accounts)
+        settled = sum(min(row["sold_wh"], row["metered_wh"]) for row in self.accounts)
+        assert settled > 0
+        self.show(1, f"{sold / 1000:.0f} kWh sold in {len([r for r in self.accounts if r['sold_wh']])} auctions, {settled / 1000:.0f} kWh settled as delivered")
+        for what, holds, detail in books.audit(self.ledger.url, self.place):
+            assert holds, f"the books: {what} is not so ({detail})"
+            self.show(7, f"{what} ({detail})")
+        head = self.chain.rpc.call("eth_getBlockByNumber", "latest", False)
+        self.state_root, self.height = head["stateRoot"], int(head["number"], 16)
+
+    def summary(self):
+        print()
+        for point, text in POINTS.items():
+            print(f"  {'✓' if point in self.shown else '✗'} {point}  {text}")
+        print(f"\n  {self.days} days, {self.height} blocks, final state root {self.state_root}")
+        print(f"  {time.monotonic() - self.begun:.0f} s")
+        return all(point in self.shown for point in POINTS)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="make demo ARGS='...'", description=__doc__)
+    parser.add_argument("--headless", action="store_true", help="no browser; the story is told on the terminal")
+    parser.add_argument("--days", type=int, default=7, help="3 to 42 (default 7)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", type=float, default=0, help="times real time; 0: as fast as it goes")
+    parser.add_argument("--data", default=os.path.join(ROOT, "profiles/solar-site/data/village.csv"), help="your own CSV")
+    parser.add_argument("--keep", metavar="DIR", help="keep chain, evidence and accounts there")
+    parser.add_argument("--json", action="store_true", help="the summary as JSON")
+    parser.add_argument("--dam", default=os.path.join(ROOT, "build/dam"), help=argparse.SUPPRESS)
+    parser.add_argument("--contracts", default=os.path.join(ROOT, "build/contracts"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if not 3 <= args.days <= 42:
+        parser.error("--days must be 3 to 42")
+    story = Story(args)
+    try:
+        story.run()
+        ok = story.summary()
+    finally:
+        story.end()
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes of the demo's world: broker, plant, ledger. Each is the real program; the plant alone is simulated."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from keys import derive
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for_port(port, seconds=10):
+    for _ in range(int(seconds * 100)):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise TimeoutError(f"nothing listens on port {port} after {seconds} s")
+
+
+class Process:
+    """A child whose output goes to a log file in the demo's folder."""
+
+    def __init__(self, name, folder):
+        self.name, self.folder, self.child = name, folder, None
+
+    def start(self, *command, **options):
+        log = open(os.path.join(self.folder, self.name + ".log"), "ab")
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", log)
+        self.child = subprocess.Popen(command, stderr=log, start_new_session=True, **options)
+        log.close()
+
+    def stop(self, how=signal.SIGTERM):
+        if self.child and self.child.poll() is None:
+            self.child.send_signal(how)
+            try:
+                self.child.wait(10)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+
+
+class Broker(Process):
+    """A real mosquitto on a loopback port."""
+
+    def __init__(self, folder):
+        super().__init__("mosquitto", folder)
+        self.port = free_port()
+        self.config = os.path.join(folder, "mosquitto.conf")
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type error\n")
+        self.open()
+
+    def open(self):
+        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.start(program, "-c", self.config)
+        wait_for_port(self.port)
+
+
+class Plant(Process):
+    """The simulated site: SunSpec over Modbus TCP, the houses' meters over MQTT; its clock moves by step()."""
+
+    def __init__(self, dam, folder, data, epoch, broker_port):
+        super().__init__("plant", folder)
+        self.port = free_port()
+        self.start(dam, "plant", "solar-site", "--data", data, "--epoch", str(epoch), "--modbus-port", str(self.port),
+                   "--mqtt-port", str(broker_port), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.truth = self._answer()
+
+    def _answer(self):
+        line = self.child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the plant has ended, see {self.folder}/plant.log")
+        return json.loads(line)
+
+    def tell(self, command):
+        self.child.stdin.write(command + "\n")
+        self.child.stdin.flush()
+        self.truth = self._answer()
+        return self.truth
+
+
+class Ledger(Process):
+    """`dam ledger`: a genesis of our own, so that the same seed gives the same chain."""
+
+    def __init__(self, dam, folder, genesis_time):
+        super().__init__("ledger", folder)
+        self.dam, self.port = dam, free_port()
+        self.data = os.path.join(folder, "ledger")
+        self.genesis = os.path.join(folder, "genesis.json")
+        forks = ["homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock", "constantinopleBlock",
+                 "petersburgBlock", "istanbulBlock", "berlinBlock", "londonBlock", "terminalTotalDifficulty", "shanghaiTime",
+                 "cancunTime", "pragueTime", "osakaTime"]
+        alloc = {derive(i).address: {"balance": hex(10**24)} for i in range(16)}
+        with open(self.genesis, "w", encoding="utf-8") as f:
+            json.dump({"config": {"chainId": 31337} | dict.fromkeys(forks, 0), "timestamp": hex(genesis_time), "gasLimit": hex(200_000_000),
+                       "difficulty": "0x0", "baseFeePerGas": "0x0", "alloc": alloc}, f)
+        self.open()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self):
+        self.start(self.dam, "ledger", "--dev", "--gasless", "--genesis", self.genesis, "--data", self.data,
+                   "--rpc", f"127.0.0.1:{self.port}")
+        wait_for_port(self.port)
