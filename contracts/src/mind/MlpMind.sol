@@ -20,6 +20,7 @@ contract MlpMind is ModelMind {
     uint256 private constant LOWS = 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff;
     uint256 private constant BYTES = 0x00000000000000ff00000000000000ff00000000000000ff00000000000000ff;
     uint256 private constant TOPS = 0x8000000000000000800000000000000080000000000000008000000000000000;
+    uint256 private constant LANES = 0x0000000000000001000000000000000100000000000000010000000000000001;
     uint256 private constant ROOM = 0x7fffffffffffff007fffffffffffff007fffffffffffff007fffffffffffff00;
 
     constructor(address[] memory slices) ModelMind(slices, ModelBlob.MLP) {}
@@ -100,31 +101,29 @@ contract MlpMind is ModelMind {
         _open(memory_, observation);
         (uint256 blob, uint256 part) = (_blobAt, _bodyAt);
         (uint256 from, uint256 to) = (0, blob >> 1);
-        uint256 sum = _pack(32 * _inputs);
+        uint256 sum = _sum(_inputs);
         uint256 layers;
         assembly {
             layers := byte(11, mload(blob))
         }
-        for (; layers > 1; --layers) {
+        while (layers > 1) {
             (part, sum) = _hidden(part, from, to, sum);
             (from, to) = (to, from);
+            unchecked {
+                --layers;
+            }
         }
         _last(part, from, sum);
         _answer();
     }
 
-    /// @dev The inputs, a word each up to `end`, become words of eight lanes, in place. Returns their sum.
-    function _pack(uint256 end) private pure returns (uint256 sum) {
+    /// @dev Clears what `_open` left behind the inputs' last lane, and sums the inputs.
+    function _sum(uint256 inputs) private pure returns (uint256 sum) {
         assembly {
-            let to := 0
-            for { let x := 0 } lt(x, end) { x := add(x, 256) } {
-                let lanes := or(shl(32, mload(x)), mload(add(x, 32)))
-                lanes := or(shl(32, or(shl(32, lanes), mload(add(x, 64)))), mload(add(x, 96)))
-                lanes := or(shl(32, or(shl(32, lanes), mload(add(x, 128)))), mload(add(x, 160)))
-                lanes := or(shl(32, or(shl(32, lanes), mload(add(x, 192)))), mload(add(x, 224)))
-                mstore(to, lanes)
-                sum := add(sum, shr(224, mul(lanes, ONES)))
-                to := add(to, 32)
+            let end := shl(2, inputs)
+            mstore(end, 0)
+            for { let pos := 0 } lt(pos, end) { pos := add(pos, 32) } {
+                sum := add(sum, shr(224, mul(mload(pos), ONES)))
             }
         }
     }
@@ -142,7 +141,7 @@ contract MlpMind is ModelMind {
             end := add(to, and(end, not(31)))
             part := add(part, 32)
             sum := mul(shl(7, sum), ONES)
-            keep := mul(shr(shift, 0xffffffffffffffff), 0x0000000000000001000000000000000100000000000000010000000000000001)
+            keep := mul(shr(shift, 0xffffffffffffffff), LANES)
         }
         while (to < end) {
             uint256 acc;
@@ -183,20 +182,22 @@ contract MlpMind is ModelMind {
         }
         while (pos < end) {
             uint256 acc = _dot(part, from, fromEnd);
-            uint256 stop = end < pos + 64 ? end : pos + 64;
+            uint256 last = end < pos + 64 ? end : pos + 64;
             assembly {
                 part := add(part, shl(1, sub(fromEnd, from)))
             }
-            for (; pos < stop; ) {
-                uint256 lane;
-                assembly {
-                    lane := sub(shr(224, acc), sum)
+            assembly {
+                // as `_propose`, for up to eight lanes
+                for { } lt(pos, last) { pos := add(pos, 8) } {
+                    let output := mload(word)
+                    let y := mul(add(sub(shr(224, acc), sum), sar(224, output)), sar(224, shl(32, output)))
+                    y := add(sar(shift, y), sar(192, shl(64, output)))
+                    let min := sar(192, shl(128, output))
+                    let span := sub(sar(192, shl(192, output)), min)
+                    if gt(sub(y, min), span) { y := add(min, mul(span, sgt(y, min))) }
+                    mstore(pos, shl(192, y))
                     acc := shl(32, acc)
-                }
-                _propose(pos, word, int256(lane), shift);
-                assembly {
                     word := add(word, 32)
-                    pos := add(pos, 8)
                 }
             }
         }

@@ -57,13 +57,15 @@ library ModelBlob {
         zeros(blob, 20, 12);
     }
 
-    /// @dev Section 2.
-    function checkFeatures(bytes memory blob, uint256 n, uint256 c) internal pure {
+    /// @dev Section 2. Tells whether every feature is a value as it stands, without a period.
+    function checkFeatures(bytes memory blob, uint256 n, uint256 c) internal pure returns (bool plain) {
+        plain = true;
         for (uint256 pos = 32; pos < 32 + 32 * n; pos += 32) {
             check(u(blob, pos, 2) < c, pos);
             check(u(blob, pos + 2, 1) <= 2, pos + 2);
             check(u(blob, pos + 3, 1) <= 62, pos + 3);
             zeros(blob, pos + 28, 4);
+            plain = plain && u(blob, pos + 2, 1) == 0 && u(blob, pos + 4, 4) == 0;
         }
     }
 

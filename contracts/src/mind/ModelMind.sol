@@ -9,7 +9,7 @@ import {ModelBlob} from "./ModelBlob.sol";
 /// constructor; afterwards a decision trusts it.
 /// @dev `decide` owns all memory and ends in `return`, so it lays memory out for itself:
 ///
-///      0          one word per input x: `x << _pad | (2^_pad - 1)`
+///      0          the inputs x, a word `x << _pad | (2^_pad - 1)` each; those of an mlp overlap to 4 bytes each
 ///      _blobAt    the blob
 ///      _answerAt  abi.encode(next, proposal)
 ///
@@ -21,8 +21,8 @@ abstract contract ModelMind is IMind {
     error BadShape();
 
     uint256 private constant SLICE = 24575;
-    /// @dev Field and period of a feature word.
-    uint256 private constant RARE = 0x0000ff00ffffffff000000000000000000000000000000000000000000000000;
+    /// @dev The quality in a record that begins a word.
+    uint256 private constant QUALITY = 0xff << 152;
 
     address private immutable _slice0;
     address private immutable _slice1;
@@ -32,9 +32,12 @@ abstract contract ModelMind is IMind {
     uint256 private immutable _observationSize;
     uint256 private immutable _nextSize;
     uint256 private immutable _answerAt;
+    /// @dev QUALITY if the model has frames, or a feature with a field or a period; else 0.
+    uint256 private immutable _rare;
     int256 private immutable _low;
     uint256 private immutable _span;
     uint256 private immutable _pad;
+    uint256 private immutable _dense;
     uint256 private immutable _features;
     uint256 internal immutable _proposalAt;
     uint256 internal immutable _blobAt;
@@ -48,7 +51,7 @@ abstract contract ModelMind is IMind {
     constructor(address[] memory slices, uint256 kind) {
         bytes memory blob = _join(slices);
         (uint256 c, uint256 n, uint256 m, uint256 frames) = blob.checkHeader(kind);
-        blob.checkFeatures(n, c);
+        _rare = blob.checkFeatures(n, c) && frames == 1 ? 0 : QUALITY;
         uint256 words = _checkBody(blob, 32 + 32 * n, n * frames, m);
 
         _slice0 = slices[0];
@@ -69,7 +72,8 @@ abstract contract ModelMind is IMind {
         // what an input is clamped to, and how it is kept
         _low = kind == ModelBlob.MLP ? int256(0) : kind == ModelBlob.FOREST ? -(2 ** 31) : -(2 ** 63);
         _span = kind == ModelBlob.MLP ? 255 : kind == ModelBlob.FOREST ? type(uint32).max : type(uint64).max;
-        _pad = kind == ModelBlob.FOREST ? 224 : 0;
+        _pad = kind == ModelBlob.LINEAR ? 0 : 224;
+        _dense = kind == ModelBlob.MLP ? 3 : 0;
         _outputs = m;
     }
 
@@ -109,8 +113,8 @@ abstract contract ModelMind is IMind {
         }
         _load(_blobAt);
         (uint256 start, uint256 end) = (_featuresAt, _bodyAt);
-        (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
-        uint256 rare = _nextSize;
+        (int256 low, uint256 span, uint256 pad, uint256 dense) = (_low, _span, _pad, _dense);
+        uint256 rare = _rare;
         assembly {
             for { let pos := start } lt(pos, end) { pos := add(pos, 32) } {
                 let feature := mload(pos)
@@ -118,11 +122,11 @@ abstract contract ModelMind is IMind {
                 let x := mul(sub(sar(192, record), sar(192, shl(128, feature))), sar(224, shl(192, feature)))
                 x := sar(byte(3, feature), x)
                 if gt(sub(x, low), span) { x := add(low, mul(span, sgt(x, low))) }
-                mstore(sub(pos, start), not(shl(pad, not(x))))
-                rare := or(rare, or(and(feature, RARE), byte(12, record)))
+                mstore(shr(dense, sub(pos, start)), not(shl(pad, not(x))))
+                rare := or(rare, record)
             }
         }
-        if (rare != 0) {
+        if (rare & QUALITY != 0) {
             _openRare(memory_, observation);
         }
     }
@@ -142,11 +146,11 @@ abstract contract ModelMind is IMind {
                     mstore(add(next, shl(3, i)), shl(192, r))
                 }
             }
-            (int256 low, uint256 span, uint256 pad) = (_low, _span, _pad);
+            (int256 low, uint256 span, uint256 pad, uint256 dense) = (_low, _span, _pad, _dense);
             assembly {
                 r := sar(byte(3, feature), mul(sub(r, sar(192, shl(128, feature))), sar(224, shl(192, feature))))
                 if gt(sub(r, low), span) { r := add(low, mul(span, sgt(r, low))) }
-                mstore(shl(5, i), not(shl(pad, not(r))))
+                mstore(shr(dense, shl(5, i)), not(shl(pad, not(r))))
             }
         }
     }
@@ -206,9 +210,10 @@ abstract contract ModelMind is IMind {
     function _load(uint256 pos) private view {
         uint256 size = _blobSize;
         _copy(_slice0, pos, size);
-        if (size > SLICE) {
-            _copy(_slice1, pos + SLICE, size - SLICE);
+        if (size <= SLICE) {
+            return;
         }
+        _copy(_slice1, pos + SLICE, size - SLICE);
         if (size > 2 * SLICE) {
             _copy(_slice2, pos + 2 * SLICE, size - 2 * SLICE);
         }

@@ -9,7 +9,7 @@ contract MindGasTest is Model {
     function testGasMlp16x32x8() public {
         uint16[] memory widths = new uint16[](2);
         (widths[0], widths[1]) = (32, 8);
-        measure("mind: mlp 16-32-8", mlp(16, widths), 16, 17_000);
+        measure("mind: mlp 16-32-8", mlp(16, widths), 16, 15_000);
     }
 
     function testGasMlp64x64x64x16() public {

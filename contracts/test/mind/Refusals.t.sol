@@ -8,13 +8,13 @@ import {Model} from "./Model.sol";
 
 /// Each rule of docs/spec/model.md, broken alone, is refused where it is broken; and what a blob says is not a call.
 contract MindRefusalsTest is Model {
-    bytes private linear;
-    bytes private mlp;
-    bytes private forest;
+    bytes private linearBlob;
+    bytes private mlpBlob;
+    bytes private forestBlob;
 
     function setUp() public {
         bytes memory body = bytes.concat(feature(1, 0, 0, 1), bytes32(uint256(3) << 224), output(5, 1, 0), bytes32(0));
-        linear = bytes.concat(header(1, 2, 1, 1, 0, 1, body.length), body);
+        linearBlob = bytes.concat(header(1, 2, 1, 1, 0, 1, body.length), body);
 
         bytes memory tile = bytes.concat(bytes32(uint256(0x80) << 248 | 0x8080808080808080808080808080808080808080808080808080808080808080));
         body = bytes.concat(
@@ -28,7 +28,7 @@ contract MindRefusalsTest is Model {
             tile,
             tile
         );
-        mlp = bytes.concat(header(2, 2, 1, 1, 2, 1, body.length), body);
+        mlpBlob = bytes.concat(header(2, 2, 1, 1, 2, 1, body.length), body);
 
         body = bytes.concat(
             feature(1, 0, 0, 1),
@@ -36,13 +36,13 @@ contract MindRefusalsTest is Model {
             output(5, 1, 0),
             abi.encodePacked(int32(4), uint8(0), int32(1), int32(2))
         );
-        forest = bytes.concat(header(3, 2, 1, 1, 0, 1, body.length), body);
+        forestBlob = bytes.concat(header(3, 2, 1, 1, 0, 1, body.length), body);
     }
 
     function testAcceptedAsTheyStand() public {
-        mindOf(linear);
-        mindOf(mlp);
-        mindOf(forest);
+        mindOf(linearBlob);
+        mindOf(mlpBlob);
+        mindOf(forestBlob);
     }
 
     /// Byte `i` of the blob set to `value` is refused at `at`.
@@ -56,7 +56,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testHeader() public {
-        bytes memory b = linear;
+        bytes memory b = linearBlob;
         refuse(b, 0, 0, 0); // magic
         refuse(b, 4, 2, 0); // version
         refuse(b, 5, 2, 5); // kind
@@ -67,8 +67,8 @@ contract MindRefusalsTest is Model {
         refuse(b, 10, 0, 10); // no outputs
         refuse(b, 10, 65, 10); // too many
         refuse(b, 11, 1, 11); // layers of a linear model
-        refuse(mlp, 11, 0, 11);
-        refuse(mlp, 11, 9, 11);
+        refuse(mlpBlob, 11, 0, 11);
+        refuse(mlpBlob, 11, 9, 11);
         refuse(b, 12, 0, 12); // no frames
         refuse(b, 12, 9, 12); // too many
         refuse(b, 13, 1, 13);
@@ -77,7 +77,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testFeature() public {
-        bytes memory b = linear;
+        bytes memory b = linearBlob;
         refuse(b, 33, 2, 32); // channel
         refuse(b, 34, 3, 34); // field
         refuse(b, 35, 63, 35); // shift
@@ -85,7 +85,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testLinear() public {
-        bytes memory b = linear;
+        bytes memory b = linearBlob;
         refuse(b, 64, 1, 64);
         refuse(b, 67, 63, 67); // shift
         refuse(b, 68, 1, 68);
@@ -102,7 +102,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testMlp() public {
-        bytes memory b = mlp;
+        bytes memory b = mlpBlob;
         refuse(b, 65, 2, 64); // inputs
         refuse(b, 67, 0, 64); // neurons
         refuse(b, 66, 2, 64);
@@ -122,7 +122,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testForest() public {
-        bytes memory b = forest;
+        bytes memory b = forestBlob;
         refuse(b, 66, 0, 66); // depth
         refuse(b, 66, 9, 66);
         refuse(b, 67, 63, 67); // shift
@@ -133,7 +133,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testSlices() public {
-        bytes memory b = linear;
+        bytes memory b = linearBlob;
         address[] memory none = new address[](0);
         vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
         mindOf(none, 1);
@@ -173,7 +173,7 @@ contract MindRefusalsTest is Model {
     }
 
     function testObservationOfAnotherShape() public {
-        IMind mind = mindOf(linear);
+        IMind mind = mindOf(linearBlob);
         vm.expectRevert(ModelMind.BadShape.selector);
         mind.decide("", new bytes(31));
         vm.expectRevert(ModelMind.BadShape.selector);
