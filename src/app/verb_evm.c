@@ -8,11 +8,13 @@
 const char dam_verb_evm_help[] =
     "usage: dam evm statetest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
     "       dam evm blocktest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
+    "       dam evm txtest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT]\n"
     "       dam evm run --code HEX [--input HEX] [--gas N] [--fork F] [--trace]\n"
     "       dam evm bench FILE... [--runs N] [--json]\n\n"
     "statetest and blocktest run files, or folders of files, of Ethereum's GeneralStateTests and\n"
     "BlockchainTests: one line a failure (file, test, fork, index, expected, got), then the "
     "count.\n"
+    "txtest does the same for TransactionTests: is a raw transaction valid, who sent it.\n"
     "The exit code is 1 if anything failed. --trace prints EIP-3155 lines.\n"
     "run executes code with calldata on an empty world and prints its output, status and gas.\n"
     "bench times the cases of state-test files: gas, microseconds and Mgas/s, best of N runs.\n";
@@ -23,9 +25,8 @@ int dam_verb_evm(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } parts[] = {
-        {"statetest", dam_evm_statetest_main},
-        {"blocktest", dam_evm_blocktest_main},
-        {"run", dam_evm_run_main},
+        {"statetest", dam_evm_statetest_main}, {"blocktest", dam_evm_blocktest_main},
+        {"txtest", dam_evm_txtest_main},       {"run", dam_evm_run_main},
         {"bench", dam_evm_bench_main},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(parts[0]); i++) {

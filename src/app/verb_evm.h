@@ -9,6 +9,7 @@ extern const char dam_verb_evm_help[];
 
 int dam_evm_statetest_main(int argc, char **argv);
 int dam_evm_blocktest_main(int argc, char **argv);
+int dam_evm_txtest_main(int argc, char **argv);
 int dam_evm_run_main(int argc, char **argv);
 int dam_evm_bench_main(int argc, char **argv);
 
