@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chain/outbox.h"
+
+#include "base/hex.h"
+#include "base/json.h"
+#include "core/crypto/keccak.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VERSION 1u
+#define FILE_LEN_MAX (1u << 20)
+#define NAME_SIZE 70u /* 64 digits, ".tx" or ".new", NUL */
+
+/* One file: {"version", "chain_id", "sender", "nonce", "raw"}. */
+struct record {
+    uint64_t nonce;
+    struct dam_bytes raw;
+    struct dam_hash tx_hash;
+};
+
+static void name_of(const struct dam_hash *id, const char *suffix, char ret[NAME_SIZE])
+{
+    dam_hex_encode(id->b, sizeof(id->b), ret);
+    memcpy(ret + 64, suffix, strlen(suffix) + 1);
+}
+
+static enum dam_err file_read(int folder, const char *name, struct dam_arena *arena,
+                              struct dam_bytes *ret)
+{
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0) {
+        return errno == ENOENT ? DAM_ENOTFOUND : DAM_EIO;
+    }
+    enum dam_err err = fstat(fd, &info) == 0 ? DAM_OK : DAM_EIO;
+    if (err == DAM_OK && (info.st_size <= 0 || info.st_size > FILE_LEN_MAX)) {
+        err = DAM_ECORRUPT;
+    }
+    if (err == DAM_OK) {
+        size_t len = (size_t)info.st_size;
+        uint8_t *data = dam_arena_alloc(arena, len);
+        err = data == NULL ? DAM_ENOMEM : read(fd, data, len) == (ssize_t)len ? DAM_OK : DAM_EIO;
+        *ret = dam_bytes(data, len);
+    }
+    (void)close(fd); /* only read */
+    return err;
+}
+
+static enum dam_err record_parse(const struct dam_outbox *outbox, struct dam_arena *arena,
+                                 struct dam_bytes text, struct record *ret)
+{
+    const struct dam_json *json;
+    struct dam_address sender;
+    uint64_t version;
+    uint64_t chain_id;
+    if (dam_json_parse(arena, (const char *)text.data, text.len, 4, &json, NULL) != DAM_OK ||
+        dam_json_u64(dam_json_get(json, "version"), &version) != DAM_OK) {
+        return DAM_ECORRUPT;
+    }
+    if (version != VERSION) {
+        return DAM_EVERSION;
+    }
+    if (dam_json_u64(dam_json_get(json, "chain_id"), &chain_id) != DAM_OK ||
+        dam_json_hex_exact(dam_json_get(json, "sender"), sender.b, sizeof(sender.b)) != DAM_OK ||
+        dam_json_u64(dam_json_get(json, "nonce"), &ret->nonce) != DAM_OK ||
+        dam_json_hex(dam_json_get(json, "raw"), arena, &ret->raw) != DAM_OK) {
+        return DAM_ECORRUPT;
+    }
+    if (chain_id != outbox->chain->chain_id || !dam_address_eq(&sender, &outbox->signer.address)) {
+        return DAM_ECONFLICT;
+    }
+    dam_keccak256(ret->raw.data, ret->raw.len, &ret->tx_hash);
+    return DAM_OK;
+}
+
+static enum dam_err record_read(const struct dam_outbox *outbox, struct dam_arena *arena,
+                                const struct dam_hash *id, struct record *ret)
+{
+    char name[NAME_SIZE];
+    struct dam_bytes text;
+    name_of(id, ".tx", name);
+    DAM_TRY(file_read(outbox->folder, name, arena, &text));
+    return record_parse(outbox, arena, text, ret);
+}
+
+/* Durable when it returns: the file's bytes, its name, and the folder that holds the name. */
+static enum dam_err file_write(int folder, const char *name, const char *name_new,
+                               struct dam_bytes text)
+{
+    int fd = openat(folder, name_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return errno == ENOSPC ? DAM_ENOSPC : DAM_EIO;
+    }
+    bool ok = write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    ok = ok && renameat(folder, name_new, folder, name) == 0 && fsync(folder) == 0;
+    return ok ? DAM_OK : DAM_EIO;
+}
+
+static enum dam_err record_write(const struct dam_outbox *outbox, struct dam_arena *arena,
+                                 const struct dam_hash *id, const struct record *record)
+{
+    char name[NAME_SIZE];
+    char name_new[NAME_SIZE];
+    struct dam_buf buf;
+    dam_buf_init_arena(&buf, arena, FILE_LEN_MAX);
+    struct dam_json_writer w = {.buf = &buf};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "version");
+    dam_json_put_u64(&w, VERSION);
+    dam_json_put_key(&w, "chain_id");
+    dam_json_put_u64(&w, outbox->chain->chain_id);
+    dam_json_put_key(&w, "sender");
+    dam_json_put_data(&w, outbox->signer.address.b, sizeof(outbox->signer.address.b));
+    dam_json_put_key(&w, "nonce");
+    dam_json_put_u64(&w, record->nonce);
+    dam_json_put_key(&w, "raw");
+    dam_json_put_data(&w, record->raw.data, record->raw.len);
+    dam_json_put_object_end(&w);
+    DAM_TRY(dam_buf_err(&buf));
+    name_of(id, ".tx", name);
+    name_of(id, ".new", name_new);
+    return file_write(outbox->folder, name, name_new, dam_buf_bytes(&buf));
+}
+
+/* Calls visit for each record in the folder; names that no record has are left alone. */
+static enum dam_err records_each(struct dam_outbox *outbox, struct dam_arena *arena,
+                                 enum dam_err (*visit)(struct dam_outbox *outbox,
+                                                       struct dam_arena *arena,
+                                                       const struct record *record))
+{
+    int fd = openat(outbox->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    enum dam_err err = DAM_OK;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return DAM_EIO;
+    }
+    for (struct dirent *entry = readdir(dir); entry != NULL && err == DAM_OK;
+         entry = readdir(dir)) {
+        struct dam_arena_mark mark = dam_arena_mark(arena);
+        struct dam_bytes text;
+        struct record record;
+        size_t len = strlen(entry->d_name);
+        if (len != 67 || strcmp(entry->d_name + 64, ".tx") != 0) {
+            continue;
+        }
+        err = file_read(outbox->folder, entry->d_name, arena, &text);
+        if (err == DAM_OK) {
+            err = record_parse(outbox, arena, text, &record);
+        }
+        if (err == DAM_OK) {
+            err = visit(outbox, arena, &record);
+        }
+        dam_arena_release(arena, mark);
+    }
+    (void)closedir(dir); /* only read */
+    return err;
+}
+
+static enum dam_err nonce_note(struct dam_outbox *outbox, struct dam_arena *arena,
+                               const struct record *record)
+{
+    (void)arena;
+    if (record->nonce >= outbox->nonce_next) {
+        outbox->nonce_next = record->nonce + 1;
+    }
+    return DAM_OK;
+}
+
+enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
+                             struct dam_chain *chain, const struct dam_tx_signer *signer,
+                             const char *folder)
+{
+    *outbox = (struct dam_outbox){.chain = chain, .signer = *signer, .folder = -1};
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        return DAM_EIO;
+    }
+    outbox->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (outbox->folder < 0) {
+        return DAM_EIO;
+    }
+    enum dam_err err = DAM_OK;
+    if (flock(outbox->folder, LOCK_EX | LOCK_NB) != 0) {
+        err = errno == EWOULDBLOCK ? DAM_ECONFLICT : DAM_EIO;
+    }
+    if (err == DAM_OK) {
+        err = records_each(outbox, arena, nonce_note);
+    }
+    if (err != DAM_OK) {
+        dam_outbox_close(outbox);
+    }
+    return err;
+}
+
+void dam_outbox_close(struct dam_outbox *outbox)
+{
+    if (outbox->folder >= 0) {
+        (void)close(outbox->folder); /* a folder has nothing to flush */
+    }
+    outbox->folder = -1;
+}
+
+static enum dam_err gas_find(struct dam_outbox *outbox, struct dam_arena *arena,
+                             const struct dam_outbox_order *order, uint64_t *ret)
+{
+    struct dam_chain_call call = {.from = &outbox->signer.address,
+                                  .to = order->to,
+                                  .data = order->data,
+                                  .value = order->value};
+    uint64_t gas;
+    if (order->gas_limit != 0) {
+        *ret = order->gas_limit;
+        return DAM_OK;
+    }
+    DAM_TRY(dam_chain_estimate_gas(outbox->chain, arena, &call, &gas));
+    if (gas > UINT64_MAX / 2) {
+        return DAM_ERANGE;
+    }
+    *ret = gas + gas / 5; /* the state may have moved by the time it is mined */
+    return DAM_OK;
+}
+
+static enum dam_err tx_make(struct dam_outbox *outbox, struct dam_arena *arena,
+                            const struct dam_outbox_order *order, struct dam_tx *ret)
+{
+    struct dam_tx tx = {
+        .type = DAM_TX_DYNAMIC_FEE,
+        .has_chain_id = true,
+        .is_create = order->to == NULL,
+        .chain_id = outbox->chain->chain_id,
+        .value = order->value,
+        .data = order->data,
+    };
+    if (order->to != NULL) {
+        tx.to = *order->to;
+    }
+    DAM_TRY(dam_chain_nonce(outbox->chain, arena, &outbox->signer.address,
+                            dam_chain_at_tag(DAM_CHAIN_PENDING), &tx.nonce));
+    tx.nonce = tx.nonce < outbox->nonce_next ? outbox->nonce_next : tx.nonce;
+    DAM_TRY(gas_find(outbox, arena, order, &tx.gas_limit));
+    DAM_TRY(dam_chain_fees(outbox->chain, arena, &tx.max_fee, &tx.max_priority_fee));
+    if (!dam_u256_is_zero(&outbox->max_fee_cap) && dam_u256_lt(&outbox->max_fee_cap, &tx.max_fee)) {
+        return DAM_EREFUSED;
+    }
+    DAM_TRY(outbox->signer.sign(outbox->signer.ctx, &tx, arena));
+    *ret = tx;
+    return DAM_OK;
+}
+
+/* Signs a new transaction and makes it durable. */
+static enum dam_err order_record(struct dam_outbox *outbox, struct dam_arena *arena,
+                                 const struct dam_outbox_order *order, struct record *ret)
+{
+    struct dam_tx tx;
+    struct dam_buf buf;
+    DAM_TRY(tx_make(outbox, arena, order, &tx));
+    dam_buf_init_arena(&buf, arena, 0);
+    dam_tx_encode(&tx, &buf);
+    DAM_TRY(dam_buf_err(&buf));
+    *ret = (struct record){.nonce = tx.nonce, .raw = dam_buf_bytes(&buf)};
+    dam_keccak256(buf.data, buf.len, &ret->tx_hash);
+    DAM_TRY(record_write(outbox, arena, &order->id, ret));
+    return nonce_note(outbox, arena, ret);
+}
+
+enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_arena *arena,
+                             const struct dam_outbox_order *order, struct dam_hash *ret_tx_hash,
+                             bool *ret_is_recorded)
+{
+    struct record record;
+    enum dam_err err = record_read(outbox, arena, &order->id, &record);
+    *ret_is_recorded = err == DAM_OK;
+    if (err == DAM_ENOTFOUND) {
+        err = order_record(outbox, arena, order, &record);
+        *ret_is_recorded = err == DAM_OK;
+    }
+    DAM_TRY(err);
+    *ret_tx_hash = record.tx_hash;
+    return dam_chain_send_raw(outbox->chain, arena, record.raw);
+}
+
+/* The last final block's number. A chain that knows none has nothing final. */
+static enum dam_err final_number(struct dam_chain *chain, struct dam_arena *arena, bool *ret_is_any,
+                                 uint64_t *ret)
+{
+    struct dam_header header;
+    struct dam_hash hash;
+    enum dam_err err =
+        dam_chain_header(chain, arena, dam_chain_at_tag(DAM_CHAIN_FINAL), &header, &hash);
+    *ret_is_any = err == DAM_OK;
+    if (err == DAM_ENOTFOUND || err == DAM_EREFUSED) {
+        return DAM_OK;
+    }
+    DAM_TRY(err);
+    *ret = header.number;
+    return DAM_OK;
+}
+
+enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
+                             const struct dam_hash *id, enum dam_outbox_state *ret,
+                             struct dam_chain_receipt *ret_receipt)
+{
+    struct record record;
+    uint64_t final = 0;
+    uint64_t nonce = 0;
+    bool has_final;
+    enum dam_err err = record_read(outbox, arena, id, &record);
+    if (err == DAM_ENOTFOUND) {
+        *ret = DAM_OUTBOX_UNKNOWN;
+        return DAM_OK;
+    }
+    DAM_TRY(err);
+    /* The final block first: a receipt found after it cannot be older than what is known. */
+    DAM_TRY(final_number(outbox->chain, arena, &has_final, &final));
+    err = dam_chain_receipt(outbox->chain, arena, &record.tx_hash, ret_receipt);
+    if (err == DAM_OK) {
+        *ret =
+            has_final && ret_receipt->block_number <= final ? DAM_OUTBOX_FINAL : DAM_OUTBOX_MINED;
+        return DAM_OK;
+    }
+    if (err != DAM_ENOTFOUND) {
+        return err;
+    }
+    if (has_final) {
+        DAM_TRY(dam_chain_nonce(outbox->chain, arena, &outbox->signer.address,
+                                dam_chain_at_number(final), &nonce));
+    }
+    *ret = nonce > record.nonce ? DAM_OUTBOX_LOST : DAM_OUTBOX_SENT;
+    return DAM_OK;
+}
+
+static enum dam_err record_resend(struct dam_outbox *outbox, struct dam_arena *arena,
+                                  const struct record *record)
+{
+    struct dam_chain_receipt receipt;
+    enum dam_err err = dam_chain_receipt(outbox->chain, arena, &record->tx_hash, &receipt);
+    if (err != DAM_ENOTFOUND) {
+        return err;
+    }
+    err = dam_chain_send_raw(outbox->chain, arena, record->raw);
+    return err == DAM_EREFUSED ? DAM_OK : err; /* one that is lost must not hold up the others */
+}
+
+enum dam_err dam_outbox_resend(struct dam_outbox *outbox, struct dam_arena *arena)
+{
+    return records_each(outbox, arena, record_resend);
+}
+
+enum dam_err dam_outbox_forget(struct dam_outbox *outbox, const struct dam_hash *id)
+{
+    char name[NAME_SIZE];
+    name_of(id, ".tx", name);
+    if (unlinkat(outbox->folder, name, 0) != 0 && errno != ENOENT) {
+        return DAM_EIO;
+    }
+    return fsync(outbox->folder) == 0 ? DAM_OK : DAM_EIO;
+}

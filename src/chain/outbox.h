@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Transactions that are sent once. Each has an id that its cause gives it (a job, a payment, a
+ * checkpoint); under that id the signed bytes are made durable before they leave, and every retry,
+ * after a timeout as after a crash, sends the very same bytes: the chain's nonce makes a second
+ * execution impossible. A folder holds one file a transaction; one process and one sender a folder.
+ * Blocks; one thread. */
+#ifndef DAM_CHAIN_OUTBOX_H
+#define DAM_CHAIN_OUTBOX_H
+
+#include "chain/chain.h"
+
+/* Who signs. */
+struct dam_tx_signer {
+    struct dam_address address;
+    /* Sets y parity, r and s. May block (the signer is a process of its own); DAM_EREFUSED if the
+     * signer's own limits forbid it. */
+    enum dam_err (*sign)(void *ctx, struct dam_tx *tx, struct dam_arena *arena);
+    void *ctx;
+};
+
+struct dam_outbox {
+    struct dam_chain *chain; /* borrowed */
+    struct dam_tx_signer signer;
+    int folder;                  /* file descriptor */
+    uint64_t nonce_next;         /* above every nonce in the folder; 0: none there */
+    struct dam_u256 max_fee_cap; /* per gas; zero: none */
+};
+
+/** Open or make the folder and read what is in it. Returns: DAM_OK; DAM_EIO; DAM_ECORRUPT if a file
+ * is not ours; DAM_EVERSION; DAM_ECONFLICT if another process has it open or it belongs to another
+ * sender or chain. */
+DAM_MUST_USE enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
+                                          struct dam_chain *chain,
+                                          const struct dam_tx_signer *signer, const char *folder);
+
+/** Accepts one that is closed or was never open (zeroed with folder -1). */
+void dam_outbox_close(struct dam_outbox *outbox);
+
+/* What to do. Gas limit and fees are found out at the first send. */
+struct dam_outbox_order {
+    struct dam_hash id;
+    const struct dam_address *to; /* NULL: a creation */
+    struct dam_bytes data;
+    struct dam_u256 value;
+    uint64_t gas_limit; /* 0: estimate, and add a fifth */
+};
+
+/** Send, or send again. With an id that is known the order is not looked at: its signed bytes go
+ *  out as they are.
+ *  Returns: DAM_OK with the hash once the bytes are durable and an endpoint has them; DAM_EREFUSED
+ *           if it would revert (chain->error), the fee is above the cap, or signer or node refused
+ *           it; DAM_EIO, DAM_ETIMEOUT and the like. After a failure *ret_is_recorded tells whether
+ *           the bytes are durable: then call again with this id, nothing else may take its place.
+ */
+DAM_MUST_USE enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_arena *arena,
+                                          const struct dam_outbox_order *order,
+                                          struct dam_hash *ret_tx_hash, bool *ret_is_recorded);
+
+enum dam_outbox_state {
+    DAM_OUTBOX_UNKNOWN, /* no such id */
+    DAM_OUTBOX_SENT,    /* not in a block yet */
+    DAM_OUTBOX_MINED,   /* in a block that may still go */
+    DAM_OUTBOX_FINAL,   /* in a block that stays */
+    DAM_OUTBOX_LOST,    /* another transaction of this sender has its nonce, in a final block */
+};
+
+/** How far is it? Out: ret_receipt: set for MINED and FINAL. */
+DAM_MUST_USE enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
+                                          const struct dam_hash *id, enum dam_outbox_state *ret,
+                                          struct dam_chain_receipt *ret_receipt);
+
+/** Send every recorded transaction again that is not in a block: after a start, and now and then.
+ */
+DAM_MUST_USE enum dam_err dam_outbox_resend(struct dam_outbox *outbox, struct dam_arena *arena);
+
+/** Forget one that is FINAL or LOST. The caller has durably recorded the outcome before. */
+DAM_MUST_USE enum dam_err dam_outbox_forget(struct dam_outbox *outbox, const struct dam_hash *id);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "port/http_client.h"
+
+#include <curl/curl.h>
+
+static size_t body_take(char *data, size_t size, size_t count, void *ctx)
+{
+    struct dam_buf *body = ctx;
+    dam_buf_put(body, data, size * count);
+    return dam_buf_err(body) == DAM_OK ? size * count : 0;
+}
+
+static enum dam_err err_of(CURLcode code, const struct dam_buf *body)
+{
+    switch (code) {
+    case CURLE_OK:
+        return DAM_OK;
+    case CURLE_OPERATION_TIMEDOUT:
+        return DAM_ETIMEOUT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return DAM_EPARSE;
+    case CURLE_OUT_OF_MEMORY:
+        return DAM_ENOMEM;
+    case CURLE_WRITE_ERROR:
+        return dam_buf_err(body) == DAM_OK ? DAM_EIO : dam_buf_err(body);
+    default:
+        return DAM_EIO;
+    }
+}
+
+static enum dam_err post(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
+                         struct dam_buf *ret_body, int *ret_status)
+{
+    CURL *curl = ctx;
+    long status = 0;
+    curl_easy_reset(curl); /* keeps the connections */
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (headers == NULL) {
+        return DAM_ENOMEM;
+    }
+    bool ok =
+        curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_body) == CURLE_OK;
+    CURLcode code = ok ? curl_easy_perform(curl) : CURLE_OUT_OF_MEMORY;
+    curl_slist_free_all(headers);
+    enum dam_err err = err_of(code, ret_body);
+    if (err == DAM_OK) {
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status); /* 0 stays if unknown */
+        *ret_status = (int)status;
+    }
+    return err;
+}
+
+enum dam_err dam_http_client_create(struct dam_http_client *ret)
+{
+    CURL *curl = curl_easy_init();
+    if (curl == NULL) {
+        return DAM_ENOMEM;
+    }
+    *ret = (struct dam_http_client){post, curl};
+    return DAM_OK;
+}
+
+void dam_http_client_destroy(struct dam_http_client *client)
+{
+    if (client->ctx != NULL) {
+        curl_easy_cleanup(client->ctx);
+    }
+    *client = (struct dam_http_client){0};
+}

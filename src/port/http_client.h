@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/* HTTP POST as an effect, for JSON-RPC and other APIs: the real one is libcurl, a test hands in its
+ * own. One request at a time a client; a client belongs to one thread. */
+#ifndef DAM_PORT_HTTP_CLIENT_H
+#define DAM_PORT_HTTP_CLIENT_H
+
+#include "base/buf.h"
+
+struct dam_http_client {
+    /* Send a JSON body and append the answer's body to ret_body. Blocks up to timeout_ms. Not
+     * idempotent by itself: after a failure the server may or may not have seen it. Returns: DAM_OK
+     * for every status; DAM_ETIMEOUT; DAM_EIO (no connection, broken answer); DAM_EFULL if the
+     * answer is longer than ret_body may be; DAM_EPARSE for a URL that is none. */
+    enum dam_err (*post)(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
+                         struct dam_buf *ret_body, int *ret_status);
+    void *ctx;
+};
+
+/** The real client: HTTP and HTTPS with certificate checks, keep-alive, no redirects, no proxies
+ * but those of the environment. Returns: DAM_OK or DAM_ENOMEM. */
+DAM_MUST_USE enum dam_err dam_http_client_create(struct dam_http_client *ret);
+
+/** Accepts a zeroed client. */
+void dam_http_client_destroy(struct dam_http_client *client);
+
+#endif
