@@ -12,6 +12,7 @@ interface Vm {
     function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
     function deal(address who, uint256 wei_) external;
+    function envOr(string calldata name, bool otherwise) external view returns (bool);
     function chainId(uint256 id) external;
     function etch(address who, bytes calldata code) external;
     function expectEmit() external;
@@ -41,7 +42,11 @@ interface Vm {
     function startPrank(address who) external;
     function stopPrank() external;
     function store(address who, bytes32 slot, bytes32 value) external;
+    function toString(address value) external pure returns (string memory);
+    function toString(bytes calldata value) external pure returns (string memory);
+    function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 time) external;
+    function writeFile(string calldata path, string calldata data) external;
     function cool(address who) external;
 }
 

@@ -83,7 +83,9 @@ abstract contract CourtWorld is World {
 }
 
 contract CourtTest is CourtWorld {
-    /// Random honest logs: no leaf can be challenged, linked or remembered away. 9 leaves a run.
+    /// Random honest logs: no leaf can be challenged, linked or remembered away. 9 leaves a run, so more
+    /// than 10,000 leaves in all.
+    /// forge-config: default.fuzz.runs = 1200
     function testFuzzHonestNeverSlashed(uint256 seed) public {
         log(4, seed);
         anchorAll();
