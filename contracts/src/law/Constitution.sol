@@ -66,10 +66,12 @@ contract Constitution {
     mapping(uint256 id => Terms) private _proposed;
     mapping(uint256 id => uint48 time) private _enactAt;
     mapping(uint256 id => Hold) private _holds;
+    mapping(uint256 id => uint256 epoch) private _restored; // the last epoch that a rollback made
 
     event Proposed(uint256 indexed id, address indexed mind, address indexed charter, uint48 enactAt, Terms terms);
     event Withdrawn(uint256 indexed id);
     event Enacted(uint256 indexed id, uint32 indexed epoch, address mind, address charter, Terms terms);
+    event RolledBack(uint256 indexed id, uint32 indexed epoch, address indexed by);
     event Stopped(uint256 indexed id, address indexed by);
     event Tightened(uint256 indexed id, uint16 scale, address indexed by);
     event ReleaseProposed(uint256 indexed id, uint16 scale, uint48 releaseAt);
@@ -81,6 +83,8 @@ contract Constitution {
     error BadTerms();
     error NothingProposed(uint256 id);
     error TooEarly(uint256 possibleAt);
+    error TooLate(uint256 until);
+    error NothingToRestore(uint256 id);
     error NotTighter(uint16 scale);
     error NoSuchEpoch(uint256 id, uint32 epoch);
 
@@ -187,6 +191,25 @@ contract Constitution {
         }
         (hold.stopped, hold.scale, hold.releaseAt) = (false, hold.nextScale, 0);
         emit Released(id, hold.scale);
+    }
+
+    /// @notice Take back terms that proved bad: those before them hold again, at once, as a new epoch. The guardian or
+    /// the owner may, while the terms in force are younger than their notice; a waiting proposal is dropped. Restored
+    /// terms cannot be taken back, so two epochs never swing.
+    function rollback(uint256 id) external onlyGuardianOf(id) {
+        Terms[] storage all = _epochs[id];
+        uint256 count = all.length;
+        if (count < 2 || _restored[id] == count) {
+            revert NothingToRestore(id);
+        }
+        uint256 until = uint256(all[count - 1].since) + all[count - 1].notice;
+        if (block.timestamp >= until) {
+            revert TooLate(until);
+        }
+        _proposed[id] = all[count - 2];
+        _enact(id);
+        _restored[id] = count + 1;
+        emit RolledBack(id, uint32(count), msg.sender);
     }
 
     // ---- reading ----

@@ -79,6 +79,37 @@ contract ConstitutionTest is World {
         constitution.codeOf(id, 0);
     }
 
+    function testRollback() public {
+        vm.expectRevert(abi.encodeWithSelector(Constitution.NothingToRestore.selector, id));
+        vm.prank(guardian);
+        constitution.rollback(id);
+        Constitution.Terms memory t = looser();
+        vm.prank(owner);
+        constitution.propose(id, t);
+        vm.warp(block.timestamp + 1 days);
+        constitution.enact(id);
+        vm.prank(owner);
+        constitution.propose(id, t);
+        vm.expectRevert(abi.encodeWithSelector(Constitution.NotGuardian.selector, id, address(this)));
+        constitution.rollback(id);
+        uint256 snapshot = block.timestamp;
+        vm.warp(snapshot + 1 days);
+        vm.expectRevert(abi.encodeWithSelector(Constitution.TooLate.selector, snapshot + 1 days));
+        vm.prank(guardian);
+        constitution.rollback(id);
+        vm.warp(snapshot + 1 hours);
+        vm.prank(guardian);
+        constitution.rollback(id);
+        eq(constitution.epochOf(id), 3, "a new epoch");
+        eq(constitution.current(id).charter, address(charter), "the old terms hold");
+        eq(constitution.current(id).since, snapshot + 1 hours, "from now on");
+        (, uint48 when) = constitution.proposed(id);
+        eq(when, 0, "what waited is dropped");
+        vm.expectRevert(abi.encodeWithSelector(Constitution.NothingToRestore.selector, id));
+        vm.prank(owner);
+        constitution.rollback(id);
+    }
+
     function testWithdraw() public {
         vm.expectRevert(abi.encodeWithSelector(Constitution.NothingProposed.selector, id));
         vm.prank(owner);
