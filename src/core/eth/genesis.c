@@ -98,15 +98,22 @@ enum dam_err dam_genesis_alloc(struct dam_arena *arena, const struct dam_json *a
     return DAM_OK;
 }
 
-static enum dam_err hash_read(const struct dam_json *json, const char *key, struct dam_hash *ret)
+/* geth writes null for a field that its forks do not have. */
+static const struct dam_json *given(const struct dam_json *json, const char *key)
 {
     const struct dam_json *node = dam_json_get(json, key);
+    return dam_json_is_null(node) ? NULL : node;
+}
+
+static enum dam_err hash_read(const struct dam_json *json, const char *key, struct dam_hash *ret)
+{
+    const struct dam_json *node = given(json, key);
     return node == NULL ? DAM_OK : dam_json_hex_exact(node, ret->b, sizeof(ret->b));
 }
 
 static enum dam_err u256_read(const struct dam_json *json, const char *key, struct dam_u256 *ret)
 {
-    const struct dam_json *node = dam_json_get(json, key);
+    const struct dam_json *node = given(json, key);
     return node == NULL ? DAM_OK : dam_json_any_u256(node, ret);
 }
 
@@ -132,18 +139,18 @@ static enum dam_err extra_read(const struct dam_json *node, struct dam_header *h
 /* The form that the given fields call for; the caller raises it for forks active at genesis. */
 static enum dam_header_form form_of(const struct dam_json *json)
 {
-    if (dam_json_get(json, "requestsHash") != NULL) {
+    if (given(json, "requestsHash") != NULL) {
         return DAM_HEADER_PRAGUE;
     }
-    if (dam_json_get(json, "excessBlobGas") != NULL || dam_json_get(json, "blobGasUsed") != NULL) {
+    if (given(json, "excessBlobGas") != NULL || given(json, "blobGasUsed") != NULL) {
         return DAM_HEADER_CANCUN;
     }
-    return dam_json_get(json, "baseFeePerGas") != NULL ? DAM_HEADER_LONDON : DAM_HEADER_FRONTIER;
+    return given(json, "baseFeePerGas") != NULL ? DAM_HEADER_LONDON : DAM_HEADER_FRONTIER;
 }
 
 static enum dam_err header_read(const struct dam_json *json, struct dam_header *ret)
 {
-    const struct dam_json *coinbase = dam_json_get(json, "coinbase");
+    const struct dam_json *coinbase = given(json, "coinbase");
     struct dam_header header = {
         .form = form_of(json),
         .uncles_hash = dam_empty_uncles_hash,
@@ -161,14 +168,14 @@ static enum dam_err header_read(const struct dam_json *json, struct dam_header *
     DAM_TRY(hash_read(json, "requestsHash", &header.requests_hash));
     DAM_TRY(u256_read(json, "difficulty", &header.difficulty));
     DAM_TRY(u256_read(json, "baseFeePerGas", &header.base_fee));
-    DAM_TRY(number_read(dam_json_get(json, "number"), &header.number));
-    DAM_TRY(number_read(dam_json_get(json, "gasLimit"), &header.gas_limit));
-    DAM_TRY(number_read(dam_json_get(json, "gasUsed"), &header.gas_used));
-    DAM_TRY(number_read(dam_json_get(json, "timestamp"), &header.timestamp));
-    DAM_TRY(number_read(dam_json_get(json, "blobGasUsed"), &header.blob_gas_used));
-    DAM_TRY(number_read(dam_json_get(json, "excessBlobGas"), &header.excess_blob_gas));
-    DAM_TRY(nonce_read(dam_json_get(json, "nonce"), header.nonce));
-    DAM_TRY(extra_read(dam_json_get(json, "extraData"), &header));
+    DAM_TRY(number_read(given(json, "number"), &header.number));
+    DAM_TRY(number_read(given(json, "gasLimit"), &header.gas_limit));
+    DAM_TRY(number_read(given(json, "gasUsed"), &header.gas_used));
+    DAM_TRY(number_read(given(json, "timestamp"), &header.timestamp));
+    DAM_TRY(number_read(given(json, "blobGasUsed"), &header.blob_gas_used));
+    DAM_TRY(number_read(given(json, "excessBlobGas"), &header.excess_blob_gas));
+    DAM_TRY(nonce_read(given(json, "nonce"), header.nonce));
+    DAM_TRY(extra_read(given(json, "extraData"), &header));
     *ret = header;
     return DAM_OK;
 }
@@ -183,7 +190,7 @@ enum dam_err dam_genesis_read(struct dam_arena *arena, const struct dam_json *js
     if (header_read(json, &genesis.header) != DAM_OK) {
         return DAM_EPARSE;
     }
-    DAM_TRY(dam_genesis_alloc(arena, dam_json_get(json, "alloc"), &genesis.accounts,
+    DAM_TRY(dam_genesis_alloc(arena, given(json, "alloc"), &genesis.accounts,
                               &genesis.account_count, ret_where));
     *ret = genesis;
     return DAM_OK;
