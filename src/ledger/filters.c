@@ -1,0 +1,786 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Logs: eth_getLogs, the polled filters, and the WebSocket subscriptions. Everything has a limit:
+ * what nobody polls for five minutes is forgotten. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/heap.h"
+#include "ledger/rpc.h"
+
+#define FILTERS_MAX 4096u
+#define FILTER_IDLE_MS 300000
+#define FILTER_HASHES_MAX 65536u /* hashes kept for a poller; the oldest go */
+#define ADDRESSES_MAX 1024u
+#define TOPICS_MAX 1024u /* alternatives at one place */
+#define LOGS_MAX 100000u /* results of one query */
+#define BLOCK_RANGE_MAX 1000000u
+
+/* What logs a query asks for. */
+struct query {
+    struct dam_address *addresses;
+    size_t address_count; /* 0: any */
+    struct {
+        struct dam_hash *list;
+        size_t count; /* 0: any */
+    } topics[4];
+    size_t topic_places;
+};
+
+enum filter_kind { FILTER_LOGS, FILTER_BLOCKS, FILTER_PENDING, FILTER_SYNCING };
+
+struct filter {
+    struct filter *next;
+    uint64_t id;
+    enum filter_kind kind;
+    struct dam_ws *ws; /* a subscription; NULL: polled */
+    bool full;         /* pending transactions whole, not their hashes */
+    struct query query;
+    uint64_t from;        /* polled: the first block not reported yet */
+    uint64_t first, last; /* the range that eth_getFilterLogs answers for */
+    int64_t polled_ms;
+    struct dam_hash *hashes; /* pending ones since the last poll */
+    size_t hash_count, hash_size;
+};
+
+struct dam_filters {
+    struct dam_ledger *ledger;
+    struct filter *first;
+    size_t count;
+    uint64_t id_next;
+};
+
+enum dam_err dam_filters_create(struct dam_ledger *ledger, struct dam_filters **ret)
+{
+    struct dam_filters *filters = calloc(1, sizeof(*filters));
+    if (filters == NULL) {
+        return DAM_ENOMEM;
+    }
+    filters->ledger = ledger;
+    filters->id_next = 1;
+    *ret = filters;
+    return DAM_OK;
+}
+
+static void query_finish(struct query *query)
+{
+    free(query->addresses);
+    for (size_t i = 0; i < 4; i++) {
+        free(query->topics[i].list);
+    }
+    memset(query, 0, sizeof(*query));
+}
+
+static void remove_at(struct dam_filters *filters, struct filter **at)
+{
+    struct filter *gone = *at;
+    *at = gone->next;
+    filters->count--;
+    query_finish(&gone->query);
+    free(gone->hashes);
+    free(gone);
+}
+
+void dam_filters_destroy(struct dam_filters *filters)
+{
+    while (filters != NULL && filters->first != NULL) {
+        remove_at(filters, &filters->first);
+    }
+    free(filters);
+}
+
+/* ---- queries --------------------------------------------------------------------------------- */
+
+static bool bad_query(struct dam_rpc *rpc, const char *what)
+{
+    dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 0: %s", what);
+    return false;
+}
+
+/* One value or a list of them, each size bytes. Returns: NULL after failing; count 0 is any. */
+static bool read_set(struct dam_rpc *rpc, const struct dam_json *node, size_t size, size_t max,
+                     void **ret, size_t *ret_count, const char *what)
+{
+    *ret = NULL;
+    *ret_count = 0;
+    if (dam_json_is_null(node)) {
+        return true;
+    }
+    size_t count = node->type == DAM_JSON_ARRAY ? node->count : 1;
+    if (count > max) {
+        return bad_query(rpc, "exceed max addresses or topics per search position");
+    }
+    uint8_t *list = malloc(count * size + 1);
+    if (list == NULL) {
+        dam_rpc_fail_err(rpc, DAM_ENOMEM);
+        return false;
+    }
+    size_t at = 0;
+    bool good = true;
+    if (node->type == DAM_JSON_ARRAY) {
+        DAM_JSON_EACH(item, node)
+        {
+            if (dam_json_is_null(item)) { /* null among alternatives: anything */
+                free(list);
+                return true;
+            }
+            good = good && dam_json_hex_exact(item, list + at++ * size, size) == DAM_OK;
+        }
+    } else {
+        good = dam_json_hex_exact(node, list, size) == DAM_OK;
+    }
+    if (!good) {
+        free(list);
+        return bad_query(rpc, what);
+    }
+    *ret = list;
+    *ret_count = count;
+    return true;
+}
+
+static bool read_query(struct dam_rpc *rpc, const struct dam_json *node, struct query *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    void *list;
+    if (!read_set(rpc, dam_json_get(node, "address"), 20, ADDRESSES_MAX, &list, &ret->address_count,
+                  "address: not an address or a list of them")) {
+        return false;
+    }
+    ret->addresses = list;
+    const struct dam_json *topics = dam_json_get(node, "topics");
+    if (dam_json_is_null(topics)) {
+        return true;
+    }
+    if (topics->type != DAM_JSON_ARRAY || topics->count > 4) {
+        query_finish(ret);
+        return bad_query(rpc, "topics: exceed max topics");
+    }
+    DAM_JSON_EACH(item, topics)
+    {
+        size_t place = ret->topic_places++;
+        if (!read_set(rpc, item, 32, TOPICS_MAX, &list, &ret->topics[place].count,
+                      "topics: not 32 bytes or a list of them")) {
+            query_finish(ret);
+            return false;
+        }
+        ret->topics[place].list = list;
+    }
+    return true;
+}
+
+static bool log_matches(const struct query *query, const struct dam_log *log)
+{
+    bool found = query->address_count == 0;
+    for (size_t i = 0; i < query->address_count && !found; i++) {
+        found = dam_address_eq(&query->addresses[i], &log->address);
+    }
+    if (!found || query->topic_places > log->topic_count) {
+        return false;
+    }
+    for (size_t place = 0; place < query->topic_places; place++) {
+        found = query->topics[place].count == 0;
+        for (size_t i = 0; i < query->topics[place].count && !found; i++) {
+            found = dam_hash_eq(&query->topics[place].list[i], &log->topics[place]);
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Can a block with this bloom have a match? */
+static bool bloom_matches(const struct query *query, const struct dam_bloom *bloom)
+{
+    bool found = query->address_count == 0;
+    for (size_t i = 0; i < query->address_count && !found; i++) {
+        found = dam_bloom_may_contain(bloom, query->addresses[i].b, 20);
+    }
+    for (size_t place = 0; place < query->topic_places && found; place++) {
+        found = query->topics[place].count == 0;
+        for (size_t i = 0; i < query->topics[place].count && !found; i++) {
+            found = dam_bloom_may_contain(bloom, query->topics[place].list[i].b, 32);
+        }
+    }
+    return found;
+}
+
+/* Called for each log that matches. Returns: false to stop. */
+typedef bool log_fn(void *ctx, const struct dam_log *log, const struct dam_chain_block *block,
+                    const struct dam_hash *tx_hash, uint32_t tx_index, uint32_t log_index);
+
+static enum dam_err each_log_of(struct dam_ledger *ledger, const struct query *query,
+                                const struct dam_chain_block *block, log_fn *visit, void *ctx,
+                                bool *ret_more)
+{
+    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    uint64_t number = block->header.number;
+    if (txn == NULL) {
+        return DAM_EIO;
+    }
+    for (uint32_t i = 0; i < block->tx_count && *ret_more; i++) {
+        struct dam_chain_receipt receipt;
+        struct dam_chain_tx tx = {.number = UINT64_MAX};
+        struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
+        enum dam_err err = dam_chain_receipt(txn, &ledger->arena, number, i, &receipt);
+        for (size_t k = 0; err == DAM_OK && k < receipt.log_count && *ret_more; k++) {
+            if (!log_matches(query, &receipt.logs[k])) {
+                continue;
+            }
+            if (tx.number != number) {
+                err = dam_chain_tx(txn, number, i, &tx);
+            }
+            *ret_more = err == DAM_OK && visit(ctx, &receipt.logs[k], block, &tx.hash, i,
+                                               receipt.log_start + (uint32_t)k);
+        }
+        dam_arena_release(&ledger->arena, mark);
+        DAM_TRY(err);
+    }
+    return DAM_OK;
+}
+
+/* The next block, from `number` on, that has logs of the address. */
+static enum dam_err next_of_address(struct dam_store_txn *txn, const struct dam_address *address,
+                                    uint64_t number, uint64_t *ret)
+{
+    struct dam_store_cursor cursor = {0};
+    uint8_t key[28];
+    memcpy(key, address->b, 20);
+    dam_store_be64(key + 20, number);
+    enum dam_err err =
+        dam_store_seek(&cursor, txn, DAM_STORE_LOG_INDEX, dam_bytes(key, sizeof(key)));
+    if (err == DAM_OK &&
+        (cursor.key.len != sizeof(key) || memcmp(cursor.key.data, address->b, 20) != 0)) {
+        err = DAM_ENOTFOUND;
+    }
+    if (err == DAM_OK) {
+        *ret = dam_load_be64(cursor.key.data + 20);
+    }
+    dam_store_cursor_close(&cursor);
+    return err;
+}
+
+static enum dam_err next_block(struct dam_store_txn *txn, const struct query *query,
+                               uint64_t number, uint64_t *ret)
+{
+    uint64_t best = UINT64_MAX;
+    if (query->address_count == 0) {
+        *ret = number;
+        return DAM_OK;
+    }
+    for (size_t i = 0; i < query->address_count; i++) {
+        uint64_t found;
+        enum dam_err err = next_of_address(txn, &query->addresses[i], number, &found);
+        if (err == DAM_OK && found < best) {
+            best = found;
+        } else if (err != DAM_OK && err != DAM_ENOTFOUND) {
+            return err;
+        }
+    }
+    *ret = best;
+    return DAM_OK;
+}
+
+static enum dam_err each_log(struct dam_ledger *ledger, const struct query *query, uint64_t first,
+                             uint64_t last, log_fn *visit, void *ctx)
+{
+    bool more = true;
+    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    if (txn == NULL) {
+        return DAM_EIO;
+    }
+    for (uint64_t n = first; n <= last && more; n++) {
+        struct dam_chain_block block;
+        DAM_TRY(next_block(txn, query, n, &n));
+        if (n > last) {
+            break;
+        }
+        DAM_TRY(dam_chain_block(txn, n, &block));
+        if (block.tx_count > 0 && bloom_matches(query, &block.header.bloom)) {
+            DAM_TRY(each_log_of(ledger, query, &block, visit, ctx, &more));
+        }
+    }
+    return DAM_OK;
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+struct writer_ctx {
+    struct dam_rpc *rpc;
+    uint64_t count;
+};
+
+static bool write_log(void *ctx, const struct dam_log *log, const struct dam_chain_block *block,
+                      const struct dam_hash *tx_hash, uint32_t tx_index, uint32_t log_index)
+{
+    struct writer_ctx *writer = ctx;
+    if (++writer->count > LOGS_MAX) {
+        dam_rpc_fail(writer->rpc, DAM_RPC_LIMIT,
+                     "query returned more than %u results: ask for fewer blocks", LOGS_MAX);
+        return false;
+    }
+    dam_rpc_put_log(writer->rpc->w, log, block, tx_hash, tx_index, log_index, false);
+    return true;
+}
+
+static void put_logs(struct dam_rpc *rpc, const struct query *query, uint64_t first, uint64_t last)
+{
+    struct writer_ctx writer = {rpc, 0};
+    uint64_t oldest = rpc->ledger->chain->oldest;
+    if (first < oldest && first <= last) {
+        dam_rpc_fail(rpc, 4444, "pruned history unavailable: the oldest block kept is %" PRIu64,
+                     oldest);
+        return;
+    }
+    dam_json_put_array(rpc->w);
+    enum dam_err err = each_log(rpc->ledger, query, first, last, write_log, &writer);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+        return;
+    }
+    dam_json_put_array_end(rpc->w);
+}
+
+/* fromBlock and toBlock; both default to the newest block. */
+static bool read_range(struct dam_rpc *rpc, const struct dam_json *node, uint64_t *ret_first,
+                       uint64_t *ret_last)
+{
+    uint64_t head = rpc->ledger->chain->head.header.number;
+    const struct dam_json *ends[2] = {dam_json_get(node, "fromBlock"),
+                                      dam_json_get(node, "toBlock")};
+    uint64_t numbers[2] = {head, head};
+    for (int i = 0; i < 2; i++) {
+        struct dam_rpc_block block;
+        uint64_t number;
+        if (dam_json_is_null(ends[i])) {
+            continue;
+        }
+        if (ends[i]->len > 2 && ends[i]->len < 20 &&
+            dam_json_quantity(ends[i], &number) == DAM_OK) {
+            numbers[i] = number;
+        } else if (!dam_rpc_block_of(rpc, ends[i], 0, &block)) {
+            return false;
+        } else {
+            numbers[i] = block.block.header.number;
+        }
+    }
+    if (numbers[0] > numbers[1]) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid block range params");
+        return false;
+    }
+    if (numbers[0] > head || numbers[1] > head) {
+        if (!dam_json_is_null(ends[1]) && numbers[1] > head && rpc->params != NULL) {
+            dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "block range extends beyond current head block");
+            return false;
+        }
+    }
+    if (numbers[1] - numbers[0] > BLOCK_RANGE_MAX) {
+        dam_rpc_fail(rpc, DAM_RPC_LIMIT, "block range is above %u blocks", BLOCK_RANGE_MAX);
+        return false;
+    }
+    *ret_first = numbers[0];
+    *ret_last = numbers[1];
+    return true;
+}
+
+static void eth_getLogs(struct dam_rpc *rpc)
+{
+    const struct dam_json *node = dam_rpc_param(rpc, 0);
+    struct query query;
+    uint64_t first;
+    uint64_t last;
+    if (node == NULL || node->type != DAM_JSON_OBJECT) {
+        (void)bad_query(rpc, "a filter object is needed");
+        return;
+    }
+    const struct dam_json *hash = dam_json_get(node, "blockHash");
+    if (!dam_json_is_null(hash)) {
+        struct dam_rpc_block block;
+        if (!dam_json_is_null(dam_json_get(node, "fromBlock")) ||
+            !dam_json_is_null(dam_json_get(node, "toBlock"))) {
+            (void)bad_query(rpc, "cannot specify both BlockHash and FromBlock/ToBlock, choose one "
+                                 "or the other");
+            return;
+        }
+        if (!dam_rpc_block_of(rpc, hash, 0, &block)) {
+            return;
+        }
+        if (!block.found) {
+            dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown block");
+            return;
+        }
+        first = last = block.block.header.number;
+    } else if (!read_range(rpc, node, &first, &last)) {
+        return;
+    }
+    if (read_query(rpc, node, &query)) {
+        put_logs(rpc, &query, first, last);
+        query_finish(&query);
+    }
+}
+
+/* ---- filters --------------------------------------------------------------------------------- */
+
+static void drop_idle(struct dam_filters *filters, int64_t now)
+{
+    for (struct filter **at = &filters->first; *at != NULL;) {
+        if ((*at)->ws == NULL && now - (*at)->polled_ms > FILTER_IDLE_MS) {
+            remove_at(filters, at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+static struct filter *add_filter(struct dam_rpc *rpc, enum filter_kind kind)
+{
+    struct dam_filters *filters = rpc->ledger->filters;
+    int64_t now = (int64_t)(dam_clock_mono_ns(rpc->ledger->clock) / 1000000);
+    drop_idle(filters, now);
+    struct filter *filter = filters->count < FILTERS_MAX ? calloc(1, sizeof(*filter)) : NULL;
+    if (filter == NULL) {
+        dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many filters and subscriptions");
+        return NULL;
+    }
+    filter->kind = kind;
+    filter->id = filters->id_next++;
+    filter->polled_ms = now;
+    filter->from = rpc->ledger->chain->head.header.number + 1;
+    filter->last = UINT64_MAX;
+    filter->next = filters->first;
+    filters->first = filter;
+    filters->count++;
+    return filter;
+}
+
+static struct filter **find_filter(struct dam_rpc *rpc)
+{
+    uint64_t id = 0;
+    struct filter **at = &rpc->ledger->filters->first;
+    if (!dam_rpc_quantity(rpc, 0, &id)) {
+        return NULL;
+    }
+    while (*at != NULL && (*at)->id != id) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void eth_newFilter(struct dam_rpc *rpc)
+{
+    const struct dam_json *node = dam_rpc_param(rpc, 0);
+    struct query query;
+    uint64_t head = rpc->ledger->chain->head.header.number;
+    uint64_t first = head;
+    uint64_t last = UINT64_MAX;
+    const struct dam_json *to = dam_json_get(node, "toBlock");
+    const struct dam_json *from = dam_json_get(node, "fromBlock");
+    struct dam_rpc_block block;
+    if (!dam_json_is_null(from)) {
+        if (!dam_rpc_block_of(rpc, from, 0, &block)) {
+            return;
+        }
+        first = block.found ? block.block.header.number : head + 1;
+    }
+    if (!dam_json_is_null(to) && to->len > 2 && dam_json_quantity(to, &last) != DAM_OK) {
+        last = UINT64_MAX;
+    }
+    if (!read_query(rpc, node, &query)) {
+        return;
+    }
+    struct filter *filter = add_filter(rpc, FILTER_LOGS);
+    if (filter == NULL) {
+        query_finish(&query);
+        return;
+    }
+    filter->query = query;
+    filter->first = first;
+    filter->last = last;
+    dam_json_put_quantity(rpc->w, filter->id);
+}
+
+static void new_filter(struct dam_rpc *rpc, enum filter_kind kind)
+{
+    struct filter *filter = add_filter(rpc, kind);
+    if (filter != NULL) {
+        dam_json_put_quantity(rpc->w, filter->id);
+    }
+}
+
+static void eth_newBlockFilter(struct dam_rpc *rpc)
+{
+    new_filter(rpc, FILTER_BLOCKS);
+}
+
+static void eth_newPendingTransactionFilter(struct dam_rpc *rpc)
+{
+    new_filter(rpc, FILTER_PENDING);
+}
+
+static void eth_uninstallFilter(struct dam_rpc *rpc)
+{
+    struct filter **at = find_filter(rpc);
+    if (at != NULL) {
+        dam_json_put_bool(rpc->w, *at != NULL);
+        if (*at != NULL) {
+            remove_at(rpc->ledger->filters, at);
+        }
+    }
+}
+
+static void put_new_hashes(struct dam_rpc *rpc, struct filter *filter, uint64_t head)
+{
+    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    dam_json_put_array(rpc->w);
+    for (uint64_t n = filter->from; txn != NULL && n <= head; n++) {
+        struct dam_chain_block block;
+        if (dam_chain_block(txn, n, &block) == DAM_OK) {
+            dam_rpc_put_hash(rpc->w, &block.hash);
+        }
+    }
+    dam_json_put_array_end(rpc->w);
+}
+
+static void eth_getFilterChanges(struct dam_rpc *rpc)
+{
+    struct filter **at = find_filter(rpc);
+    uint64_t head = rpc->ledger->chain->head.header.number;
+    if (at == NULL) {
+        return;
+    }
+    struct filter *filter = *at;
+    if (filter == NULL) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "filter not found");
+        return;
+    }
+    filter->polled_ms = (int64_t)(dam_clock_mono_ns(rpc->ledger->clock) / 1000000);
+    if (filter->kind == FILTER_LOGS) {
+        uint64_t last = head < filter->last ? head : filter->last;
+        put_logs(rpc, &filter->query, filter->from, last);
+    } else if (filter->kind == FILTER_BLOCKS) {
+        put_new_hashes(rpc, filter, head);
+    } else {
+        dam_json_put_array(rpc->w);
+        for (size_t i = 0; i < filter->hash_count; i++) {
+            dam_rpc_put_hash(rpc->w, &filter->hashes[i]);
+        }
+        dam_json_put_array_end(rpc->w);
+        filter->hash_count = 0;
+    }
+    if (rpc->error_code == 0) {
+        filter->from = head + 1;
+    }
+}
+
+static void eth_getFilterLogs(struct dam_rpc *rpc)
+{
+    struct filter **at = find_filter(rpc);
+    uint64_t head = rpc->ledger->chain->head.header.number;
+    if (at == NULL) {
+        return;
+    }
+    if (*at == NULL || (*at)->kind != FILTER_LOGS) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "filter not found");
+        return;
+    }
+    put_logs(rpc, &(*at)->query, (*at)->first, head < (*at)->last ? head : (*at)->last);
+}
+
+/* ---- subscriptions --------------------------------------------------------------------------- */
+
+static void eth_subscribe(struct dam_rpc *rpc)
+{
+    const struct dam_json *name = dam_rpc_param(rpc, 0);
+    const struct dam_json *more = dam_rpc_param(rpc, 1);
+    struct query query = {0};
+    enum filter_kind kind;
+    bool full = false;
+    if (rpc->ws == NULL) {
+        dam_rpc_fail(rpc, DAM_RPC_NO_METHOD, "notifications not supported");
+        return;
+    }
+    if (dam_json_is(name, "newHeads")) {
+        kind = FILTER_BLOCKS;
+    } else if (dam_json_is(name, "logs")) {
+        kind = FILTER_LOGS;
+    } else if (dam_json_is(name, "newPendingTransactions")) {
+        kind = FILTER_PENDING;
+        full = dam_json_bool(more, &full) == DAM_OK && full; /* not there: hashes only */
+    } else if (dam_json_is(name, "syncing")) {
+        kind = FILTER_SYNCING;
+    } else {
+        dam_rpc_fail(rpc, DAM_RPC_NO_METHOD, "no \"%.*s\" subscription in eth namespace",
+                     name != NULL && name->type == DAM_JSON_STRING ? (int)name->len : 0,
+                     name != NULL && name->type == DAM_JSON_STRING ? name->text : "");
+        return;
+    }
+    if (kind == FILTER_LOGS && !read_query(rpc, more, &query)) {
+        return;
+    }
+    struct filter *filter = add_filter(rpc, kind);
+    if (filter == NULL) {
+        query_finish(&query);
+        return;
+    }
+    filter->ws = rpc->ws;
+    filter->query = query;
+    filter->full = full;
+    dam_json_put_quantity(rpc->w, filter->id);
+}
+
+static void eth_unsubscribe(struct dam_rpc *rpc)
+{
+    struct filter **at = find_filter(rpc);
+    if (at == NULL) {
+        return;
+    }
+    if (*at == NULL || (*at)->ws == NULL || (*at)->ws != rpc->ws) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "subscription not found");
+        return;
+    }
+    remove_at(rpc->ledger->filters, at);
+    dam_json_put_bool(rpc->w, true);
+}
+
+void dam_filters_ws_gone(struct dam_filters *filters, struct dam_ws *ws)
+{
+    for (struct filter **at = &filters->first; *at != NULL;) {
+        if ((*at)->ws == ws) {
+            remove_at(filters, at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+static void begin_event(struct dam_json_writer *w, struct dam_buf *buf, uint64_t id)
+{
+    dam_buf_reset(buf);
+    *w = (struct dam_json_writer){.buf = buf};
+    dam_json_put_object(w);
+    dam_json_put_key(w, "jsonrpc");
+    dam_json_put_cstr(w, "2.0");
+    dam_json_put_key(w, "method");
+    dam_json_put_cstr(w, "eth_subscription");
+    dam_json_put_key(w, "params");
+    dam_json_put_object(w);
+    dam_rpc_put_u64_at(w, "subscription", id);
+    dam_json_put_key(w, "result");
+}
+
+static void send_event(struct dam_json_writer *w, struct filter *filter)
+{
+    dam_json_put_object_end(w);
+    dam_json_put_object_end(w);
+    if (dam_buf_err(w->buf) == DAM_OK) {
+        dam_ws_send(filter->ws, w->buf->data, w->buf->len);
+    }
+}
+
+struct event_ctx {
+    struct filter *filter;
+    struct dam_buf *buf;
+};
+
+static bool send_log(void *ctx, const struct dam_log *log, const struct dam_chain_block *block,
+                     const struct dam_hash *tx_hash, uint32_t tx_index, uint32_t log_index)
+{
+    struct event_ctx *event = ctx;
+    struct dam_json_writer w;
+    begin_event(&w, event->buf, event->filter->id);
+    dam_rpc_put_log(&w, log, block, tx_hash, tx_index, log_index, false);
+    send_event(&w, event->filter);
+    return true;
+}
+
+void dam_filters_block(struct dam_filters *filters, const struct dam_chain_block *block)
+{
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), (size_t)64 << 20);
+    for (struct filter *filter = filters->first; filter != NULL; filter = filter->next) {
+        struct dam_json_writer w;
+        bool more = true;
+        if (filter->ws == NULL) {
+            if (filter->from > block->header.number + 1) {
+                filter->from = block->header.number; /* blocks were taken back below it */
+            }
+            continue;
+        }
+        if (filter->kind == FILTER_BLOCKS) {
+            begin_event(&w, &buf, filter->id);
+            dam_json_put_object(&w);
+            dam_rpc_put_header_members(&w, &block->header, &block->hash);
+            dam_json_put_object_end(&w);
+            send_event(&w, filter);
+        } else if (filter->kind == FILTER_LOGS && block->tx_count > 0 &&
+                   bloom_matches(&filter->query, &block->header.bloom)) {
+            struct event_ctx event = {filter, &buf};
+            (void)each_log_of(filters->ledger, &filter->query, block, send_log, &event, &more);
+        }
+    }
+    dam_buf_finish(&buf);
+}
+
+static void keep_hash(struct filter *filter, const struct dam_hash *hash)
+{
+    if (filter->hash_count == filter->hash_size) {
+        if (filter->hash_size >= FILTER_HASHES_MAX) {
+            filter->hash_count = 0; /* nobody polls: begin again */
+        } else {
+            size_t size = filter->hash_size == 0 ? 64 : filter->hash_size * 2;
+            struct dam_hash *hashes = realloc(filter->hashes, size * sizeof(*hashes));
+            if (hashes == NULL) {
+                return;
+            }
+            filter->hashes = hashes;
+            filter->hash_size = size;
+        }
+    }
+    filter->hashes[filter->hash_count++] = *hash;
+}
+
+static void send_pending(struct dam_filters *filters, struct filter *filter,
+                         const struct dam_hash *hash)
+{
+    struct dam_buf buf;
+    struct dam_json_writer w;
+    struct dam_tx tx;
+    struct dam_arena *arena = &filters->ledger->arena;
+    struct dam_arena_mark mark = dam_arena_mark(arena);
+    const struct dam_pool_tx *entry = dam_pool_find(filters->ledger->pool, hash);
+    dam_buf_init(&buf, dam_heap(), (size_t)1 << 20);
+    begin_event(&w, &buf, filter->id);
+    if (filter->full && entry != NULL &&
+        dam_tx_decode(arena, dam_bytes(entry->bytes, entry->len), &tx, NULL) == DAM_OK) {
+        dam_rpc_put_tx(&w, &tx, hash, &entry->sender, NULL);
+    } else {
+        dam_rpc_put_hash(&w, hash);
+    }
+    send_event(&w, filter);
+    dam_buf_finish(&buf);
+    dam_arena_release(arena, mark);
+}
+
+void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *hash)
+{
+    for (struct filter *filter = filters->first; filter != NULL; filter = filter->next) {
+        if (filter->kind == FILTER_PENDING && filter->ws == NULL) {
+            keep_hash(filter, hash);
+        } else if (filter->kind == FILTER_PENDING) {
+            send_pending(filters, filter, hash);
+        }
+    }
+}
+
+const struct dam_rpc_method dam_rpc_log_methods[] = {
+    {"eth_getLogs", eth_getLogs, false},
+    {"eth_newFilter", eth_newFilter, false},
+    {"eth_newBlockFilter", eth_newBlockFilter, false},
+    {"eth_newPendingTransactionFilter", eth_newPendingTransactionFilter, false},
+    {"eth_getFilterChanges", eth_getFilterChanges, false},
+    {"eth_getFilterLogs", eth_getFilterLogs, false},
+    {"eth_uninstallFilter", eth_uninstallFilter, false},
+    {"eth_subscribe", eth_subscribe, false},
+    {"eth_unsubscribe", eth_unsubscribe, false},
+    {0},
+};

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The first block: the genesis that is built in (predeployed contracts, development accounts), and
+ * the `config` of a geth-style genesis.json. */
+#ifndef DAM_LEDGER_GENESIS_H
+#define DAM_LEDGER_GENESIS_H
+
+#include "base/json.h"
+#include "ledger/chain.h"
+
+/* The customary test mnemonic. Everybody knows these keys: for development only. */
+#define DAM_DEV_MNEMONIC "test test test test test test test test test test test junk"
+#define DAM_DEV_ACCOUNT_COUNT 10u
+
+struct dam_genesis_choice {
+    uint64_t chain_id;
+    uint64_t gas_limit;
+    bool dev; /* fund the development accounts with 10,000 ether each */
+    bool gasless;
+    uint64_t base_fee; /* wei, of the first block */
+    uint64_t base_fee_min;
+    uint64_t timestamp;
+    const struct dam_address *funded; /* accounts with 10^9 ether each; may be NULL */
+    size_t funded_count;
+};
+
+/** Append the built-in genesis as genesis.json text. */
+void dam_genesis_builtin(const struct dam_genesis_choice *choice, struct dam_buf *buf);
+
+/** Read the rules from a genesis.json's `config`, geth's form; what is not there is not scheduled.
+ *  Our own part is `dam`: {"gasless": bool, "baseFeeMin": quantity}; that it is there at all
+ *  frees the gas limit.
+ *  Returns: DAM_OK; DAM_EPARSE with *ret_where the key that is wrong. */
+DAM_MUST_USE enum dam_err dam_genesis_rules(const struct dam_json *genesis,
+                                            struct dam_chain_rules *ret, const char **ret_where);
+
+struct dam_dev_account {
+    struct dam_address address;
+    uint8_t secret[32]; /* known to everybody */
+};
+
+/** The accounts of DAM_DEV_MNEMONIC at m/44'/60'/0'/0/i, derived once. Returns:
+ *  DAM_DEV_ACCOUNT_COUNT entries, or NULL if the derivation fails. */
+const struct dam_dev_account *dam_dev_accounts(void);
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/heap.h"
+#include "ledger/node.h"
+#include "ledger/rpc.h"
+
+#define CALL_GAS_MAX 50000000u /* geth's cap of eth_call */
+#define CALL_GAS_MAX_DEV ((uint64_t)1 << 32)
+
+/* ---- JSON-RPC over HTTP and WebSocket -------------------------------------------------------- */
+
+static const char *cors_headers(const struct dam_ledger *ledger, bool preflight, char *text,
+                                size_t size)
+{
+    if (ledger->cors == NULL) {
+        return preflight ? "" : "Content-Type: application/json\r\n";
+    }
+    (void)snprintf(text, size, "%sAccess-Control-Allow-Origin: %s\r\n%s%s",
+                   preflight ? "" : "Content-Type: application/json\r\n", ledger->cors,
+                   strcmp(ledger->cors, "*") != 0 ? "Vary: Origin\r\n" : "",
+                   preflight ? "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
+                               "Access-Control-Allow-Headers: Content-Type, Authorization\r\n"
+                               "Access-Control-Max-Age: 86400\r\n"
+                             : "");
+    return text;
+}
+
+struct http_reply {
+    struct dam_ledger *ledger;
+    struct dam_http_exchange *exchange;
+};
+
+static void on_http_reply(void *ctx, const char *text, size_t len)
+{
+    struct http_reply *reply = ctx;
+    char headers[512];
+    dam_http_reply(reply->exchange, 200,
+                   cors_headers(reply->ledger, false, headers, sizeof(headers)), text, len);
+    free(reply);
+}
+
+static void on_get(struct dam_ledger *ledger, struct dam_http_exchange *exchange,
+                   const struct dam_http_request *request)
+{
+    if (dam_bytes_eq(request->path, dam_bytes("/metrics", 8))) {
+        struct dam_buf buf;
+        dam_buf_init(&buf, dam_heap(), 1 << 20);
+        dam_ledger_metrics(ledger, &buf);
+        dam_http_reply(exchange, 200, "Content-Type: text/plain; version=0.0.4\r\n", buf.data,
+                       buf.len);
+        dam_buf_finish(&buf);
+        return;
+    }
+    static const char text[] = "This is a ledger's JSON-RPC endpoint: POST a request here, or open "
+                               "a WebSocket. Metrics are at /metrics.\n";
+    dam_http_reply(exchange, 200, "Content-Type: text/plain\r\n", text, sizeof(text) - 1);
+}
+
+static void on_request(void *ctx, struct dam_http_exchange *exchange,
+                       const struct dam_http_request *request)
+{
+    struct dam_ledger *ledger = ctx;
+    char headers[512];
+    if (request->is_upgrade) {
+        (void)dam_ws_upgrade(exchange, request); /* a refusal has its reply already */
+        return;
+    }
+    if (strcmp(request->method, "OPTIONS") == 0) {
+        dam_http_reply(exchange, 204, cors_headers(ledger, true, headers, sizeof(headers)), NULL,
+                       0);
+        return;
+    }
+    if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
+        on_get(ledger, exchange, request);
+        return;
+    }
+    if (strcmp(request->method, "POST") != 0) {
+        static const char text[] = "only POST, GET and OPTIONS\n";
+        dam_http_reply(exchange, 405, "Content-Type: text/plain\r\nAllow: POST, GET, OPTIONS\r\n",
+                       text, sizeof(text) - 1);
+        return;
+    }
+    struct http_reply *reply = malloc(sizeof(*reply));
+    if (reply == NULL) {
+        dam_http_reply(exchange, 503, NULL, NULL, 0);
+        return;
+    }
+    *reply = (struct http_reply){ledger, exchange};
+    dam_rpc_handle(ledger, (const char *)request->body.data, request->body.len, NULL, on_http_reply,
+                   reply);
+}
+
+static void on_ws_reply(void *ctx, const char *text, size_t len)
+{
+    if (len > 0) {
+        dam_ws_send(ctx, text, len);
+    }
+}
+
+static void on_ws_message(void *ctx, struct dam_ws *ws, struct dam_bytes data)
+{
+    dam_rpc_handle(ctx, (const char *)data.data, data.len, ws, on_ws_reply, ws);
+}
+
+static void on_ws_closed(void *ctx, struct dam_ws *ws)
+{
+    struct dam_ledger *ledger = ctx;
+    dam_rpc_ws_gone(ledger, ws);
+    dam_filters_ws_gone(ledger->filters, ws);
+}
+
+static enum dam_err need_http(struct dam_ledger *ledger)
+{
+    if (ledger->http != NULL) {
+        return DAM_OK;
+    }
+    struct dam_http_handler handler = {.request = on_request,
+                                       .ws_message = on_ws_message,
+                                       .ws_closed = on_ws_closed,
+                                       .ctx = ledger};
+    return dam_http_server_create(ledger->loop, &handler, NULL, &ledger->http);
+}
+
+enum dam_err dam_ledger_serve(struct dam_ledger *ledger, const char *host, uint16_t port,
+                              const char *cors, uint16_t *ret_port)
+{
+    DAM_TRY(need_http(ledger));
+    if (cors != NULL) {
+        free(ledger->cors);
+        ledger->cors = strdup(cors);
+        if (ledger->cors == NULL) {
+            return DAM_ENOMEM;
+        }
+    }
+    return dam_http_listen(ledger->http, host, port, ret_port);
+}
+
+enum dam_err dam_ledger_serve_unix(struct dam_ledger *ledger, const char *path)
+{
+    DAM_TRY(need_http(ledger));
+    return dam_http_listen_unix(ledger->http, path);
+}
+
+/* ---- metrics --------------------------------------------------------------------------------- */
+
+static void put_metric(struct dam_buf *buf, const char *name, const char *type, const char *help,
+                       uint64_t value)
+{
+    char text[320];
+    int len =
+        snprintf(text, sizeof(text),
+                 "# HELP dam_ledger_%s %s\n# TYPE dam_ledger_%s %s\ndam_ledger_%s %" PRIu64 "\n",
+                 name, help, name, type, name, value);
+    dam_buf_put(buf, text, (size_t)len);
+}
+
+static void put_http_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
+{
+    struct dam_http_stats stats;
+    dam_http_server_stats(ledger->http, &stats);
+    put_metric(buf, "http_requests_total", "counter", "HTTP requests.", stats.requests);
+    put_metric(buf, "http_connections", "gauge", "Open connections.", stats.open);
+    put_metric(buf, "http_websockets", "gauge", "Open WebSockets.", stats.websockets);
+    put_metric(buf, "http_dropped_slow_total", "counter", "Clients dropped: too slow.",
+               stats.dropped_slow);
+    put_metric(buf, "http_dropped_limit_total", "counter", "Clients dropped: a limit.",
+               stats.dropped_limit);
+}
+
+void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
+{
+    const struct dam_ledger_counters *c = &ledger->counters;
+    struct dam_store_stats store;
+    put_metric(buf, "head_number", "gauge", "Number of the newest block.",
+               ledger->chain->head.header.number);
+    put_metric(buf, "head_timestamp_seconds", "gauge", "Time of the newest block.",
+               ledger->chain->head.header.timestamp);
+    put_metric(buf, "blocks_total", "counter", "Blocks made since the start.", c->blocks);
+    put_metric(buf, "transactions_total", "counter", "Transactions in them.", c->transactions);
+    put_metric(buf, "gas_total", "counter", "Gas used by them.", c->gas);
+    put_metric(buf, "execute_nanoseconds_total", "counter", "Running and sealing blocks.",
+               c->execute_ns);
+    put_metric(buf, "commit_nanoseconds_total", "counter", "Making blocks durable.", c->commit_ns);
+    put_metric(buf, "commits_refused_total", "counter", "Writes that the disk refused.",
+               c->refused_commits);
+    put_metric(buf, "transactions_rejected_total", "counter", "Dropped when their turn came.",
+               c->rejected);
+    put_metric(buf, "pool_transactions", "gauge", "Transactions that wait.",
+               dam_pool_count(ledger->pool));
+    put_metric(buf, "rpc_requests_total", "counter", "JSON-RPC calls.", c->requests);
+    put_metric(buf, "rpc_errors_total", "counter", "JSON-RPC calls that failed.", c->errors);
+    if (dam_store_stats(ledger->chain->store, &store) == DAM_OK) {
+        put_metric(buf, "store_bytes", "gauge", "Bytes of the store's file.", store.file_len);
+        put_metric(buf, "store_commits_total", "counter", "Durable transactions of the store.",
+                   store.commits);
+    }
+    if (ledger->http != NULL) {
+        put_http_metrics(ledger, buf);
+    }
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledger_options *options,
+                               struct dam_store_fault *fault)
+{
+    struct dam_chain_options chain = {
+        .store = {.dir = options->data_dir, .size_max = options->store_len_max},
+        .genesis = options->genesis,
+        .genesis_len = options->genesis_len,
+        .history = options->history,
+    };
+    DAM_TRY(dam_chain_open(&chain, &ledger->chain, fault));
+    DAM_TRY(dam_evm_create(dam_heap(), NULL, &ledger->evm));
+    DAM_TRY(dam_pool_create(&options->pool, &ledger->pool));
+    DAM_TRY(dam_filters_create(ledger, &ledger->filters));
+    ledger->gas_limit =
+        options->gas_limit != 0 ? options->gas_limit : ledger->chain->head.header.gas_limit;
+    return dam_ledger_load_pool(ledger);
+}
+
+static void free_parts(struct dam_ledger *ledger)
+{
+    dam_filters_destroy(ledger->filters);
+    dam_pool_destroy(ledger->pool);
+    dam_evm_destroy(ledger->evm);
+    dam_chain_close(ledger->chain);
+    dam_arena_finish(&ledger->arena);
+    free(ledger->dev_state.impersonated);
+    free(ledger->dev_state.snapshots);
+    free(ledger->fresh);
+    free(ledger->cors);
+}
+
+enum dam_err dam_ledger_open(uv_loop_t *loop, const struct dam_ledger_options *options,
+                             struct dam_ledger **ret, struct dam_store_fault *fault)
+{
+    struct dam_ledger *ledger = calloc(1, sizeof(*ledger));
+    fault->text[0] = '\0';
+    if (ledger == NULL) {
+        return DAM_ENOMEM;
+    }
+    ledger->loop = loop;
+    ledger->clock = options->clock != NULL ? options->clock : dam_clock_system();
+    ledger->dev = options->dev;
+    ledger->interval_ms = options->block_interval_ms;
+    ledger->coinbase = options->coinbase;
+    ledger->call_gas_max = options->call_gas_max != 0 ? options->call_gas_max
+                           : options->dev             ? CALL_GAS_MAX_DEV
+                                                      : CALL_GAS_MAX;
+    ledger->dev_state.automine = true;
+    ledger->arrival_next = 1;
+    dam_arena_init(&ledger->arena, dam_heap(), 0);
+    (void)snprintf(ledger->data_dir, sizeof(ledger->data_dir), "%s", options->data_dir);
+    enum dam_err err = open_parts(ledger, options, fault);
+    if (err != DAM_OK) {
+        if (fault->text[0] == '\0') {
+            (void)snprintf(fault->text, sizeof(fault->text), "%s: %s", options->data_dir,
+                           dam_err_text(err));
+        }
+        free_parts(ledger);
+        free(ledger);
+        return err;
+    }
+    dam_ledger_start(ledger);
+    if (dam_pool_count(ledger->pool) > 0) {
+        dam_ledger_schedule(ledger);
+    }
+    *ret = ledger;
+    return DAM_OK;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct dam_ledger *ledger = handle->data;
+    if (--ledger->handles_open == 0) {
+        free(ledger);
+    }
+}
+
+void dam_ledger_close(struct dam_ledger *ledger)
+{
+    if (ledger == NULL) {
+        return;
+    }
+    dam_rpc_release(ledger, DAM_ECLOSED);
+    dam_http_server_destroy(ledger->http);
+    free_parts(ledger);
+    ledger->handles_open = 3;
+    uv_close((uv_handle_t *)&ledger->turn, on_closed);
+    uv_close((uv_handle_t *)&ledger->wake, on_closed);
+    uv_close((uv_handle_t *)&ledger->interval, on_closed);
+}
+
+void dam_ledger_listen(struct dam_ledger *ledger, struct dam_ledger_listener *listener)
+{
+    listener->next = ledger->listeners;
+    ledger->listeners = listener;
+}
+
+void dam_ledger_unlisten(struct dam_ledger *ledger, struct dam_ledger_listener *listener)
+{
+    for (struct dam_ledger_listener **at = &ledger->listeners; *at != NULL; at = &(*at)->next) {
+        if (*at == listener) {
+            *at = listener->next;
+            return;
+        }
+    }
+}
+
+struct dam_chain *dam_ledger_chain(struct dam_ledger *ledger)
+{
+    return ledger->chain;
+}

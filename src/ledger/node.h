@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The inside of struct dam_ledger, for the files of this room only: what the producer and the
+ * JSON-RPC methods share. */
+#ifndef DAM_LEDGER_NODE_H
+#define DAM_LEDGER_NODE_H
+
+#include "ledger/builder.h"
+#include "ledger/ledger.h"
+#include "port/http_server.h"
+
+struct dam_rpc_request;
+struct dam_filters;
+
+/* Why a transaction was taken out of the pool in this turn, for whoever waits for it. */
+struct dam_rejection {
+    struct dam_hash hash;
+    char text[160];
+    struct dam_rejection *next;
+};
+
+/* What the development methods have set. */
+struct dam_dev_state {
+    bool automine; /* a block as soon as there are transactions, when there is no interval */
+    int64_t time_offset_s;
+    uint64_t next_timestamp; /* 0: none set */
+    uint64_t timestamp_step; /* 0: none set; seconds between blocks */
+    bool has_next_base_fee;
+    struct dam_u256 next_base_fee;
+    bool has_prev_randao;
+    struct dam_hash prev_randao;
+    bool impersonate_all;
+    struct dam_address *impersonated;
+    size_t impersonated_count;
+    struct dam_snapshot {
+        uint64_t number;
+        uint64_t version;
+        int64_t time_offset_s;
+    } * snapshots;
+    size_t snapshot_count;
+};
+
+struct dam_ledger_counters {
+    uint64_t blocks;
+    uint64_t transactions;
+    uint64_t gas;
+    uint64_t requests;
+    uint64_t errors;
+    uint64_t rejected;
+    uint64_t commit_ns;
+    uint64_t execute_ns;
+    uint64_t refused_commits; /* disk full, sync failed */
+};
+
+struct dam_ledger {
+    uv_loop_t *loop;
+    const struct dam_clock *clock;
+    struct dam_chain *chain;
+    struct dam_evm *evm;
+    struct dam_pool *pool;
+    struct dam_http_server *http;
+    char *cors;
+    struct dam_filters *filters;
+    struct dam_ledger_listener *listeners;
+    struct dam_ledger_counters counters;
+    bool dev;
+    uint64_t interval_ms;
+    uint64_t call_gas_max;
+    uint64_t gas_limit;
+    struct dam_address coinbase;
+    struct dam_dev_state dev_state;
+    uint64_t arrival_next;
+    struct dam_pool_tx **fresh; /* offered since the last turn, to be stored if not mined */
+    size_t fresh_count;
+    size_t fresh_size;
+    bool work;                    /* a turn is due */
+    int handles_open;             /* while closing */
+    struct dam_rpc_request *held; /* replies that wait for the turn to be durable, newest first */
+    struct dam_rejection *rejections;
+    uv_check_t turn;
+    uv_idle_t wake; /* keeps the loop from waiting while a turn is due */
+    uv_timer_t interval;
+    struct dam_arena arena; /* scratch of a request */
+    char data_dir[1024];
+};
+
+/* ---- producer.c ------------------------------------------------------------------------------ */
+
+/* The answer to an offer, in geth's words. */
+struct dam_offer_fault {
+    int code;
+    char text[256];
+};
+
+/** Check a signed transaction and put it into the pool. Returns: DAM_OK with *ret_hash;
+ * DAM_EREFUSED with *fault; or an error of the store. */
+DAM_MUST_USE enum dam_err dam_ledger_offer(struct dam_ledger *ledger, struct dam_bytes bytes,
+                                           struct dam_hash *ret_hash,
+                                           struct dam_offer_fault *fault);
+
+/** The same for a sender that is impersonated: the bytes' signature is not looked at. */
+DAM_MUST_USE enum dam_err dam_ledger_offer_as(struct dam_ledger *ledger, struct dam_bytes bytes,
+                                              const struct dam_address *sender,
+                                              struct dam_hash *ret_hash,
+                                              struct dam_offer_fault *fault);
+
+/** Make one block now, empty or not. Returns: DAM_OK when it is durable; DAM_ENOSPC, DAM_EIO, or
+ *  DAM_ECORRUPT: nothing has happened. */
+DAM_MUST_USE enum dam_err dam_ledger_mine(struct dam_ledger *ledger);
+
+/** A turn is due: make a block or store the pool's new transactions before the loop waits again. */
+void dam_ledger_schedule(struct dam_ledger *ledger);
+
+/** Make the pool's new transactions durable. */
+DAM_MUST_USE enum dam_err dam_ledger_store_pool(struct dam_ledger *ledger);
+
+/** Load the transactions that waited when the ledger was closed. */
+DAM_MUST_USE enum dam_err dam_ledger_load_pool(struct dam_ledger *ledger);
+
+/** Choose what the next block is made with. */
+void dam_ledger_next_params(struct dam_ledger *ledger, struct dam_builder_params *ret);
+
+/** Seconds since 1970 as the ledger counts them (time may have been moved by --dev methods). */
+uint64_t dam_ledger_now(const struct dam_ledger *ledger);
+
+/** Take part in the loop: the end of each turn, the block timer. */
+void dam_ledger_start(struct dam_ledger *ledger);
+
+/** (Re)start the block timer. */
+void dam_ledger_set_interval(struct dam_ledger *ledger, uint64_t interval_ms);
+
+/** Why a transaction is invalid, in geth's words. */
+const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid);
+
+/** Find what became of a transaction in this turn. Returns: NULL if it was not rejected. */
+const struct dam_rejection *dam_ledger_rejection(const struct dam_ledger *ledger,
+                                                 const struct dam_hash *hash);
+
+/** The newest state and head; DAM_OK, or DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_ledger_view(struct dam_ledger *ledger, uint64_t version,
+                                          struct dam_builder_view *ret);
+
+/* ---- rpc.c ----------------------------------------------------------------------------------- */
+
+/** Send the replies that waited for the turn. In: err: what became of the turn. */
+void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err);
+
+/* ---- filters.c ------------------------------------------------------------------------------- */
+
+DAM_MUST_USE enum dam_err dam_filters_create(struct dam_ledger *ledger, struct dam_filters **ret);
+void dam_filters_destroy(struct dam_filters *filters);
+/** A block is durable, or (removed) was taken back. */
+void dam_filters_block(struct dam_filters *filters, const struct dam_chain_block *block);
+/** A transaction has come into the pool. */
+void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *hash);
+/** A WebSocket connection is gone, and its subscriptions with it. */
+void dam_filters_ws_gone(struct dam_filters *filters, struct dam_ws *ws);
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* JSON-RPC inside the ledger: one table row a method, what a handler is handed, and the helpers
+ * that read parameters and write results as geth does. For the rpc_*.c files only. */
+#ifndef DAM_LEDGER_RPC_H
+#define DAM_LEDGER_RPC_H
+
+#include "base/json.h"
+#include "ledger/node.h"
+
+/* Error codes (JSON-RPC 2.0, EIP-1474, geth). */
+enum dam_rpc_code {
+    DAM_RPC_PARSE = -32700,
+    DAM_RPC_INVALID = -32600,
+    DAM_RPC_NO_METHOD = -32601,
+    DAM_RPC_BAD_PARAMS = -32602,
+    DAM_RPC_INTERNAL = -32603,
+    DAM_RPC_SERVER = -32000,
+    DAM_RPC_NOT_FOUND = -32001,
+    DAM_RPC_LIMIT = -32005,
+    DAM_RPC_REVERT = 3,
+    DAM_RPC_TX_WAITING = 4,
+};
+
+/* One call. The handler writes one JSON value to w, or fails. */
+struct dam_rpc {
+    struct dam_ledger *ledger;
+    struct dam_rpc_request *request;
+    const struct dam_json *params; /* an array, or NULL */
+    struct dam_json_writer *w;
+    struct dam_arena *arena; /* until the call ends */
+    struct dam_ws *ws;       /* who asks, for subscriptions; NULL over HTTP */
+    int error_code;          /* 0: none */
+    char error_text[512];
+    struct dam_bytes error_data; /* hex'd into "data" if error_has_data */
+    bool error_has_data;
+    /* The reply waits until the turn is durable: a transaction was accepted. */
+    bool hold;
+    bool hold_receipt; /* and then the receipt is the result */
+    struct dam_hash hold_hash;
+};
+
+typedef void dam_rpc_fn(struct dam_rpc *rpc);
+
+struct dam_rpc_method {
+    const char *name;
+    dam_rpc_fn *fn;
+    bool dev; /* only with --dev */
+};
+
+/** The methods of each file, ended by an entry without a name. */
+extern const struct dam_rpc_method dam_rpc_eth_methods[];
+extern const struct dam_rpc_method dam_rpc_call_methods[];
+extern const struct dam_rpc_method dam_rpc_tx_methods[];
+extern const struct dam_rpc_method dam_rpc_log_methods[];
+extern const struct dam_rpc_method dam_rpc_debug_methods[];
+extern const struct dam_rpc_method dam_rpc_simulate_methods[];
+extern const struct dam_rpc_method dam_rpc_dev_methods[];
+extern const struct dam_rpc_method dam_rpc_misc_methods[];
+
+/** Read one request or batch for a WebSocket client; see dam_ledger_rpc. In: ws: NULL for others.
+ */
+void dam_rpc_handle(struct dam_ledger *ledger, const char *text, size_t len, struct dam_ws *ws,
+                    dam_ledger_reply_fn *reply, void *ctx);
+
+/** A WebSocket client has gone: replies that wait for it go nowhere. */
+void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws);
+
+/** Fail the call. The first failure counts. */
+void dam_rpc_fail(struct dam_rpc *rpc, int code, const char *fmt, ...) DAM_PRINTF(3, 4);
+
+/** Fail with what the store said. */
+void dam_rpc_fail_err(struct dam_rpc *rpc, enum dam_err err);
+
+/* Parameters; each returns false after failing the call with which argument was wrong and how. */
+size_t dam_rpc_count(const struct dam_rpc *rpc);
+const struct dam_json *dam_rpc_param(const struct dam_rpc *rpc, size_t index); /* NULL: none */
+bool dam_rpc_address(struct dam_rpc *rpc, size_t index, struct dam_address *ret);
+bool dam_rpc_hash(struct dam_rpc *rpc, size_t index, struct dam_hash *ret);
+bool dam_rpc_quantity(struct dam_rpc *rpc, size_t index, uint64_t *ret);
+bool dam_rpc_u256(struct dam_rpc *rpc, size_t index, struct dam_u256 *ret);
+bool dam_rpc_data(struct dam_rpc *rpc, size_t index, struct dam_bytes *ret);
+bool dam_rpc_bool(struct dam_rpc *rpc, size_t index, bool fallback, bool *ret);
+
+/* The same for a member of an object; absent is fine and leaves *ret as it is. */
+bool dam_rpc_member_address(struct dam_rpc *rpc, const struct dam_json *object, const char *key,
+                            struct dam_address *ret, bool *ret_has);
+bool dam_rpc_member_u64(struct dam_rpc *rpc, const struct dam_json *object, const char *key,
+                        uint64_t *ret, bool *ret_has);
+bool dam_rpc_member_u256(struct dam_rpc *rpc, const struct dam_json *object, const char *key,
+                         struct dam_u256 *ret, bool *ret_has);
+bool dam_rpc_member_data(struct dam_rpc *rpc, const struct dam_json *object, const char *key,
+                         struct dam_bytes *ret, bool *ret_has);
+bool dam_rpc_member_hash(struct dam_rpc *rpc, const struct dam_json *object, const char *key,
+                         struct dam_hash *ret, bool *ret_has);
+
+/* A block that a parameter names. */
+struct dam_rpc_block {
+    bool found;
+    bool pending; /* the tag; block is the head then */
+    struct dam_chain_block block;
+};
+
+/** A number, tag, hash, or EIP-1898 object; a missing parameter is "latest". Returns: false after
+ *  failing; true with ret->found false if there is no such block. */
+bool dam_rpc_block_of(struct dam_rpc *rpc, const struct dam_json *node, size_t index,
+                      struct dam_rpc_block *ret);
+/** The same by parameter; a block that is not there fails with "header not found". */
+bool dam_rpc_block(struct dam_rpc *rpc, size_t index, struct dam_rpc_block *ret);
+
+/** The view of the state after a block. Fails if that state is no longer kept. */
+bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_chain_block *block,
+                  struct dam_builder_view *ret);
+
+/* Results. */
+void dam_rpc_put_hash(struct dam_json_writer *w, const struct dam_hash *hash);
+void dam_rpc_put_address(struct dam_json_writer *w, const struct dam_address *address);
+
+/** A member of each kind: key and value. */
+void dam_rpc_put_hash_at(struct dam_json_writer *w, const char *key, const struct dam_hash *hash);
+void dam_rpc_put_address_at(struct dam_json_writer *w, const char *key,
+                            const struct dam_address *address);
+void dam_rpc_put_u64_at(struct dam_json_writer *w, const char *key, uint64_t value);
+void dam_rpc_put_u256_at(struct dam_json_writer *w, const char *key, const struct dam_u256 *value);
+void dam_rpc_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data);
+
+/* Where a transaction is; NULL for one that waits. */
+struct dam_rpc_place {
+    const struct dam_chain_block *block;
+    uint32_t index;
+};
+
+void dam_rpc_put_tx(struct dam_json_writer *w, const struct dam_tx *tx, const struct dam_hash *hash,
+                    const struct dam_address *sender, const struct dam_rpc_place *place);
+void dam_rpc_put_header_members(struct dam_json_writer *w, const struct dam_header *header,
+                                const struct dam_hash *hash);
+void dam_rpc_put_log(struct dam_json_writer *w, const struct dam_log *log,
+                     const struct dam_chain_block *block, const struct dam_hash *tx_hash,
+                     uint32_t tx_index, uint32_t log_index, bool removed);
+/** A stored block with its transactions' hashes or whole. */
+enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_chain_block *block, bool full);
+enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_chain_block *block,
+                                 uint32_t index);
+
+/* ---- calls, shared by eth_call, estimates, traces and simulations ---------------------------- */
+
+/* A call object read from JSON. */
+struct dam_rpc_call {
+    struct dam_evm_tx tx;
+    bool has_from, has_to, has_gas, has_gas_price, has_max_fee, has_priority_fee, has_value,
+        has_nonce, has_chain_id;
+};
+
+/** Read a transaction object. In: node: NULL fails. */
+bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct dam_rpc_call *ret);
+
+/** The EVM's block for running on top of a stored block: the block's own environment. */
+void dam_rpc_block_env(const struct dam_ledger *ledger, const struct dam_header *header,
+                       struct dam_evm_block *ret);
+
+/** Put state overrides into the open session. In: node: may be NULL. */
+bool dam_rpc_override_state(struct dam_rpc *rpc, const struct dam_json *node);
+
+/** Change the environment by block overrides. In: node: may be NULL. */
+bool dam_rpc_override_block(struct dam_rpc *rpc, const struct dam_json *node,
+                            struct dam_evm_block *block);
+
+/** Fail as geth does when a call has failed: revert data with its reason, or the EVM's error. */
+void dam_rpc_fail_receipt(struct dam_rpc *rpc, const struct dam_evm_receipt *receipt);
+
+#endif

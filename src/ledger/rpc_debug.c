@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* debug_*: raw records and traces; eth_getProof. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/crypto/keccak.h"
+#include "ledger/rpc.h"
+#include "ledger/tracer.h"
+
+#define RAW_LEN_MAX ((size_t)256 << 20)
+#define PROOF_DEPTH_MAX 128u /* blocks back for which a proof is made */
+
+/* ---- raw records ----------------------------------------------------------------------------- */
+
+static void put_buf(struct dam_rpc *rpc, struct dam_buf *buf, enum dam_err err)
+{
+    if (err == DAM_OK) {
+        err = dam_buf_err(buf);
+    }
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        dam_json_put_data(rpc->w, buf->data, buf->len);
+    }
+}
+
+static bool raw_block(struct dam_rpc *rpc, struct dam_rpc_block *ret)
+{
+    if (!dam_rpc_block_of(rpc, dam_rpc_param(rpc, 0), 0, ret)) {
+        return false;
+    }
+    if (!ret->found) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "header not found");
+    }
+    return ret->found;
+}
+
+static void debug_getRawHeader(struct dam_rpc *rpc)
+{
+    struct dam_rpc_block block;
+    struct dam_buf buf;
+    if (raw_block(rpc, &block)) {
+        dam_buf_init_arena(&buf, rpc->arena, RAW_LEN_MAX);
+        dam_header_encode(&block.block.header, &buf);
+        put_buf(rpc, &buf, DAM_OK);
+    }
+}
+
+static void debug_getRawBlock(struct dam_rpc *rpc)
+{
+    struct dam_rpc_block block;
+    struct dam_buf buf;
+    if (raw_block(rpc, &block)) {
+        dam_buf_init_arena(&buf, rpc->arena, RAW_LEN_MAX);
+        put_buf(rpc, &buf,
+                dam_chain_block_rlp(dam_chain_reader(rpc->ledger->chain), block.block.header.number,
+                                    &buf));
+    }
+}
+
+static void debug_getRawReceipts(struct dam_rpc *rpc)
+{
+    struct dam_rpc_block block;
+    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    if (!raw_block(rpc, &block)) {
+        return;
+    }
+    dam_json_put_array(rpc->w);
+    for (uint32_t i = 0; i < block.block.tx_count; i++) {
+        struct dam_chain_receipt from;
+        struct dam_buf buf;
+        struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
+        enum dam_err err = dam_chain_receipt(txn, rpc->arena, block.block.header.number, i, &from);
+        struct dam_receipt receipt = {.type = from.type,
+                                      .has_state_root = from.has_state_root,
+                                      .succeeded = from.succeeded,
+                                      .state_root = from.state_root,
+                                      .cumulative_gas_used = from.cumulative_gas_used,
+                                      .logs = from.logs,
+                                      .log_count = from.log_count};
+        dam_buf_init_arena(&buf, rpc->arena, RAW_LEN_MAX);
+        if (err == DAM_OK) {
+            dam_logs_bloom(receipt.logs, receipt.log_count, &receipt.bloom);
+            dam_receipt_encode(&receipt, &buf);
+        }
+        put_buf(rpc, &buf, err);
+        dam_arena_release(rpc->arena, mark);
+        if (rpc->error_code != 0) {
+            return;
+        }
+    }
+    dam_json_put_array_end(rpc->w);
+}
+
+static void debug_getRawTransaction(struct dam_rpc *rpc)
+{
+    struct dam_hash hash;
+    struct dam_chain_tx tx;
+    uint64_t number;
+    uint32_t index;
+    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    if (!dam_rpc_hash(rpc, 0, &hash)) {
+        return;
+    }
+    enum dam_err err = dam_chain_find_tx(txn, &hash, &number, &index);
+    if (err == DAM_OK) {
+        err = dam_chain_tx(txn, number, index, &tx);
+    }
+    if (err == DAM_ENOTFOUND) {
+        dam_json_put_data(rpc->w, NULL, 0);
+    } else if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        dam_json_put_data(rpc->w, tx.bytes.data, tx.bytes.len);
+    }
+}
+
+/* ---- proofs ---------------------------------------------------------------------------------- */
+
+static enum dam_err put_proof(struct dam_rpc *rpc, struct dam_trie *trie,
+                              const struct dam_hash *hashed)
+{
+    struct dam_trie_proof *proof = dam_arena_alloc(rpc->arena, sizeof(*proof));
+    if (proof == NULL) {
+        return DAM_ENOMEM;
+    }
+    DAM_TRY(dam_trie_prove(trie, dam_bytes(hashed->b, 32), proof));
+    dam_json_put_array(rpc->w);
+    for (size_t i = 0; i < proof->count; i++) {
+        dam_json_put_data(rpc->w, proof->nodes[i].data, proof->nodes[i].len);
+    }
+    dam_json_put_array_end(rpc->w);
+    return DAM_OK;
+}
+
+/* A storage key keeps the form in which it was asked for: 32 bytes stay whole, others are
+ * quantities. */
+static bool put_storage_proof(struct dam_rpc *rpc, const struct dam_state *state,
+                              const struct dam_address *address, struct dam_trie *trie,
+                              const struct dam_json *key)
+{
+    struct dam_u256 slot;
+    struct dam_u256 value;
+    struct dam_hash hashed;
+    uint8_t word[32];
+    if (dam_json_quantity_u256(key, &slot) != DAM_OK || key->len > 66) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS,
+                     "invalid argument 1: a storage key is not hex of at "
+                     "most 32 bytes");
+        return false;
+    }
+    dam_u256_store_be(word, &slot);
+    dam_keccak256(word, sizeof(word), &hashed);
+    dam_json_put_object(rpc->w);
+    dam_json_put_key(rpc->w, "key");
+    if (key->len == 66) {
+        dam_json_put_data(rpc->w, word, sizeof(word));
+    } else {
+        dam_json_put_quantity_u256(rpc->w, &slot);
+    }
+    enum dam_err err = dam_state_storage(state, address, &slot, &value);
+    dam_rpc_put_u256_at(rpc->w, "value", &value);
+    dam_json_put_key(rpc->w, "proof");
+    if (err == DAM_OK) {
+        err = put_proof(rpc, trie, &hashed);
+    }
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+        return false;
+    }
+    dam_json_put_object_end(rpc->w);
+    return true;
+}
+
+static void put_account_proof(struct dam_rpc *rpc, const struct dam_address *address,
+                              const struct dam_state *state, const struct dam_hash *root)
+{
+    struct dam_state_nodes nodes;
+    struct dam_trie trie;
+    struct dam_hash hashed;
+    struct dam_account account = {.storage_root = dam_empty_trie_root,
+                                  .code_hash = dam_empty_code_hash};
+    enum dam_err err = dam_state_account(state, address, &account);
+    if (err != DAM_OK && err != DAM_ENOTFOUND) {
+        dam_rpc_fail_err(rpc, err);
+        return;
+    }
+    dam_keccak256(address->b, 20, &hashed);
+    dam_state_nodes_init(&nodes, state->txn, NULL);
+    dam_trie_init(&trie, rpc->arena, &nodes.vtable, root);
+    dam_json_put_object(rpc->w);
+    dam_rpc_put_address_at(rpc->w, "address", address);
+    dam_json_put_key(rpc->w, "accountProof");
+    err = put_proof(rpc, &trie, &hashed);
+    dam_rpc_put_u256_at(rpc->w, "balance", &account.balance);
+    dam_rpc_put_hash_at(rpc->w, "codeHash", &account.code_hash);
+    dam_rpc_put_u64_at(rpc->w, "nonce", account.nonce);
+    dam_rpc_put_hash_at(rpc->w, "storageHash", &account.storage_root);
+    dam_json_put_key(rpc->w, "storageProof");
+    dam_json_put_array(rpc->w);
+    struct dam_state_nodes slots;
+    struct dam_trie storage;
+    dam_state_nodes_init(&slots, state->txn, address);
+    dam_trie_init(&storage, rpc->arena, &slots.vtable, &account.storage_root);
+    const struct dam_json *keys = dam_rpc_param(rpc, 1);
+    DAM_JSON_EACH(key, keys)
+    {
+        if (err == DAM_OK && !put_storage_proof(rpc, state, address, &storage, key)) {
+            return;
+        }
+    }
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+        return;
+    }
+    dam_json_put_array_end(rpc->w);
+    dam_json_put_object_end(rpc->w);
+}
+
+static void eth_getProof(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    struct dam_rpc_block block;
+    struct dam_builder_view view;
+    if (!dam_rpc_address(rpc, 0, &address) || !dam_rpc_block(rpc, 2, &block) ||
+        !dam_rpc_view(rpc, &block.block, &view)) {
+        return;
+    }
+    const struct dam_chain *chain = rpc->ledger->chain;
+    bool newest = block.block.header.number == chain->head.header.number;
+    put_account_proof(rpc, &address, &view.state,
+                      newest ? &chain->root : &block.block.header.state_root);
+}
+
+const struct dam_rpc_method dam_rpc_debug_methods[] = {
+    {"eth_getProof", eth_getProof, false},
+    {"debug_getRawHeader", debug_getRawHeader, false},
+    {"debug_getRawBlock", debug_getRawBlock, false},
+    {"debug_getRawReceipts", debug_getRawReceipts, false},
+    {"debug_getRawTransaction", debug_getRawTransaction, false},
+    {"debug_traceTransaction", dam_trace_transaction, false},
+    {"debug_traceCall", dam_trace_call, false},
+    {"debug_traceBlockByNumber", dam_trace_block, false},
+    {"debug_traceBlockByHash", dam_trace_block, false},
+    {0},
+};

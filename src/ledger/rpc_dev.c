@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The development methods: time, mining, snapshots, impersonation, and writing the state by hand,
+ * under the names that anvil, hardhat and ganache gave them. Only with --dev. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ledger/fees.h"
+#include "ledger/rpc.h"
+
+#define MINE_MAX 100000u
+#define SNAPSHOTS_MAX 10000u
+#define IMPERSONATED_MAX 10000u
+
+/* ---- blocks and time ------------------------------------------------------------------------- */
+
+static bool mine(struct dam_rpc *rpc)
+{
+    enum dam_err err = dam_ledger_mine(rpc->ledger);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    }
+    return err == DAM_OK;
+}
+
+/* evm_mine takes nothing, a timestamp, or {timestamp, blocks}. */
+static void evm_mine(struct dam_rpc *rpc)
+{
+    const struct dam_json *param = dam_rpc_param(rpc, 0);
+    uint64_t blocks = 1;
+    uint64_t timestamp = 0;
+    bool has;
+    if (param != NULL && param->type == DAM_JSON_OBJECT) {
+        if (!dam_rpc_member_u64(rpc, param, "timestamp", &timestamp, &has) ||
+            !dam_rpc_member_u64(rpc, param, "blocks", &blocks, &has)) {
+            return;
+        }
+    } else if (param != NULL && !dam_rpc_quantity(rpc, 0, &timestamp)) {
+        return;
+    }
+    if (timestamp != 0) {
+        rpc->ledger->dev_state.next_timestamp = timestamp;
+    }
+    for (uint64_t i = 0; i < blocks && i < MINE_MAX; i++) {
+        if (!mine(rpc)) {
+            return;
+        }
+    }
+    dam_json_put_cstr(rpc->w, "0x0");
+}
+
+/* hardhat_mine, anvil_mine: a number of blocks and the seconds between them. */
+static void mine_many(struct dam_rpc *rpc)
+{
+    uint64_t blocks = 1;
+    uint64_t interval = 0;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if ((dam_rpc_param(rpc, 0) != NULL && !dam_rpc_quantity(rpc, 0, &blocks)) ||
+        (dam_rpc_param(rpc, 1) != NULL && !dam_rpc_quantity(rpc, 1, &interval))) {
+        return;
+    }
+    for (uint64_t i = 0; i < blocks && i < MINE_MAX; i++) {
+        if (interval != 0 && i > 0) {
+            dev->next_timestamp = rpc->ledger->chain->head.header.timestamp + interval;
+        }
+        if (!mine(rpc)) {
+            return;
+        }
+    }
+    if (interval != 0) { /* the clock follows the blocks */
+        int64_t behind =
+            (int64_t)(rpc->ledger->chain->head.header.timestamp - dam_ledger_now(rpc->ledger));
+        dev->time_offset_s += behind > 0 ? behind : 0;
+    }
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void evm_increaseTime(struct dam_rpc *rpc)
+{
+    uint64_t seconds;
+    if (dam_rpc_quantity(rpc, 0, &seconds)) {
+        rpc->ledger->dev_state.time_offset_s += (int64_t)(seconds & INT64_MAX);
+        dam_json_put_quantity(rpc->w, (uint64_t)rpc->ledger->dev_state.time_offset_s);
+    }
+}
+
+static void evm_setTime(struct dam_rpc *rpc)
+{
+    uint64_t time;
+    if (!dam_rpc_quantity(rpc, 0, &time)) {
+        return;
+    }
+    if (time > 100000000000u) {
+        time /= 1000; /* ganache's milliseconds */
+    }
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    dev->time_offset_s += (int64_t)time - (int64_t)dam_ledger_now(rpc->ledger);
+    dam_json_put_u64(rpc->w, (uint64_t)llabs(dev->time_offset_s));
+}
+
+static void evm_setNextBlockTimestamp(struct dam_rpc *rpc)
+{
+    uint64_t time;
+    uint64_t head = rpc->ledger->chain->head.header.timestamp;
+    if (!dam_rpc_quantity(rpc, 0, &time)) {
+        return;
+    }
+    if (time <= head) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS,
+                     "Timestamp error: %" PRIu64 " is lower than or equal to previous block's "
+                     "timestamp %" PRIu64,
+                     time, head);
+        return;
+    }
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    dev->next_timestamp = time;
+    dev->time_offset_s += (int64_t)time - (int64_t)dam_ledger_now(rpc->ledger);
+    dam_json_put_quantity(rpc->w, time);
+}
+
+static void setBlockTimestampInterval(struct dam_rpc *rpc)
+{
+    if (dam_rpc_quantity(rpc, 0, &rpc->ledger->dev_state.timestamp_step)) {
+        dam_json_put_null(rpc->w);
+    }
+}
+
+static void removeBlockTimestampInterval(struct dam_rpc *rpc)
+{
+    dam_json_put_bool(rpc->w, rpc->ledger->dev_state.timestamp_step != 0);
+    rpc->ledger->dev_state.timestamp_step = 0;
+}
+
+static void evm_setAutomine(struct dam_rpc *rpc)
+{
+    bool on;
+    if (!dam_rpc_bool(rpc, 0, true, &on)) {
+        return;
+    }
+    rpc->ledger->dev_state.automine = on;
+    if (on) {
+        dam_ledger_set_interval(rpc->ledger, 0);
+        dam_ledger_schedule(rpc->ledger);
+    }
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void getAutomine(struct dam_rpc *rpc)
+{
+    dam_json_put_bool(rpc->w, rpc->ledger->dev_state.automine && rpc->ledger->interval_ms == 0);
+}
+
+/* hardhat counts in milliseconds, anvil in seconds; evm_ is hardhat's method, but anvil reads it as
+ * seconds too, and so do the scripts that are about: below 1000 it is seconds. */
+static void evm_setIntervalMining(struct dam_rpc *rpc)
+{
+    uint64_t interval = 0;
+    const struct dam_json *param = dam_rpc_param(rpc, 0);
+    if (param != NULL && param->type == DAM_JSON_ARRAY) {
+        param = dam_json_at(param, 1); /* hardhat's [min, max] */
+        if (dam_json_u64(param, &interval) != DAM_OK) {
+            dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 0: not [min, max]");
+            return;
+        }
+    } else if (!dam_rpc_quantity(rpc, 0, &interval)) {
+        return;
+    }
+    dam_ledger_set_interval(rpc->ledger, interval < 1000 ? interval * 1000 : interval);
+    if (interval > 0) {
+        rpc->ledger->dev_state.automine = false;
+    }
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void evm_setBlockGasLimit(struct dam_rpc *rpc)
+{
+    uint64_t limit;
+    if (dam_rpc_quantity(rpc, 0, &limit)) {
+        rpc->ledger->gas_limit = limit;
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+static void setNextBlockBaseFeePerGas(struct dam_rpc *rpc)
+{
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if (dam_rpc_u256(rpc, 0, &dev->next_base_fee)) {
+        dev->has_next_base_fee = true;
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+static void setPrevRandao(struct dam_rpc *rpc)
+{
+    struct dam_u256 value;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if (dam_rpc_u256(rpc, 0, &value)) {
+        dam_u256_store_be(dev->prev_randao.b, &value);
+        dev->has_prev_randao = true;
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+static void setCoinbase(struct dam_rpc *rpc)
+{
+    if (dam_rpc_address(rpc, 0, &rpc->ledger->coinbase)) {
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------- */
+
+static void evm_snapshot(struct dam_rpc *rpc)
+{
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    const struct dam_chain *chain = rpc->ledger->chain;
+    if (dev->snapshot_count >= SNAPSHOTS_MAX) {
+        dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many snapshots");
+        return;
+    }
+    struct dam_snapshot *list = realloc(dev->snapshots, (dev->snapshot_count + 1) * sizeof(*list));
+    if (list == NULL) {
+        dam_rpc_fail_err(rpc, DAM_ENOMEM);
+        return;
+    }
+    dev->snapshots = list;
+    list[dev->snapshot_count++] =
+        (struct dam_snapshot){chain->head.header.number, chain->version, dev->time_offset_s};
+    dam_json_put_quantity(rpc->w, dev->snapshot_count);
+}
+
+static bool rollback(struct dam_rpc *rpc, uint64_t number, uint64_t version)
+{
+    enum dam_err err = dam_chain_rollback(rpc->ledger->chain, number, version);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+        return false;
+    }
+    dam_filters_block(rpc->ledger->filters, &rpc->ledger->chain->head);
+    return true;
+}
+
+static void evm_revert(struct dam_rpc *rpc)
+{
+    uint64_t id;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if (!dam_rpc_quantity(rpc, 0, &id)) {
+        return;
+    }
+    if (id == 0 || id > dev->snapshot_count) {
+        dam_json_put_bool(rpc->w, false);
+        return;
+    }
+    struct dam_snapshot snapshot = dev->snapshots[id - 1];
+    if (rollback(rpc, snapshot.number, snapshot.version)) {
+        dev->snapshot_count = (size_t)(id - 1); /* a snapshot is used once, and later ones go */
+        dev->time_offset_s = snapshot.time_offset_s;
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+static void anvil_rollback(struct dam_rpc *rpc)
+{
+    uint64_t depth = 1;
+    uint64_t head = rpc->ledger->chain->head.header.number;
+    if (dam_rpc_param(rpc, 0) != NULL && !dam_rpc_quantity(rpc, 0, &depth)) {
+        return;
+    }
+    if (depth > head) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS,
+                     "Rollback depth must not exceed current chain height");
+    } else if (rollback(rpc, head - depth, 0)) {
+        dam_json_put_null(rpc->w);
+    }
+}
+
+static void reset(struct dam_rpc *rpc)
+{
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if (dam_rpc_param(rpc, 0) != NULL && dam_rpc_param(rpc, 0)->count > 0) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "forking is `dam fork`'s; here reset takes nothing");
+        return;
+    }
+    if (!rollback(rpc, 0, 0)) {
+        return;
+    }
+    size_t cursor = 0;
+    for (struct dam_pool_tx *tx; (tx = dam_pool_each(rpc->ledger->pool, &cursor)) != NULL;
+         cursor = 0) {
+        dam_pool_remove(rpc->ledger->pool, tx);
+    }
+    rpc->ledger->fresh_count = 0;
+    dev->snapshot_count = dev->impersonated_count = 0;
+    dev->time_offset_s = 0;
+    dev->next_timestamp = dev->timestamp_step = 0;
+    dev->automine = true;
+    dam_ledger_set_interval(rpc->ledger, 0);
+    dam_json_put_bool(rpc->w, true);
+}
+
+/* ---- impersonation --------------------------------------------------------------------------- */
+
+static void impersonateAccount(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if (!dam_rpc_address(rpc, 0, &address)) {
+        return;
+    }
+    struct dam_address *list =
+        dev->impersonated_count < IMPERSONATED_MAX
+            ? realloc(dev->impersonated, (dev->impersonated_count + 1) * sizeof(*list))
+            : NULL;
+    if (list == NULL) {
+        dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many impersonated accounts");
+        return;
+    }
+    dev->impersonated = list;
+    list[dev->impersonated_count++] = address;
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void stopImpersonatingAccount(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    if (!dam_rpc_address(rpc, 0, &address)) {
+        return;
+    }
+    for (size_t i = 0; i < dev->impersonated_count;) {
+        if (dam_address_eq(&dev->impersonated[i], &address)) {
+            dev->impersonated[i] = dev->impersonated[--dev->impersonated_count];
+        } else {
+            i++;
+        }
+    }
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void autoImpersonateAccount(struct dam_rpc *rpc)
+{
+    if (dam_rpc_bool(rpc, 0, true, &rpc->ledger->dev_state.impersonate_all)) {
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+/* ---- the state by hand ----------------------------------------------------------------------- */
+
+typedef enum dam_err change_fn(struct dam_evm *evm, const struct dam_address *address, void *ctx);
+
+static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_txn *txn,
+                                  const struct dam_evm_diff *diff)
+{
+    struct dam_chain *chain = ledger->chain;
+    struct dam_state_writer writer;
+    struct dam_chain_block block;
+    dam_state_write_begin(&writer, txn, &chain->arena, chain->version + 1, &chain->root);
+    DAM_TRY(dam_state_write(&writer, diff));
+    DAM_TRY(dam_state_write_end(&writer));
+    DAM_TRY(dam_chain_block(txn, chain->head.header.number, &block));
+    void *uncles = dam_arena_copy(&chain->arena, block.uncles.data, block.uncles.len);
+    void *withdrawals =
+        dam_arena_copy(&chain->arena, block.withdrawals.data, block.withdrawals.len);
+    if (uncles == NULL || withdrawals == NULL) {
+        return DAM_ENOMEM;
+    }
+    block.uncles.data = uncles;
+    block.withdrawals.data = withdrawals;
+    block.version = writer.version;
+    return dam_chain_put_head(txn, &block, &writer.root, chain->oldest);
+}
+
+/* Change the newest state in a durable step of its own. The head's header stays as it is; the next
+ * block's root has the change in it. */
+static enum dam_err change_state(struct dam_ledger *ledger, const struct dam_address *address,
+                                 change_fn *change, void *ctx)
+{
+    struct dam_chain *chain = ledger->chain;
+    struct dam_store_txn *txn;
+    struct dam_builder_view view;
+    struct dam_evm_block block;
+    struct dam_evm_diff diff;
+    struct dam_evm_options options = dam_evm_options_of(
+        &chain->rules.config, chain->head.header.number, chain->head.header.timestamp);
+    dam_chain_release_reader(chain);
+    DAM_TRY(dam_store_begin(chain->store, true, &txn));
+    dam_builder_view_init(&view, txn, DAM_STATE_NEWEST);
+    dam_rpc_block_env(ledger, &chain->head.header, &block);
+    dam_evm_begin(ledger->evm, &view.view, &block, &options);
+    enum dam_err err = change(ledger->evm, address, ctx);
+    if (err == DAM_OK) {
+        err = dam_evm_end(ledger->evm, &diff);
+    }
+    if (err == DAM_OK) {
+        err = write_version(ledger, txn, &diff);
+    }
+    dam_evm_discard(ledger->evm);
+    dam_arena_reset(&chain->arena);
+    if (err != DAM_OK) {
+        dam_store_abort(txn);
+        return err;
+    }
+    DAM_TRY(dam_store_commit(txn));
+    return dam_chain_adopt(chain);
+}
+
+static void set_state(struct dam_rpc *rpc, change_fn *change, void *ctx)
+{
+    struct dam_address address;
+    if (!dam_rpc_address(rpc, 0, &address)) {
+        return;
+    }
+    enum dam_err err = change_state(rpc->ledger, &address, change, ctx);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        dam_json_put_bool(rpc->w, true);
+    }
+}
+
+static enum dam_err change_balance(struct dam_evm *evm, const struct dam_address *address,
+                                   void *ctx)
+{
+    struct dam_evm_account account = {0};
+    bool exists;
+    DAM_TRY(dam_evm_get_account(evm, address, &account, &exists));
+    return dam_evm_put_account(evm, address, exists ? account.nonce : 0, ctx);
+}
+
+static void setBalance(struct dam_rpc *rpc)
+{
+    struct dam_u256 balance;
+    if (dam_rpc_u256(rpc, 1, &balance)) {
+        set_state(rpc, change_balance, &balance);
+    }
+}
+
+static enum dam_err change_more(struct dam_evm *evm, const struct dam_address *address, void *ctx)
+{
+    struct dam_evm_account account = {0};
+    bool exists;
+    DAM_TRY(dam_evm_get_account(evm, address, &account, &exists));
+    struct dam_u256 balance = exists ? account.balance : dam_u256_from_u64(0);
+    if (dam_u256_add(&balance, &balance, ctx)) {
+        return DAM_ERANGE;
+    }
+    return dam_evm_put_account(evm, address, exists ? account.nonce : 0, &balance);
+}
+
+static void addBalance(struct dam_rpc *rpc)
+{
+    struct dam_u256 more;
+    if (dam_rpc_u256(rpc, 1, &more)) {
+        set_state(rpc, change_more, &more);
+    }
+}
+
+static enum dam_err change_nonce(struct dam_evm *evm, const struct dam_address *address, void *ctx)
+{
+    struct dam_evm_account account = {0};
+    struct dam_u256 zero = {{0}};
+    bool exists;
+    DAM_TRY(dam_evm_get_account(evm, address, &account, &exists));
+    return dam_evm_put_account(evm, address, *(uint64_t *)ctx, exists ? &account.balance : &zero);
+}
+
+static void setNonce(struct dam_rpc *rpc)
+{
+    uint64_t nonce;
+    if (dam_rpc_quantity(rpc, 1, &nonce)) {
+        set_state(rpc, change_nonce, &nonce);
+    }
+}
+
+static enum dam_err change_code(struct dam_evm *evm, const struct dam_address *address, void *ctx)
+{
+    return dam_evm_put_code(evm, address, *(struct dam_bytes *)ctx);
+}
+
+static void setCode(struct dam_rpc *rpc)
+{
+    struct dam_bytes code;
+    if (dam_rpc_data(rpc, 1, &code)) {
+        set_state(rpc, change_code, &code);
+    }
+}
+
+static enum dam_err change_slot(struct dam_evm *evm, const struct dam_address *address, void *ctx)
+{
+    const struct dam_u256 *slot = ctx;
+    return dam_evm_put_storage(evm, address, &slot[0], &slot[1]);
+}
+
+static void setStorageAt(struct dam_rpc *rpc)
+{
+    struct dam_u256 slot[2];
+    if (dam_rpc_u256(rpc, 1, &slot[0]) && dam_rpc_u256(rpc, 2, &slot[1])) {
+        set_state(rpc, change_slot, slot);
+    }
+}
+
+/* ---- the pool and the node ------------------------------------------------------------------- */
+
+static void drop(struct dam_rpc *rpc, struct dam_pool_tx *tx)
+{
+    for (size_t i = 0; i < rpc->ledger->fresh_count; i++) {
+        if (rpc->ledger->fresh[i] == tx) {
+            rpc->ledger->fresh[i] = NULL;
+        }
+    }
+    dam_pool_remove(rpc->ledger->pool, tx);
+}
+
+static void dropTransaction(struct dam_rpc *rpc)
+{
+    struct dam_hash hash;
+    if (!dam_rpc_hash(rpc, 0, &hash)) {
+        return;
+    }
+    struct dam_pool_tx *tx = dam_pool_find(rpc->ledger->pool, &hash);
+    if (tx == NULL) {
+        dam_json_put_bool(rpc->w, false);
+        return;
+    }
+    drop(rpc, tx);
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void dropAllTransactions(struct dam_rpc *rpc)
+{
+    size_t cursor = 0;
+    for (struct dam_pool_tx *tx; (tx = dam_pool_each(rpc->ledger->pool, &cursor)) != NULL;
+         cursor = 0) {
+        drop(rpc, tx);
+    }
+    dam_json_put_null(rpc->w);
+}
+
+static void put_true(struct dam_rpc *rpc)
+{
+    dam_json_put_bool(rpc->w, true);
+}
+
+static void anvil_nodeInfo(struct dam_rpc *rpc)
+{
+    const struct dam_chain *chain = rpc->ledger->chain;
+    struct dam_json_writer *w = rpc->w;
+    struct dam_builder_params params;
+    dam_ledger_next_params(rpc->ledger, &params);
+    struct dam_u256 fee = dam_fees_next_base(&chain->rules, &chain->head.header, params.timestamp);
+    dam_json_put_object(w);
+    dam_rpc_put_u64_at(w, "currentBlockNumber", chain->head.header.number);
+    dam_json_put_key(w, "currentBlockTimestamp");
+    dam_json_put_u64(w, chain->head.header.timestamp);
+    dam_rpc_put_hash_at(w, "currentBlockHash", &chain->head.hash);
+    dam_json_put_key(w, "hardFork");
+    dam_json_put_cstr(w, "osaka");
+    dam_json_put_key(w, "transactionOrder");
+    dam_json_put_cstr(w, "fees");
+    dam_json_put_key(w, "environment");
+    dam_json_put_object(w);
+    dam_rpc_put_u256_at(w, "baseFee", &fee);
+    dam_json_put_key(w, "chainId");
+    dam_json_put_u64(w, chain->rules.config.chain_id);
+    dam_rpc_put_u64_at(w, "gasLimit", rpc->ledger->gas_limit);
+    dam_rpc_put_u256_at(w, "gasPrice", &fee);
+    dam_json_put_object_end(w);
+    dam_json_put_key(w, "forkConfig");
+    dam_json_put_object(w);
+    dam_json_put_object_end(w);
+    dam_json_put_object_end(w);
+}
+
+static void metadata(struct dam_rpc *rpc)
+{
+    const struct dam_chain *chain = rpc->ledger->chain;
+    struct dam_json_writer *w = rpc->w;
+    dam_json_put_object(w);
+    dam_json_put_key(w, "clientVersion");
+    dam_json_put_cstr(w, "dam/v" DAM_VERSION);
+    dam_json_put_key(w, "chainId");
+    dam_json_put_u64(w, chain->rules.config.chain_id);
+    dam_rpc_put_hash_at(w, "instanceId", &chain->genesis_hash);
+    dam_json_put_key(w, "latestBlockNumber");
+    dam_json_put_u64(w, chain->head.header.number);
+    dam_rpc_put_hash_at(w, "latestBlockHash", &chain->head.hash);
+    dam_json_put_object_end(w);
+}
+
+#define BOTH(name)                                                                                 \
+    {"anvil_" #name, name, true},                                                                  \
+    {                                                                                              \
+        "hardhat_" #name, name, true                                                               \
+    }
+
+const struct dam_rpc_method dam_rpc_dev_methods[] = {
+    {"evm_mine", evm_mine, true},
+    {"evm_increaseTime", evm_increaseTime, true},
+    {"anvil_increaseTime", evm_increaseTime, true},
+    {"evm_setTime", evm_setTime, true},
+    {"anvil_setTime", evm_setTime, true},
+    {"evm_setNextBlockTimestamp", evm_setNextBlockTimestamp, true},
+    {"anvil_setNextBlockTimestamp", evm_setNextBlockTimestamp, true},
+    {"evm_setAutomine", evm_setAutomine, true},
+    {"anvil_setAutomine", evm_setAutomine, true},
+    {"evm_setIntervalMining", evm_setIntervalMining, true},
+    {"anvil_setIntervalMining", evm_setIntervalMining, true},
+    {"evm_setBlockGasLimit", evm_setBlockGasLimit, true},
+    {"anvil_setBlockGasLimit", evm_setBlockGasLimit, true},
+    {"evm_snapshot", evm_snapshot, true},
+    {"anvil_snapshot", evm_snapshot, true},
+    {"evm_revert", evm_revert, true},
+    {"anvil_revert", evm_revert, true},
+    {"anvil_rollback", anvil_rollback, true},
+    {"anvil_mine", mine_many, true},
+    {"hardhat_mine", mine_many, true},
+    {"anvil_setBlockTimestampInterval", setBlockTimestampInterval, true},
+    {"anvil_removeBlockTimestampInterval", removeBlockTimestampInterval, true},
+    {"evm_setAccountNonce", setNonce, true},
+    {"evm_setAccountBalance", setBalance, true},
+    {"evm_setAccountCode", setCode, true},
+    {"evm_setAccountStorageAt", setStorageAt, true},
+    {"anvil_addBalance", addBalance, true},
+    {"anvil_setNextBlockPrevRandao", setPrevRandao, true},
+    {"hardhat_setPrevRandao", setPrevRandao, true},
+    {"anvil_dropAllTransactions", dropAllTransactions, true},
+    {"anvil_setLoggingEnabled", put_true, true},
+    {"hardhat_setLoggingEnabled", put_true, true},
+    {"anvil_nodeInfo", anvil_nodeInfo, true},
+    BOTH(getAutomine),
+    BOTH(setBalance),
+    BOTH(setCode),
+    BOTH(setNonce),
+    BOTH(setStorageAt),
+    BOTH(impersonateAccount),
+    BOTH(stopImpersonatingAccount),
+    BOTH(autoImpersonateAccount),
+    BOTH(dropTransaction),
+    BOTH(setCoinbase),
+    BOTH(setNextBlockBaseFeePerGas),
+    BOTH(reset),
+    BOTH(metadata),
+    {0},
+};

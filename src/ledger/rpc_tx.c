@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Sending transactions, signing for the development accounts, and looking into the pool. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/crypto/keccak.h"
+#include "core/crypto/secp256k1.h"
+#include "core/eth/address.h"
+#include "ledger/fees.h"
+#include "ledger/genesis.h"
+#include "ledger/rpc.h"
+
+#define TX_LEN_MAX ((size_t)16 << 20)
+
+static void offered(struct dam_rpc *rpc, enum dam_err err, const struct dam_hash *hash,
+                    const struct dam_offer_fault *fault)
+{
+    if (err == DAM_EREFUSED) {
+        dam_rpc_fail(rpc, fault->code, "%s", fault->text);
+    } else if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        dam_rpc_put_hash(rpc->w, hash);
+        rpc->hold = true;
+        rpc->hold_hash = *hash;
+    }
+}
+
+static void eth_sendRawTransaction(struct dam_rpc *rpc)
+{
+    struct dam_bytes bytes;
+    struct dam_hash hash;
+    struct dam_offer_fault fault;
+    if (dam_rpc_data(rpc, 0, &bytes)) {
+        offered(rpc, dam_ledger_offer(rpc->ledger, bytes, &hash, &fault), &hash, &fault);
+    }
+}
+
+static void eth_sendRawTransactionSync(struct dam_rpc *rpc)
+{
+    eth_sendRawTransaction(rpc);
+    rpc->hold_receipt = rpc->hold;
+}
+
+/* ---- accounts of the node ---------------------------------------------------------------------*/
+
+static const struct dam_dev_account *dev_account(const struct dam_ledger *ledger,
+                                                 const struct dam_address *address)
+{
+    const struct dam_dev_account *accounts = ledger->dev ? dam_dev_accounts() : NULL;
+    for (size_t i = 0; accounts != NULL && i < DAM_DEV_ACCOUNT_COUNT; i++) {
+        if (dam_address_eq(&accounts[i].address, address)) {
+            return &accounts[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_impersonated(const struct dam_ledger *ledger, const struct dam_address *address)
+{
+    const struct dam_dev_state *dev = &ledger->dev_state;
+    for (size_t i = 0; i < dev->impersonated_count; i++) {
+        if (dam_address_eq(&dev->impersonated[i], address)) {
+            return true;
+        }
+    }
+    return dev->impersonate_all;
+}
+
+static void eth_accounts(struct dam_rpc *rpc)
+{
+    const struct dam_dev_account *accounts = rpc->ledger->dev ? dam_dev_accounts() : NULL;
+    dam_json_put_array(rpc->w);
+    for (size_t i = 0; accounts != NULL && i < DAM_DEV_ACCOUNT_COUNT; i++) {
+        dam_rpc_put_address(rpc->w, &accounts[i].address);
+    }
+    dam_json_put_array_end(rpc->w);
+}
+
+/* Ask ourselves for an estimate, as the client would. */
+static bool estimate(struct dam_rpc *rpc, const struct dam_json *node, uint64_t *ret)
+{
+    struct dam_buf buf;
+    dam_buf_init_arena(&buf, rpc->arena, 4096);
+    struct dam_json_writer w = {.buf = &buf};
+    struct dam_json_writer *real = rpc->w;
+    const struct dam_json *answer;
+    (void)node; /* it is the first parameter, which the estimate reads itself */
+    rpc->w = &w;
+    for (const struct dam_rpc_method *m = dam_rpc_call_methods; m->name != NULL; m++) {
+        if (strcmp(m->name, "eth_estimateGas") == 0) {
+            m->fn(rpc);
+        }
+    }
+    rpc->w = real;
+    return rpc->error_code == 0 &&
+           dam_json_parse(rpc->arena, (char *)buf.data, buf.len, 1, &answer, NULL) == DAM_OK &&
+           dam_json_quantity(answer, ret) == DAM_OK;
+}
+
+static void convert(struct dam_rpc *rpc, const struct dam_rpc_call *call, struct dam_tx *tx)
+{
+    const struct dam_evm_tx *from = &call->tx;
+    *tx = (struct dam_tx){
+        .type = call->has_gas_price ? (from->access_count > 0 ? DAM_TX_ACCESS_LIST : DAM_TX_LEGACY)
+                                    : DAM_TX_DYNAMIC_FEE,
+        .has_chain_id = true,
+        .chain_id = rpc->ledger->chain->rules.config.chain_id,
+        .is_create = from->create,
+        .nonce = from->nonce,
+        .gas_limit = from->gas_limit,
+        .max_fee = from->gas_price_max,
+        .max_priority_fee = from->priority_fee_max,
+        .to = from->to,
+        .value = from->value,
+        .data = from->data,
+    };
+    if (from->access_count > 0) {
+        struct dam_access_entry *list =
+            dam_arena_alloc(rpc->arena, from->access_count * sizeof(*list));
+        for (size_t i = 0; list != NULL && i < from->access_count; i++) {
+            list[i] = (struct dam_access_entry){from->access[i].address, from->access[i].keys,
+                                                from->access[i].key_count};
+        }
+        tx->access_list = list;
+        tx->access_count = list != NULL ? from->access_count : 0;
+    }
+}
+
+/* Read a transaction object and fill in what is missing: nonce, gas, fees. */
+static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address *ret_from)
+{
+    struct dam_rpc_call call;
+    struct dam_ledger *ledger = rpc->ledger;
+    const struct dam_json *node = dam_rpc_param(rpc, 0);
+    struct dam_builder_view view;
+    struct dam_builder_params params;
+    struct dam_account account = {0};
+    if (!dam_rpc_read_call(rpc, node, &call)) {
+        return false;
+    }
+    if (call.has_chain_id && call.tx.chain_id != ledger->chain->rules.config.chain_id) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER,
+                     "chainId does not match node's (have=%" PRIu64 ", want=%" PRIu64 ")",
+                     call.tx.chain_id, ledger->chain->rules.config.chain_id);
+        return false;
+    }
+    if (!call.has_nonce) {
+        enum dam_err err = dam_ledger_view(ledger, DAM_STATE_NEWEST, &view);
+        if (err == DAM_OK) {
+            err = dam_state_account(&view.state, &call.tx.sender, &account);
+        }
+        if (err != DAM_OK && err != DAM_ENOTFOUND) {
+            dam_rpc_fail_err(rpc, err);
+            return false;
+        }
+        call.tx.nonce = dam_pool_next_nonce(ledger->pool, &call.tx.sender, account.nonce);
+    }
+    if (!call.has_gas && !estimate(rpc, node, &call.tx.gas_limit)) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "the gas cannot be estimated");
+        return false;
+    }
+    dam_ledger_next_params(ledger, &params);
+    struct dam_u256 base =
+        dam_fees_next_base(&ledger->chain->rules, &ledger->chain->head.header, params.timestamp);
+    if (!call.has_gas_price && !call.has_priority_fee) {
+        call.tx.priority_fee_max = dam_u256_from_u64(ledger->chain->rules.gasless ? 0 : 1000000000);
+        if (call.has_max_fee && dam_u256_lt(&call.tx.gas_price_max, &call.tx.priority_fee_max)) {
+            call.tx.priority_fee_max = call.tx.gas_price_max;
+        }
+    }
+    if (!call.has_gas_price && !call.has_max_fee) { /* twice the base fee and the tip, as geth */
+        (void)dam_u256_add(&call.tx.gas_price_max, &base, &base);
+        (void)dam_u256_add(&call.tx.gas_price_max, &call.tx.gas_price_max,
+                           &call.tx.priority_fee_max);
+    }
+    convert(rpc, &call, ret);
+    *ret_from = call.tx.sender;
+    return true;
+}
+
+/* A made-up signature for a sender that nobody can sign for: r is the sender, s is one. The hash so
+ * differs by sender. */
+static void sign_as(struct dam_tx *tx, const struct dam_address *sender)
+{
+    uint8_t word[32] = {0};
+    memcpy(word + 12, sender->b, 20);
+    tx->r = dam_u256_load_be(word);
+    tx->s = dam_u256_from_u64(1);
+    tx->y_parity = 0;
+}
+
+static bool sign_tx(struct dam_rpc *rpc, struct dam_tx *tx, const struct dam_address *from,
+                    struct dam_buf *buf, bool *ret_impersonated)
+{
+    const struct dam_dev_account *account = dev_account(rpc->ledger, from);
+    *ret_impersonated = account == NULL && is_impersonated(rpc->ledger, from);
+    if (*ret_impersonated) {
+        sign_as(tx, from);
+    } else if (account == NULL) {
+        char text[DAM_ADDRESS_TEXT_SIZE];
+        dam_address_to_text(from, text);
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account: %s is not unlocked here", text);
+        return false;
+    } else if (dam_tx_sign(tx, account->secret, rpc->arena) != DAM_OK) {
+        dam_rpc_fail(rpc, DAM_RPC_INTERNAL, "the transaction cannot be signed");
+        return false;
+    }
+    dam_buf_init_arena(buf, rpc->arena, TX_LEN_MAX);
+    dam_tx_encode(tx, buf);
+    if (dam_buf_err(buf) != DAM_OK) {
+        dam_rpc_fail_err(rpc, dam_buf_err(buf));
+        return false;
+    }
+    return true;
+}
+
+static void eth_sendTransaction(struct dam_rpc *rpc)
+{
+    struct dam_tx tx;
+    struct dam_address from;
+    struct dam_buf buf;
+    struct dam_hash hash;
+    struct dam_offer_fault fault;
+    bool impersonated;
+    if (!fill_tx(rpc, &tx, &from) || !sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
+        return;
+    }
+    enum dam_err err =
+        impersonated ? dam_ledger_offer_as(rpc->ledger, dam_buf_bytes(&buf), &from, &hash, &fault)
+                     : dam_ledger_offer(rpc->ledger, dam_buf_bytes(&buf), &hash, &fault);
+    offered(rpc, err, &hash, &fault);
+}
+
+/* {raw, tx}, as eth_signTransaction and eth_fillTransaction answer. */
+static void put_raw_and_tx(struct dam_rpc *rpc, const struct dam_tx *tx, struct dam_bytes raw,
+                           const struct dam_address *from)
+{
+    struct dam_hash hash;
+    dam_keccak256(raw.data, raw.len, &hash);
+    dam_json_put_object(rpc->w);
+    dam_rpc_put_data_at(rpc->w, "raw", raw);
+    dam_json_put_key(rpc->w, "tx");
+    dam_rpc_put_tx(rpc->w, tx, &hash, from, NULL);
+    dam_json_put_object_end(rpc->w);
+}
+
+static void eth_signTransaction(struct dam_rpc *rpc)
+{
+    struct dam_tx tx;
+    struct dam_address from;
+    struct dam_buf buf;
+    bool impersonated;
+    if (fill_tx(rpc, &tx, &from) && sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
+        put_raw_and_tx(rpc, &tx, dam_buf_bytes(&buf), &from);
+    }
+}
+
+static void eth_fillTransaction(struct dam_rpc *rpc)
+{
+    struct dam_tx tx;
+    struct dam_address from;
+    struct dam_buf buf;
+    if (!fill_tx(rpc, &tx, &from)) {
+        return;
+    }
+    dam_buf_init_arena(&buf, rpc->arena, TX_LEN_MAX);
+    dam_tx_encode(&tx, &buf);
+    if (dam_buf_err(&buf) != DAM_OK) {
+        dam_rpc_fail_err(rpc, dam_buf_err(&buf));
+        return;
+    }
+    put_raw_and_tx(rpc, &tx, dam_buf_bytes(&buf), &from);
+}
+
+/* EIP-191: the message with its prefix, signed by a development account. */
+static void sign_message(struct dam_rpc *rpc, const struct dam_address *address,
+                         struct dam_bytes message)
+{
+    const struct dam_dev_account *account = dev_account(rpc->ledger, address);
+    struct dam_keccak256 state;
+    struct dam_hash digest;
+    struct dam_secp256k1_sig sig;
+    char prefix[64];
+    int len = snprintf(prefix, sizeof(prefix),
+                       "\x19"
+                       "Ethereum Signed Message:\n%zu",
+                       message.len);
+    dam_keccak256_init(&state);
+    dam_keccak256_update(&state, (const uint8_t *)prefix, (size_t)len);
+    dam_keccak256_update(&state, message.data, message.len);
+    dam_keccak256_final(&state, &digest);
+    if (account == NULL || dam_secp256k1_sign(account->secret, &digest, &sig) != DAM_OK) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account");
+        return;
+    }
+    uint8_t flat[65];
+    memcpy(flat, sig.r, 32);
+    memcpy(flat + 32, sig.s, 32);
+    flat[64] = (uint8_t)(27 + sig.y_parity);
+    dam_json_put_data(rpc->w, flat, sizeof(flat));
+}
+
+static void eth_sign(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    struct dam_bytes message;
+    if (dam_rpc_address(rpc, 0, &address) && dam_rpc_data(rpc, 1, &message)) {
+        sign_message(rpc, &address, message);
+    }
+}
+
+static void personal_sign(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    struct dam_bytes message;
+    if (dam_rpc_data(rpc, 0, &message) && dam_rpc_address(rpc, 1, &address)) {
+        sign_message(rpc, &address, message);
+    }
+}
+
+/* ---- the pool -------------------------------------------------------------------------------- */
+
+static uint64_t nonce_on_chain(struct dam_ledger *ledger, const struct dam_address *address)
+{
+    struct dam_builder_view view;
+    struct dam_account account = {0};
+    if (dam_ledger_view(ledger, DAM_STATE_NEWEST, &view) != DAM_OK ||
+        dam_state_account(&view.state, address, &account) != DAM_OK) {
+        return 0;
+    }
+    return account.nonce;
+}
+
+static void count_pool(struct dam_ledger *ledger, uint64_t *ret_pending, uint64_t *ret_queued)
+{
+    size_t cursor = 0;
+    *ret_pending = *ret_queued = 0;
+    for (struct dam_pool_tx *tx; (tx = dam_pool_each(ledger->pool, &cursor)) != NULL;) {
+        uint64_t end =
+            dam_pool_next_nonce(ledger->pool, &tx->sender, nonce_on_chain(ledger, &tx->sender));
+        for (; tx != NULL; tx = tx->next) {
+            *(tx->nonce < end ? ret_pending : ret_queued) += 1;
+        }
+    }
+}
+
+static void txpool_status(struct dam_rpc *rpc)
+{
+    uint64_t pending;
+    uint64_t queued;
+    count_pool(rpc->ledger, &pending, &queued);
+    dam_json_put_object(rpc->w);
+    dam_rpc_put_u64_at(rpc->w, "pending", pending);
+    dam_rpc_put_u64_at(rpc->w, "queued", queued);
+    dam_json_put_object_end(rpc->w);
+}
+
+static void put_pool_tx(struct dam_rpc *rpc, const struct dam_pool_tx *entry, bool brief)
+{
+    struct dam_tx tx;
+    struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
+    char nonce[24];
+    (void)snprintf(nonce, sizeof(nonce), "%" PRIu64, entry->nonce);
+    dam_json_put_key(rpc->w, nonce);
+    if (dam_tx_decode(rpc->arena, dam_bytes(entry->bytes, entry->len), &tx, NULL) != DAM_OK) {
+        dam_json_put_null(rpc->w);
+    } else if (brief) {
+        char to[DAM_ADDRESS_TEXT_SIZE] = "contract creation";
+        char text[320];
+        char value[80];
+        char price[80];
+        struct dam_buf number;
+        if (!tx.is_create) {
+            dam_address_to_text(&tx.to, to);
+        }
+        dam_buf_init_fixed(&number, value, sizeof(value) - 1);
+        struct dam_json_writer w = {.buf = &number};
+        dam_json_put_quantity_u256(&w, &tx.value);
+        value[number.len] = '\0';
+        dam_buf_init_fixed(&number, price, sizeof(price) - 1);
+        w = (struct dam_json_writer){.buf = &number};
+        dam_json_put_quantity_u256(&w, &tx.max_fee);
+        price[number.len] = '\0';
+        int len = snprintf(text, sizeof(text), "%s: %.*s wei + %" PRIu64 " gas × %.*s wei", to,
+                           (int)strlen(value) - 2, value + 1, tx.gas_limit, (int)strlen(price) - 2,
+                           price + 1);
+        dam_json_put_string(rpc->w, text, (size_t)len);
+    } else {
+        dam_rpc_put_tx(rpc->w, &tx, &entry->hash, &entry->sender, NULL);
+    }
+    dam_arena_release(rpc->arena, mark);
+}
+
+/* One half of the pool, grouped by sender. */
+static void put_pool_part(struct dam_rpc *rpc, bool pending, bool brief)
+{
+    size_t cursor = 0;
+    struct dam_ledger *ledger = rpc->ledger;
+    dam_json_put_object(rpc->w);
+    for (struct dam_pool_tx *tx; (tx = dam_pool_each(ledger->pool, &cursor)) != NULL;) {
+        uint64_t end =
+            dam_pool_next_nonce(ledger->pool, &tx->sender, nonce_on_chain(ledger, &tx->sender));
+        bool open = false;
+        for (; tx != NULL; tx = tx->next) {
+            if ((tx->nonce < end) != pending) {
+                continue;
+            }
+            if (!open) {
+                char text[DAM_ADDRESS_TEXT_SIZE];
+                dam_address_to_text(&tx->sender, text);
+                dam_json_put_key(rpc->w, text);
+                dam_json_put_object(rpc->w);
+                open = true;
+            }
+            put_pool_tx(rpc, tx, brief);
+        }
+        if (open) {
+            dam_json_put_object_end(rpc->w);
+        }
+    }
+    dam_json_put_object_end(rpc->w);
+}
+
+static void put_pool(struct dam_rpc *rpc, bool brief)
+{
+    dam_json_put_object(rpc->w);
+    dam_json_put_key(rpc->w, "pending");
+    put_pool_part(rpc, true, brief);
+    dam_json_put_key(rpc->w, "queued");
+    put_pool_part(rpc, false, brief);
+    dam_json_put_object_end(rpc->w);
+}
+
+static void txpool_content(struct dam_rpc *rpc)
+{
+    put_pool(rpc, false);
+}
+
+static void txpool_inspect(struct dam_rpc *rpc)
+{
+    put_pool(rpc, true);
+}
+
+static void txpool_contentFrom(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    if (!dam_rpc_address(rpc, 0, &address)) {
+        return;
+    }
+    uint64_t end =
+        dam_pool_next_nonce(rpc->ledger->pool, &address, nonce_on_chain(rpc->ledger, &address));
+    dam_json_put_object(rpc->w);
+    for (int part = 0; part < 2; part++) {
+        dam_json_put_key(rpc->w, part == 0 ? "pending" : "queued");
+        dam_json_put_object(rpc->w);
+        for (struct dam_pool_tx *tx = dam_pool_of(rpc->ledger->pool, &address); tx != NULL;
+             tx = tx->next) {
+            if ((tx->nonce < end) == (part == 0)) {
+                put_pool_tx(rpc, tx, false);
+            }
+        }
+        dam_json_put_object_end(rpc->w);
+    }
+    dam_json_put_object_end(rpc->w);
+}
+
+static void eth_pendingTransactions(struct dam_rpc *rpc)
+{
+    dam_json_put_array(rpc->w);
+    dam_json_put_array_end(rpc->w); /* of the node's own accounts: they are in blocks at once */
+}
+
+const struct dam_rpc_method dam_rpc_tx_methods[] = {
+    {"eth_sendRawTransaction", eth_sendRawTransaction, false},
+    {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false},
+    {"eth_accounts", eth_accounts, false},
+    {"eth_sendTransaction", eth_sendTransaction, true},
+    {"eth_sendUnsignedTransaction", eth_sendTransaction, true},
+    {"eth_signTransaction", eth_signTransaction, true},
+    {"eth_fillTransaction", eth_fillTransaction, false},
+    {"eth_sign", eth_sign, true},
+    {"personal_sign", personal_sign, true},
+    {"eth_pendingTransactions", eth_pendingTransactions, false},
+    {"txpool_status", txpool_status, false},
+    {"txpool_content", txpool_content, false},
+    {"txpool_inspect", txpool_inspect, false},
+    {"txpool_contentFrom", txpool_contentFrom, false},
+    {0},
+};

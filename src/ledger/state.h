@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The world state in the store: flat tables to read from, trie nodes for roots and proofs, and what
+ * each version changed, so that any kept version can be read and the newest ones taken back.
+ *
+ * A version is one step of the state: a block, or a change made by a development method between two
+ * blocks. The state at version V of an account is its first ACCOUNT_WAS record above V, or ACCOUNT
+ * if there is none. Called by ledger/chain and by whoever runs the EVM on the ledger. */
+#ifndef DAM_LEDGER_STATE_H
+#define DAM_LEDGER_STATE_H
+
+#include "core/eth/block.h"
+#include "core/eth/trie.h"
+#include "core/evm/evm.h"
+#include "ledger/store.h"
+
+#define DAM_STATE_NEWEST UINT64_MAX
+
+/* A state to read: version `version` as a transaction of the store sees it. */
+struct dam_state {
+    struct dam_store_txn *txn; /* borrowed */
+    uint64_t version;          /* DAM_STATE_NEWEST: the flat tables as they are */
+};
+
+/** Read an account. Returns: DAM_OK, DAM_ENOTFOUND, DAM_ECORRUPT, DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_state_account(const struct dam_state *state,
+                                            const struct dam_address *address,
+                                            struct dam_account *ret);
+
+/** Read a slot; zero if it is not there. */
+DAM_MUST_USE enum dam_err dam_state_storage(const struct dam_state *state,
+                                            const struct dam_address *address,
+                                            const struct dam_u256 *key, struct dam_u256 *ret);
+
+/** Read code by its hash, borrowed as dam_store_get's answer. */
+DAM_MUST_USE enum dam_err dam_state_code(const struct dam_state *state, const struct dam_hash *hash,
+                                         struct dam_bytes *ret);
+
+/** Fill a view's account, storage and code; block_hash is left to the caller, whose ctx must begin
+ * with a struct dam_state. */
+void dam_state_view(struct dam_evm_view *view, void *ctx);
+
+/* One version being written: apply any number of diffs, then end. */
+struct dam_state_writer {
+    struct dam_store_txn *txn;
+    struct dam_arena *arena; /* scratch; reset only after end */
+    uint64_t version;
+    struct dam_hash root; /* of the state so far */
+    struct dam_hash root_before;
+    struct dam_buf changes;
+    uint32_t change_count;
+    bool revisits; /* a key may already have its history record of this version */
+};
+
+/** Begin a version. In: root: the state's root as it is; arena: borrowed. */
+void dam_state_write_begin(struct dam_state_writer *writer, struct dam_store_txn *txn,
+                           struct dam_arena *arena, uint64_t version, const struct dam_hash *root);
+
+/** Write a diff to the flat tables, the history and the trie; writer->root is the new root.
+ *  Returns: DAM_OK or an error of the store; then the transaction can only be aborted. */
+DAM_MUST_USE enum dam_err dam_state_write(struct dam_state_writer *writer,
+                                          const struct dam_evm_diff *diff);
+
+/** Write the version's list of changes. */
+DAM_MUST_USE enum dam_err dam_state_write_end(struct dam_state_writer *writer);
+
+/** Take the newest version back. Returns: DAM_OK with *ret_root the root before it; DAM_ENOTFOUND
+ *  if its history is no longer kept; DAM_ECORRUPT if the root that comes out is another one. */
+DAM_MUST_USE enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena,
+                                         uint64_t version, const struct dam_hash *root,
+                                         struct dam_hash *ret_root);
+
+/** Forget the history of a version; older states can then no longer be read. Not being there is
+ *  fine. */
+DAM_MUST_USE enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version);
+
+/* The trie nodes of one trie, kept under their owner: the account whose storage it is, or zeros for
+ * the state trie. */
+struct dam_state_nodes {
+    struct dam_store_txn *txn;
+    uint8_t owner[8];
+    struct dam_trie_store vtable; /* give &vtable to dam_trie_init */
+};
+
+/** A store of trie nodes for reading and proving. In: address: NULL for the state trie. */
+void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
+                          const struct dam_address *address);
+
+#endif

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger/store.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/assert.h"
+#include "base/hex.h"
+#include "ledger/store_meta.h"
+
+#define FORMAT_VERSION 1u
+#define SUM_LEN 8u
+#define MAP_LEN_FIRST ((size_t)1 << 30)
+#define MAP_LEN_MAX ((size_t)1 << 40)
+#define PATH_LEN_MAX 4096
+
+/* Every write transaction leaves its number here: a meta page that a power cut tore names roots and
+ * a number that do not belong together, and that shows when the store is opened. */
+#define TXN_KEY "txn"
+#define FORMAT_KEY "format"
+
+struct dam_store {
+    MDB_env *env;
+    MDB_dbi dbi[DAM_STORE_TABLE_COUNT];
+    size_t map_len;
+    size_t map_len_max;
+    uint64_t commits;
+    bool read_only;
+    char path[PATH_LEN_MAX];
+    char fault[192];
+};
+
+struct dam_store_txn {
+    struct dam_store *store;
+    MDB_txn *txn;
+    bool write;
+    bool failed; /* only abort is left */
+};
+
+static const char *const table_names[DAM_STORE_TABLE_COUNT] = {
+#define X(name, number, text) text,
+    DAM_STORE_TABLE_LIST(X)
+#undef X
+};
+
+const char *dam_store_table_name(enum dam_store_table table)
+{
+    return table_names[table];
+}
+
+const char *dam_store_last_fault(const struct dam_store *store)
+{
+    return store->fault;
+}
+
+static enum dam_err err_of(int code)
+{
+    switch (code) {
+    case MDB_SUCCESS:
+        return DAM_OK;
+    case MDB_NOTFOUND:
+        return DAM_ENOTFOUND;
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return DAM_ENOSPC;
+    case ENOMEM:
+    case MDB_TXN_FULL:
+        return DAM_ENOMEM;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return DAM_EREFUSED;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_CURSOR_FULL:
+        return DAM_ECORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return DAM_EVERSION;
+    default:
+        return DAM_EIO;
+    }
+}
+
+/* ---- checksums ------------------------------------------------------------------------------- */
+
+static uint64_t sum_of(enum dam_store_table table, MDB_val key, const void *value, size_t len)
+{
+    uint64_t seed = XXH3_64bits_withSeed(key.mv_data, key.mv_size, (uint64_t)table + 1);
+    return XXH3_64bits_withSeed(value, len, seed);
+}
+
+static MDB_val val_of(struct dam_bytes bytes)
+{
+    return (MDB_val){bytes.len, (void *)(uintptr_t)bytes.data};
+}
+
+/* Take the checksum off a record, or name the record that is damaged. */
+static enum dam_err open_record(struct dam_store *store, enum dam_store_table table, MDB_val key,
+                                MDB_val value, struct dam_bytes *ret)
+{
+    if (value.mv_size >= SUM_LEN) {
+        const uint8_t *data = value.mv_data;
+        size_t len = value.mv_size - SUM_LEN;
+        if (dam_load_be64(data + len) == sum_of(table, key, data, len)) {
+            *ret = dam_bytes(data, len);
+            return DAM_OK;
+        }
+    }
+    char hex[2 * DAM_STORE_KEY_MAX + 1];
+    size_t len = key.mv_size < DAM_STORE_KEY_MAX ? key.mv_size : DAM_STORE_KEY_MAX;
+    dam_hex_encode(key.mv_data, len, hex);
+    (void)snprintf(store->fault, sizeof(store->fault), "table %s, key %s: wrong checksum",
+                   table_names[table], hex);
+    return DAM_ECORRUPT;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+enum dam_err dam_store_begin(struct dam_store *store, bool write, struct dam_store_txn **ret)
+{
+    struct dam_store_txn *txn = calloc(1, sizeof(*txn));
+    if (txn == NULL) {
+        return DAM_ENOMEM;
+    }
+    txn->store = store;
+    txn->write = write;
+    int code = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+    if (code == MDB_MAP_RESIZED) { /* another process has made the file larger: take its size */
+        (void)mdb_env_set_mapsize(store->env, 0);
+        code = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+    }
+    if (code != 0) {
+        free(txn);
+        return err_of(code);
+    }
+    *ret = txn;
+    return DAM_OK;
+}
+
+void dam_store_abort(struct dam_store_txn *txn)
+{
+    if (txn != NULL) {
+        mdb_txn_abort(txn->txn);
+        free(txn);
+    }
+}
+
+enum dam_err dam_store_commit(struct dam_store_txn *txn)
+{
+    DAM_ASSERT(txn->write && !txn->failed);
+    struct dam_store *store = txn->store;
+    uint8_t number[8];
+    dam_store_be64(number, mdb_txn_id(txn->txn));
+    enum dam_err err = dam_store_put(txn, DAM_STORE_META, dam_bytes(TXN_KEY, sizeof(TXN_KEY) - 1),
+                                     dam_bytes(number, sizeof(number)));
+    if (err != DAM_OK) {
+        dam_store_abort(txn);
+        return err;
+    }
+    int code = mdb_txn_commit(txn->txn); /* frees it in any case */
+    free(txn);
+    store->commits += code == 0;
+    return err_of(code);
+}
+
+enum dam_err dam_store_grow(struct dam_store *store)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    (void)mdb_env_info(store->env, &info); /* these two only fail without an environment */
+    (void)mdb_env_stat(store->env, &stat);
+    size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
+    /* Half empty: it was the disk that is full, not the map. */
+    if (store->map_len >= store->map_len_max || used < store->map_len / 2) {
+        return DAM_ENOSPC;
+    }
+    size_t len = store->map_len > store->map_len_max / 2 ? store->map_len_max : store->map_len * 2;
+    int code = mdb_env_set_mapsize(store->env, len);
+    if (code == 0) {
+        store->map_len = len;
+    }
+    return err_of(code);
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
+                           struct dam_bytes key, struct dam_bytes *ret)
+{
+    MDB_val k = val_of(key);
+    MDB_val v;
+    int code = mdb_get(txn->txn, txn->store->dbi[table], &k, &v);
+    return code != 0 ? err_of(code) : open_record(txn->store, table, k, v, ret);
+}
+
+static enum dam_err put(struct dam_store_txn *txn, enum dam_store_table table, struct dam_bytes key,
+                        struct dam_bytes value, unsigned flags)
+{
+    DAM_ASSERT(key.len <= DAM_STORE_KEY_MAX && txn->write && !txn->failed);
+    MDB_val k = val_of(key);
+    MDB_val v = {value.len + SUM_LEN, NULL};
+    int code = mdb_put(txn->txn, txn->store->dbi[table], &k, &v, flags | MDB_RESERVE);
+    if (code != 0) {
+        txn->failed = true;
+        return err_of(code);
+    }
+    uint8_t *to = v.mv_data;
+    if (value.len > 0) {
+        memcpy(to, value.data, value.len);
+    }
+    dam_store_be64(to + value.len, sum_of(table, k, value.data, value.len));
+    return DAM_OK;
+}
+
+enum dam_err dam_store_put(struct dam_store_txn *txn, enum dam_store_table table,
+                           struct dam_bytes key, struct dam_bytes value)
+{
+    return put(txn, table, key, value, 0);
+}
+
+enum dam_err dam_store_append(struct dam_store_txn *txn, enum dam_store_table table,
+                              struct dam_bytes key, struct dam_bytes value)
+{
+    return put(txn, table, key, value, MDB_APPEND);
+}
+
+enum dam_err dam_store_delete(struct dam_store_txn *txn, enum dam_store_table table,
+                              struct dam_bytes key)
+{
+    DAM_ASSERT(txn->write && !txn->failed);
+    MDB_val k = val_of(key);
+    int code = mdb_del(txn->txn, txn->store->dbi[table], &k, NULL);
+    if (code != 0 && code != MDB_NOTFOUND) {
+        txn->failed = true;
+        return err_of(code);
+    }
+    return DAM_OK;
+}
+
+/* ---- cursors --------------------------------------------------------------------------------- */
+
+static enum dam_err cursor_step(struct dam_store_cursor *cursor, MDB_val k, MDB_cursor_op op)
+{
+    MDB_val v;
+    int code = mdb_cursor_get(cursor->cursor, &k, &v, op);
+    if (code != 0) {
+        return err_of(code);
+    }
+    cursor->key = dam_bytes(k.mv_data, k.mv_size);
+    return open_record(cursor->txn->store, cursor->table, k, v, &cursor->value);
+}
+
+static enum dam_err cursor_open(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
+                                enum dam_store_table table)
+{
+    if (cursor->cursor != NULL && (cursor->txn != txn || cursor->table != table)) {
+        dam_store_cursor_close(cursor);
+    }
+    if (cursor->cursor == NULL) {
+        MDB_cursor *opened;
+        int code = mdb_cursor_open(txn->txn, txn->store->dbi[table], &opened);
+        if (code != 0) {
+            return err_of(code);
+        }
+        cursor->cursor = opened;
+        cursor->txn = txn;
+        cursor->table = table;
+    }
+    return DAM_OK;
+}
+
+enum dam_err dam_store_seek(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
+                            enum dam_store_table table, struct dam_bytes key)
+{
+    DAM_TRY(cursor_open(cursor, txn, table));
+    return cursor_step(cursor, val_of(key), key.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
+}
+
+enum dam_err dam_store_last(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
+                            enum dam_store_table table)
+{
+    DAM_TRY(cursor_open(cursor, txn, table));
+    return cursor_step(cursor, (MDB_val){0, NULL}, MDB_LAST);
+}
+
+enum dam_err dam_store_next(struct dam_store_cursor *cursor)
+{
+    return cursor_step(cursor, (MDB_val){0, NULL}, MDB_NEXT);
+}
+
+enum dam_err dam_store_cursor_delete(struct dam_store_cursor *cursor)
+{
+    int code = mdb_cursor_del(cursor->cursor, 0);
+    if (code != 0) {
+        cursor->txn->failed = true;
+    }
+    return err_of(code);
+}
+
+void dam_store_cursor_close(struct dam_store_cursor *cursor)
+{
+    if (cursor->cursor != NULL) {
+        mdb_cursor_close(cursor->cursor);
+        memset(cursor, 0, sizeof(*cursor));
+    }
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static enum dam_err refuse(struct dam_store_fault *fault, enum dam_err err, const char *what,
+                           const char *path, const char *todo)
+{
+    (void)snprintf(fault->text, sizeof(fault->text), "%s: %s; %s", path, what, todo);
+    return err;
+}
+
+static enum dam_err open_tables(struct dam_store *store)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
+    if (code != 0) {
+        return err_of(code);
+    }
+    for (int i = 0; i < DAM_STORE_TABLE_COUNT && code == 0; i++) {
+        code = mdb_dbi_open(txn, table_names[i], store->read_only ? 0 : MDB_CREATE, &store->dbi[i]);
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return err_of(code);
+    }
+    return err_of(mdb_txn_commit(txn));
+}
+
+/* A new store gets its format; an old one must have ours. */
+static enum dam_err check_format(struct dam_store *store)
+{
+    struct dam_store_txn *txn;
+    struct dam_bytes value;
+    struct dam_bytes key = dam_bytes(FORMAT_KEY, sizeof(FORMAT_KEY) - 1);
+    uint8_t format[4];
+    DAM_TRY(dam_store_begin(store, !store->read_only, &txn));
+    enum dam_err err = dam_store_get(txn, DAM_STORE_META, key, &value);
+    if (err == DAM_ENOTFOUND && !store->read_only) {
+        dam_store_be32(format, FORMAT_VERSION);
+        err = dam_store_put(txn, DAM_STORE_META, key, dam_bytes(format, sizeof(format)));
+        if (err == DAM_OK) {
+            return dam_store_commit(txn);
+        }
+    } else if (err == DAM_OK &&
+               (value.len != sizeof(format) || dam_load_be32(value.data) != FORMAT_VERSION)) {
+        err = DAM_EVERSION;
+    }
+    dam_store_abort(txn);
+    return err;
+}
+
+static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fault)
+{
+    int code = mdb_env_create(&store->env);
+    if (code != 0) {
+        return err_of(code);
+    }
+    (void)mdb_env_set_maxdbs(store->env, DAM_STORE_TABLE_COUNT); /* cannot fail before open */
+    (void)mdb_env_set_mapsize(store->env, store->map_len);
+    unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | (store->read_only ? MDB_RDONLY : 0);
+    code = mdb_env_open(store->env, store->path, flags, 0600);
+    if (code != 0) {
+        return refuse(fault, err_of(code), mdb_strerror(code), store->path,
+                      "check the path, its owner and the space left");
+    }
+    return DAM_OK;
+}
+
+enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_store **ret,
+                            struct dam_store_fault *fault)
+{
+    fault->text[0] = '\0';
+    struct dam_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        return DAM_ENOMEM;
+    }
+    store->read_only = options->read_only;
+    store->map_len_max = options->size_max != 0 ? options->size_max : MAP_LEN_MAX;
+    store->map_len = store->map_len_max < MAP_LEN_FIRST ? store->map_len_max : MAP_LEN_FIRST;
+    int len = snprintf(store->path, sizeof(store->path), "%s/ledger.mdb", options->dir);
+    struct stat info;
+    if (len >= (int)sizeof(store->path) ||
+        (!options->read_only && mkdir(options->dir, 0700) != 0 && errno != EEXIST)) {
+        enum dam_err err = refuse(fault, DAM_EREFUSED, strerror(errno), options->dir,
+                                  "the data folder cannot be made");
+        free(store);
+        return err;
+    }
+    if (stat(store->path, &info) == 0 && (size_t)info.st_size > store->map_len) {
+        while (store->map_len < (size_t)info.st_size && store->map_len < store->map_len_max) {
+            store->map_len *= 2;
+        }
+    }
+    enum dam_err err = dam_store_meta_repair(store->path, options->read_only, fault);
+    if (err == DAM_OK) {
+        err = open_env(store, fault);
+    }
+    if (err == DAM_OK) {
+        err = open_tables(store);
+    }
+    if (err == DAM_OK) {
+        err = check_format(store);
+    }
+    if (err != DAM_OK) {
+        if (fault->text[0] == '\0') {
+            (void)refuse(fault, err, dam_err_text(err), store->path,
+                         store->fault[0] != '\0' ? store->fault
+                                                 : "restore a copy, or import an export");
+        }
+        dam_store_close(store);
+        return err;
+    }
+    *ret = store;
+    return DAM_OK;
+}
+
+void dam_store_close(struct dam_store *store)
+{
+    if (store != NULL) {
+        if (store->env != NULL) {
+            mdb_env_close(store->env);
+        }
+        free(store);
+    }
+}
+
+enum dam_err dam_store_stats(struct dam_store *store, struct dam_store_stats *ret)
+{
+    MDB_txn *txn;
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file;
+    memset(ret, 0, sizeof(*ret));
+    int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (code != 0) {
+        return err_of(code);
+    }
+    for (int i = 0; i < DAM_STORE_TABLE_COUNT; i++) {
+        (void)mdb_stat(txn, store->dbi[i], &stat); /* fails only for a bad handle */
+        ret->entries[i] = stat.ms_entries;
+        ret->table_len[i] = (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+                            (uint64_t)stat.ms_psize;
+    }
+    mdb_txn_abort(txn);
+    (void)mdb_env_info(store->env, &info);
+    (void)mdb_env_stat(store->env, &stat);
+    ret->used_len = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+    ret->file_len = lstat(store->path, &file) == 0 ? (uint64_t)file.st_size : 0;
+    ret->commits = store->commits;
+    return DAM_OK;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The ledger's tables on LMDB: every record carries a checksum over its table, key and value, so
+ * that rot and torn pages are found and named and never served. One writer (the loop thread), one
+ * atomic durable transaction at a time, LMDB's default sync flags only. It knows nothing of blocks;
+ * that is ledger/chain.h. */
+#ifndef DAM_LEDGER_STORE_H
+#define DAM_LEDGER_STORE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct dam_store;     /* private */
+struct dam_store_txn; /* private */
+
+/* The tables. The numbers go into checksums: do not renumber, append. Keys are big-endian.
+ *
+ *  META        name                     -> see ledger/chain.c
+ *  ACCOUNT     address                  -> the account's RLP as the state trie holds it
+ *  SLOT        address, slot            -> value without leading zeros
+ *  CODE        code hash                -> code
+ *  NODE        owner (8), node hash     -> trie node; owner: of the account, zero for the state
+ * trie BLOCK       number (8)               -> header and what else the block has beside
+ * transactions NUMBER      block hash               -> number (8) TX          number (8), index (4)
+ * -> hash, sender, signed bytes RECEIPT     number (8), index (4)    -> receipt TX_INDEX
+ * transaction hash         -> number (8), index (4) LOG_INDEX   address, number (8)      ->
+ * nothing: the block has logs of this address CHANGES     version (8)              -> which
+ * accounts and slots the version changed ACCOUNT_WAS address, version (8)     -> the account before
+ * that version; nothing if it was not SLOT_WAS    address, slot, version   -> the value before that
+ * version POOL        arrival (8)              -> signed bytes of a transaction that waits */
+#define DAM_STORE_TABLE_LIST(X)                                                                    \
+    X(META, 0, "meta")                                                                             \
+    X(ACCOUNT, 1, "account")                                                                       \
+    X(SLOT, 2, "slot")                                                                             \
+    X(CODE, 3, "code")                                                                             \
+    X(NODE, 4, "node")                                                                             \
+    X(BLOCK, 5, "block")                                                                           \
+    X(NUMBER, 6, "number")                                                                         \
+    X(TX, 7, "tx")                                                                                 \
+    X(RECEIPT, 8, "receipt")                                                                       \
+    X(TX_INDEX, 9, "tx_index")                                                                     \
+    X(LOG_INDEX, 10, "log_index")                                                                  \
+    X(CHANGES, 11, "changes")                                                                      \
+    X(ACCOUNT_WAS, 12, "account_was")                                                              \
+    X(SLOT_WAS, 13, "slot_was")                                                                    \
+    X(POOL, 14, "pool")
+
+enum dam_store_table {
+#define X(name, number, text) DAM_STORE_##name = (number),
+    DAM_STORE_TABLE_LIST(X)
+#undef X
+};
+
+#define DAM_STORE_TABLE_COUNT 15
+#define DAM_STORE_KEY_MAX 60u
+
+struct dam_store_options {
+    const char *dir; /* made if it is not there */
+    size_t size_max; /* bytes the file may reach; 0: 1 TiB */
+    bool read_only;  /* an inspector beside a running ledger */
+};
+
+/* Why an open was refused, in words; see dam_store_open. */
+struct dam_store_fault {
+    char text[256];
+};
+
+/** Open or create the store DIR/ledger.mdb.
+ *  Returns: DAM_OK; DAM_EVERSION for another format; DAM_ECORRUPT if the file is damaged;
+ * DAM_ENOSPC, DAM_EREFUSED, DAM_EIO, DAM_ENOMEM. On failure fault->text says what and what to do.
+ *  A last transaction that a power cut tore is taken back; it was never acknowledged. */
+DAM_MUST_USE enum dam_err dam_store_open(const struct dam_store_options *options,
+                                         struct dam_store **ret, struct dam_store_fault *fault);
+
+/** Close. Accepts NULL. All transactions must have ended. */
+void dam_store_close(struct dam_store *store);
+
+/** Begin. One write transaction at a time; a second one waits for another process, so a thread must
+ * never begin two. Returns: DAM_OK, DAM_ENOMEM, DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_store_begin(struct dam_store *store, bool write,
+                                          struct dam_store_txn **ret);
+
+/** Make a write transaction durable, all or nothing. Ends it either way.
+ *  Returns: DAM_OK when it is on disk; DAM_ENOSPC (disk or map full), DAM_EIO: nothing happened. */
+DAM_MUST_USE enum dam_err dam_store_commit(struct dam_store_txn *txn);
+
+/** Forget it. Accepts NULL. */
+void dam_store_abort(struct dam_store_txn *txn);
+
+/** Make the map larger after DAM_ENOSPC from a full map; no transaction may be open. Returns:
+ *  DAM_OK if it grew: try again; DAM_ENOSPC if the disk or the limit is what is full. */
+DAM_MUST_USE enum dam_err dam_store_grow(struct dam_store *store);
+
+/** Find a record. Returns: DAM_OK with *ret borrowed until the transaction writes or ends;
+ *  DAM_ENOTFOUND; DAM_ECORRUPT if its checksum is wrong (dam_store_last_fault names it). */
+DAM_MUST_USE enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
+                                        struct dam_bytes key, struct dam_bytes *ret);
+
+/** Set a record. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO; after a failure only abort is left. */
+DAM_MUST_USE enum dam_err dam_store_put(struct dam_store_txn *txn, enum dam_store_table table,
+                                        struct dam_bytes key, struct dam_bytes value);
+
+/** Set a record whose key is above all others of its table. */
+DAM_MUST_USE enum dam_err dam_store_append(struct dam_store_txn *txn, enum dam_store_table table,
+                                           struct dam_bytes key, struct dam_bytes value);
+
+/** Remove a record; not being there is fine. */
+DAM_MUST_USE enum dam_err dam_store_delete(struct dam_store_txn *txn, enum dam_store_table table,
+                                           struct dam_bytes key);
+
+/* A place in a table. Zero it before the first use; close it before the transaction ends. */
+struct dam_store_cursor {
+    struct dam_store_txn *txn;
+    enum dam_store_table table;
+    void *cursor; /* private */
+    struct dam_bytes key;
+    struct dam_bytes value;
+};
+
+/** Go to the first record not below key. Returns: DAM_OK with cursor->key and ->value borrowed
+ *  until the next step; DAM_ENOTFOUND at the end; DAM_ECORRUPT. */
+DAM_MUST_USE enum dam_err dam_store_seek(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
+                                         enum dam_store_table table, struct dam_bytes key);
+DAM_MUST_USE enum dam_err dam_store_next(struct dam_store_cursor *cursor);
+/** The last record of a table. */
+DAM_MUST_USE enum dam_err dam_store_last(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
+                                         enum dam_store_table table);
+/** Remove the record under the cursor; the next step goes to the one behind it. */
+DAM_MUST_USE enum dam_err dam_store_cursor_delete(struct dam_store_cursor *cursor);
+void dam_store_cursor_close(struct dam_store_cursor *cursor);
+
+/* Sizes for `dam ledger stats` and metrics. */
+struct dam_store_stats {
+    uint64_t file_len; /* bytes of the file */
+    uint64_t used_len; /* bytes of it in use or free inside */
+    uint64_t commits;  /* since open */
+    uint64_t entries[DAM_STORE_TABLE_COUNT];
+    uint64_t table_len[DAM_STORE_TABLE_COUNT];
+};
+DAM_MUST_USE enum dam_err dam_store_stats(struct dam_store *store, struct dam_store_stats *ret);
+
+/** The last record that failed its checksum, in words; "" if none did. */
+const char *dam_store_last_fault(const struct dam_store *store);
+
+/** A table's name. Returns: static text. */
+const char *dam_store_table_name(enum dam_store_table table);
+
+#endif
