@@ -3,6 +3,7 @@
 
 #include "app/plant_solar.h"
 #include "app/verb_evm.h"
+#include "app/verb_ledger.h"
 #include "app/verb_machine.h"
 
 #include <stdarg.h>
@@ -70,6 +71,8 @@ const struct dam_verb dam_verbs[] = {
      "usage: dam rules show|compile [--out FILE] [DIR]\n\n"
      "compile: the blob of docs/spec/rules.md that guard, charter and contract read.\n",
      dam_verb_rules},
+    {"ledger", "run the embedded chain: durable, JSON-RPC, for every Ethereum tool",
+     dam_verb_ledger_help, dam_verb_ledger},
     {"plant", "run a simulated plant where the hardware is missing",
      "usage: dam plant solar-site --data FILE [--modbus-port N] [--mqtt-port N]\n"
      "                            [--epoch UNIX_SECONDS] [--speed X]\n\n"

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `dam ledger import|export|check|stats|rollback`: on a ledger that is not running (check, stats
+ * and export also beside one that is). */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/verb.h"
+#include "app/verb_ledger.h"
+#include "base/heap.h"
+#include "ledger/inspect.h"
+
+struct tool_args {
+    const char *data;
+    const char *file;
+    const char *genesis;
+    uint64_t to;
+    bool has_to;
+    bool json;
+};
+
+static void bar(void *ctx, uint64_t done, uint64_t total)
+{
+    static int last = -1;
+    int percent = total > 0 ? (int)(done * 100 / total) : 100;
+    if (!isatty(STDERR_FILENO) || percent == last) {
+        return;
+    }
+    last = percent;
+    (void)fprintf(stderr, "\r%s %3d%% [%.*s%.*s]%s", (const char *)ctx, percent, percent / 4,
+                  "#########################", 25 - percent / 4, ".........................",
+                  percent == 100 ? "\n" : "");
+}
+
+static int read_tool_args(int argc, char **argv, struct tool_args *args)
+{
+    static const char hint[] = "`dam help ledger` tells how";
+    args->data = "ledger";
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--json") == 0) {
+            args->json = true;
+        } else if (argv[i][0] != '-') {
+            args->file = argv[i];
+        } else if (value == NULL) {
+            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: %s needs a value", argv[i]);
+        } else if (strcmp(argv[i], "--data") == 0) {
+            args->data = argv[++i];
+        } else if (strcmp(argv[i], "--genesis") == 0) {
+            args->genesis = argv[++i];
+        } else if (strcmp(argv[i], "--to") == 0) {
+            char *end;
+            args->to = strtoull(argv[++i], &end, 0);
+            args->has_to = true;
+            if (*end != '\0') {
+                return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: --to: bad value '%s'",
+                                     argv[i]);
+            }
+        } else {
+            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: unknown option '%s'", argv[i]);
+        }
+    }
+    return DAM_EXIT_OK;
+}
+
+/* A file in memory. Returns: false after telling why not. */
+static bool map_file(const char *path, struct dam_bytes *ret)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        (void)dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", path, strerror(errno));
+        if (fd >= 0) {
+            (void)close(fd); /* nothing was written */
+        }
+        return false;
+    }
+    void *map =
+        info.st_size > 0 ? mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    (void)close(fd); /* nothing was written */
+    if (map == MAP_FAILED) {
+        (void)dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    *ret = dam_bytes(map, (size_t)info.st_size);
+    return true;
+}
+
+static int open_chain(const struct tool_args *args, bool read_only, struct dam_chain **ret)
+{
+    struct dam_store_fault fault;
+    struct dam_bytes genesis = {0};
+    struct dam_chain_options options = {.store = {.dir = args->data, .read_only = read_only}};
+    if (args->genesis != NULL && !map_file(args->genesis, &genesis)) {
+        return DAM_EXIT_CONFIG;
+    }
+    options.genesis = (const char *)genesis.data;
+    options.genesis_len = genesis.len;
+    enum dam_err err = dam_chain_open(&options, ret, &fault);
+    if (genesis.data != NULL) {
+        (void)munmap((void *)(uintptr_t)genesis.data, genesis.len); /* was only read */
+    }
+    return err == DAM_OK
+               ? DAM_EXIT_OK
+               : dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_CONFIG, NULL,
+                               "%s", fault.text);
+}
+
+static int tool_import(const struct tool_args *args)
+{
+    struct dam_chain *chain;
+    struct dam_evm *evm;
+    struct dam_bytes file;
+    struct dam_import_fault fault;
+    struct dam_progress progress = {bar, (void *)(uintptr_t) "import"};
+    uint64_t count = 0;
+    if (args->file == NULL) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger import FILE --data DIR",
+                             "which file of RLP blocks?");
+    }
+    if (!map_file(args->file, &file)) {
+        return DAM_EXIT_FAILED;
+    }
+    int code = open_chain(args, false, &chain);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    enum dam_err err = dam_evm_create(dam_heap(), NULL, &evm);
+    if (err == DAM_OK) {
+        err = dam_inspect_import(chain, evm, file, &progress, &count, &fault);
+        dam_evm_destroy(evm);
+    }
+    (void)printf("imported %" PRIu64 " blocks, head %" PRIu64 "\n", count,
+                 chain->head.header.number);
+    if (err != DAM_OK) {
+        code = dam_verb_fail(DAM_EXIT_FAILED, "what came before it is imported", "%s", fault.text);
+    }
+    dam_chain_close(chain);
+    return code;
+}
+
+static enum dam_err write_block(void *ctx, struct dam_bytes block)
+{
+    return fwrite(block.data, 1, block.len, ctx) == block.len ? DAM_OK : DAM_EIO;
+}
+
+static int tool_export(const struct tool_args *args)
+{
+    struct dam_chain *chain;
+    struct dam_progress progress = {bar, (void *)(uintptr_t) "export"};
+    if (args->file == NULL) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger export FILE --data DIR", "to which file?");
+    }
+    int code = open_chain(args, true, &chain);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    FILE *file = fopen(args->file, "wb");
+    if (file == NULL) {
+        dam_chain_close(chain);
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->file, strerror(errno));
+    }
+    uint64_t last = args->has_to ? args->to : chain->head.header.number;
+    enum dam_err err = dam_inspect_export(chain, 1, last, write_block, file, &progress);
+    bool closed = fflush(file) == 0 && fsync(fileno(file)) == 0;
+    closed = fclose(file) == 0 && closed;
+    dam_chain_close(chain);
+    if (err != DAM_OK || !closed) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "export: %s",
+                             err != DAM_OK ? dam_err_text(err) : strerror(errno));
+    }
+    (void)printf("exported %" PRIu64 " blocks\n", last);
+    return DAM_EXIT_OK;
+}
+
+static int tool_check(const struct tool_args *args)
+{
+    struct dam_chain *chain;
+    struct dam_check_report report;
+    struct dam_progress progress = {bar, (void *)(uintptr_t) "check"};
+    int code = open_chain(args, true, &chain);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    enum dam_err err = dam_inspect_check(chain, &progress, &report);
+    uint64_t head = chain->head.header.number;
+    dam_chain_close(chain);
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->data, dam_err_text(err));
+    }
+    (void)printf(args->json ? "{\"head\":%" PRIu64 ",\"records\":%" PRIu64 ",\"blocks\":%" PRIu64
+                              ",\"accounts\":%" PRIu64 ",\"slots\":%" PRIu64 ",\"faults\":%" PRIu64
+                              "}\n"
+                            : "head %" PRIu64 ": %" PRIu64 " records, %" PRIu64 " blocks, %" PRIu64
+                              " accounts, %" PRIu64 " slots checked, %" PRIu64 " faults\n",
+                 head, report.records, report.blocks, report.accounts, report.slots, report.faults);
+    return report.faults == 0
+               ? DAM_EXIT_OK
+               : dam_verb_fail(DAM_EXIT_FAILED,
+                               "restore a copy, or export what is good and import it elsewhere",
+                               "%s", report.first_fault);
+}
+
+static int tool_stats(const struct tool_args *args)
+{
+    struct dam_chain *chain;
+    struct dam_store_stats stats;
+    int code = open_chain(args, true, &chain);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    enum dam_err err = dam_store_stats(chain->store, &stats);
+    if (err != DAM_OK) {
+        dam_chain_close(chain);
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->data, dam_err_text(err));
+    }
+    (void)printf(args->json ? "{\"chain\":%" PRIu64 ",\"head\":%" PRIu64 ",\"oldest\":%" PRIu64
+                              ",\"fileBytes\":%" PRIu64 ",\"tables\":{"
+                            : "chain %" PRIu64 ", head %" PRIu64 ", oldest kept %" PRIu64
+                              ", file %" PRIu64 " bytes\n",
+                 chain->rules.config.chain_id, chain->head.header.number, chain->oldest,
+                 stats.file_len);
+    for (int i = 0; i < DAM_STORE_TABLE_COUNT; i++) {
+        (void)printf(args->json ? "%s\"%s\":{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "}"
+                                : "%s  %-12s %12" PRIu64 " records %14" PRIu64 " bytes\n",
+                     args->json && i > 0 ? "," : "", dam_store_table_name((enum dam_store_table)i),
+                     stats.entries[i], stats.table_len[i]);
+    }
+    if (args->json) {
+        (void)puts("}}");
+    }
+    dam_chain_close(chain);
+    return DAM_EXIT_OK;
+}
+
+static int tool_rollback(const struct tool_args *args)
+{
+    struct dam_chain *chain;
+    if (!args->has_to) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger rollback --to BLOCK --data DIR",
+                             "back to which block?");
+    }
+    int code = open_chain(args, false, &chain);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    uint64_t from = chain->head.header.number;
+    enum dam_err err = dam_chain_rollback(chain, args->to, 0);
+    if (err == DAM_OK) {
+        (void)printf("taken back from block %" PRIu64 " to %" PRIu64 "\n", from, args->to);
+    } else {
+        code = dam_verb_fail(
+            DAM_EXIT_FAILED,
+            err == DAM_ENOTFOUND ? "`dam ledger stats` tells the oldest block kept" : NULL,
+            "rollback to %" PRIu64 ": %s; nothing has changed", args->to, dam_err_text(err));
+    }
+    dam_chain_close(chain);
+    return code;
+}
+
+int dam_verb_ledger_tool(int argc, char **argv, bool *ret_known)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const struct tool_args *args);
+    } tools[] = {{"import", tool_import},
+                 {"export", tool_export},
+                 {"check", tool_check},
+                 {"stats", tool_stats},
+                 {"rollback", tool_rollback}};
+    struct tool_args args = {0};
+    *ret_known = false;
+    for (size_t i = 0; argc >= 2 && i < DAM_COUNT_OF(tools); i++) {
+        if (strcmp(argv[1], tools[i].name) == 0) {
+            *ret_known = true;
+            int code = read_tool_args(argc - 1, argv + 1, &args);
+            return code != DAM_EXIT_OK ? code : tools[i].run(&args);
+        }
+    }
+    return DAM_EXIT_OK;
+}
