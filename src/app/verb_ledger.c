@@ -277,7 +277,7 @@ static int choose_genesis(struct ledger_args *args, struct dam_buf *buf)
 
 static void remove_temp(const char *dir)
 {
-    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock"};
+    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock"};
     char path[128];
     for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

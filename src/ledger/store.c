@@ -2,10 +2,13 @@
 #include "ledger/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -18,6 +21,7 @@
 #define MAP_LEN_FIRST ((size_t)1 << 30)
 #define MAP_LEN_MAX ((size_t)1 << 40)
 #define PATH_LEN_MAX 4096
+#define DISK_RESERVE ((uint64_t)1 << 20)
 
 /* Every write transaction leaves its number here: a meta page that a power cut tore names roots and
  * a number that do not belong together, and that shows when the store is opened. */
@@ -31,6 +35,7 @@ struct dam_store {
     size_t map_len_max;
     uint64_t commits;
     bool read_only;
+    int lock; /* held while we may write: a second ledger on the same data is refused */
     char path[PATH_LEN_MAX];
     char fault[192];
 };
@@ -153,6 +158,13 @@ void dam_store_abort(struct dam_store_txn *txn)
     }
 }
 
+/* LMDB calls a write that ended short an I/O error; on a full disk that is what happens. */
+static bool disk_is_full(const struct dam_store *store)
+{
+    struct statvfs info;
+    return statvfs(store->path, &info) == 0 && info.f_bavail * info.f_frsize < DISK_RESERVE;
+}
+
 enum dam_err dam_store_commit(struct dam_store_txn *txn)
 {
     DAM_ASSERT(txn->write && !txn->failed);
@@ -168,7 +180,8 @@ enum dam_err dam_store_commit(struct dam_store_txn *txn)
     int code = mdb_txn_commit(txn->txn); /* frees it in any case */
     free(txn);
     store->commits += code == 0;
-    return err_of(code);
+    err = err_of(code);
+    return err == DAM_EIO && disk_is_full(store) ? DAM_ENOSPC : err;
 }
 
 enum dam_err dam_store_grow(struct dam_store *store)
@@ -318,7 +331,7 @@ void dam_store_cursor_close(struct dam_store_cursor *cursor)
 static enum dam_err refuse(struct dam_store_fault *fault, enum dam_err err, const char *what,
                            const char *path, const char *todo)
 {
-    (void)snprintf(fault->text, sizeof(fault->text), "%s: %s; %s", path, what, todo);
+    (void)snprintf(fault->text, sizeof(fault->text), "%.100s: %.60s; %.80s", path, what, todo);
     return err;
 }
 
@@ -379,6 +392,25 @@ static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fa
     return DAM_OK;
 }
 
+static enum dam_err take_lock(struct dam_store *store, const char *dir,
+                              struct dam_store_fault *fault)
+{
+    char path[PATH_LEN_MAX];
+    int len = snprintf(path, sizeof(path), "%s/ledger.lock", dir);
+    if (store->read_only || len >= (int)sizeof(path)) {
+        return DAM_OK;
+    }
+    store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (store->lock < 0) {
+        return refuse(fault, err_of(errno), strerror(errno), path, "check who owns the folder");
+    }
+    if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+        return refuse(fault, DAM_EEXIST, "another ledger is running on this data", dir,
+                      "stop it, or choose another --data");
+    }
+    return DAM_OK;
+}
+
 enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_store **ret,
                             struct dam_store_fault *fault)
 {
@@ -388,6 +420,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
         return DAM_ENOMEM;
     }
     store->read_only = options->read_only;
+    store->lock = -1;
     store->map_len_max = options->size_max != 0 ? options->size_max : MAP_LEN_MAX;
     store->map_len = store->map_len_max < MAP_LEN_FIRST ? store->map_len_max : MAP_LEN_FIRST;
     int len = snprintf(store->path, sizeof(store->path), "%s/ledger.mdb", options->dir);
@@ -404,7 +437,10 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
             store->map_len *= 2;
         }
     }
-    enum dam_err err = dam_store_meta_repair(store->path, options->read_only, fault);
+    enum dam_err err = take_lock(store, options->dir, fault);
+    if (err == DAM_OK) {
+        err = dam_store_meta_repair(store->path, options->read_only, fault);
+    }
     if (err == DAM_OK) {
         err = open_env(store, fault);
     }
@@ -432,6 +468,9 @@ void dam_store_close(struct dam_store *store)
     if (store != NULL) {
         if (store->env != NULL) {
             mdb_env_close(store->env);
+        }
+        if (store->lock >= 0) {
+            (void)close(store->lock); /* nothing was written to it */
         }
         free(store);
     }

@@ -10,7 +10,7 @@
 /** Check the newest meta page and, if it is torn, set it back to the one before, which was synced
  *  and holds all that was acknowledged.
  *  Returns: DAM_OK (also for a file that is not there or empty); DAM_ECORRUPT with fault->text;
- * DAM_EIO. In: read_only: look but change nothing; then a torn page is DAM_ECORRUPT. */
+ * DAM_EIO. In: read_only: do nothing. */
 DAM_MUST_USE enum dam_err dam_store_meta_repair(const char *path, bool read_only,
                                                 struct dam_store_fault *fault);
 
