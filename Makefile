@@ -18,7 +18,7 @@ setup:
 	@tools/setup build
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD) --buildtype=release -Db_lto=true -Db_ndebug=false
+	meson setup $(BUILD) --buildtype=release -Db_lto=true -Db_ndebug=false -Dcontracts=true
 
 $(DEBUG)/build.ninja:
 	meson setup $(DEBUG) --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true

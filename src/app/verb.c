@@ -2,6 +2,7 @@
 #include "app/verb.h"
 
 #include "app/plant_solar.h"
+#include "app/verb_deploy.h"
 #include "app/verb_evm.h"
 #include "app/verb_ledger.h"
 #include "app/verb_machine.h"
@@ -82,6 +83,7 @@ const struct dam_verb dam_verbs[] = {
      "as the wall's; without it, time moves by commands on standard input, each answered by one\n"
      "line of JSON: step SECONDS | soiling PERCENT | quit\n",
      dam_plant_main},
+    {"deploy", "make the shared contracts of a network", dam_verb_deploy_help, dam_verb_deploy},
     {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
     {"completion", "print a completion script for a shell",
      "usage: dam completion bash|zsh|fish\n\nPrints a script that completes the verbs of dam.\n",
