@@ -169,7 +169,8 @@ struct dam_evm_tx {
     X(NONCE_TOO_LOW, 24, "NONCE_MISMATCH_TOO_LOW")                                                 \
     X(NONCE_TOO_HIGH, 25, "NONCE_MISMATCH_TOO_HIGH")                                               \
     X(SENDER_NOT_EOA, 26, "SENDER_NOT_EOA")                                                        \
-    X(INITCODE_SIZE, 27, "INITCODE_SIZE_EXCEEDED")
+    X(INITCODE_SIZE, 27, "INITCODE_SIZE_EXCEEDED")                                                 \
+    X(SIGNATURE, 28, "INVALID_SIGNATURE_VRS")
 
 enum dam_tx_invalid {
 #define X(name, number, text) DAM_TX_##name = (number),

@@ -233,18 +233,18 @@ static enum dam_tx_invalid check(struct dam_evm *evm, const struct dam_evm_tx *t
     if (reason == DAM_TX_NONE && tx->type == 4 && tx->authorization_count == 0) {
         reason = DAM_TX_SET_CODE_EMPTY;
     }
-    if (reason == DAM_TX_NONE && tx->type == 3) {
-        reason = check_blobs(evm, tx);
-    }
-    if (reason == DAM_TX_NONE) {
-        reason = check_fees(evm, tx);
-    }
     if (reason == DAM_TX_NONE && tx->create && evm->fork >= DAM_FORK_SHANGHAI &&
         tx->data.len > INITCODE_LEN_MAX) {
         reason = DAM_TX_INITCODE_SIZE;
     }
     if (reason == DAM_TX_NONE) {
         reason = check_gas(evm, tx, gas);
+    }
+    if (reason == DAM_TX_NONE && tx->type == 3) {
+        reason = check_blobs(evm, tx);
+    }
+    if (reason == DAM_TX_NONE) {
+        reason = check_fees(evm, tx);
     }
     if (reason == DAM_TX_NONE && !tx->simulate && !may_send(evm, sender)) {
         reason = DAM_TX_SENDER_NOT_EOA;

@@ -287,6 +287,34 @@ enum dam_err dam_evm_world_apply(struct dam_evm_world *world, const struct dam_e
     return DAM_OK;
 }
 
+enum dam_err dam_evm_world_copy(const struct dam_evm_world *world, struct dam_evm_world *ret)
+{
+    dam_evm_world_init(ret, &world->mem);
+    ret->block_hash = world->block_hash;
+    ret->block_hash_ctx = world->block_hash_ctx;
+    for (const struct dam_evm_world_account *from = world->first; from != NULL; from = from->next) {
+        struct dam_evm_world_account *to;
+        if (!from->exists) {
+            continue;
+        }
+        DAM_TRY(dam_evm_world_put(ret, &from->address, from->nonce, &from->balance));
+        DAM_TRY(account_get(ret, &from->address, &to));
+        to->code_hash = from->code_hash;
+        const struct world_code *code = code_find(world, &from->code_hash);
+        if (code != NULL) {
+            DAM_TRY(code_add(ret, &code->hash, code->code));
+        }
+        for (const struct world_slot *slot = from->slots; slot != NULL; slot = slot->next) {
+            if (!dam_u256_is_zero(&slot->value)) {
+                DAM_TRY(slot_put(ret, to, &slot->key, &slot->value));
+            }
+        }
+        to->root_valid = from->root_valid;
+        to->storage_root = from->storage_root;
+    }
+    return DAM_OK;
+}
+
 /* ---- the root -------------------------------------------------------------------------------- */
 
 /* A map for the trie while it is filled: keys are hashed in one batch at the end. */

@@ -27,6 +27,11 @@ void dam_evm_world_init(struct dam_evm_world *world, const struct dam_mem *mem);
 /** Give all memory back. Accepts a zeroed world. */
 void dam_evm_world_finish(struct dam_evm_world *world);
 
+/** Make an independent copy. Returns: DAM_OK or DAM_ENOMEM; *ret is to be finished in both cases.
+ */
+DAM_MUST_USE enum dam_err dam_evm_world_copy(const struct dam_evm_world *world,
+                                             struct dam_evm_world *ret);
+
 /** The world as a view, good as long as it is not changed. */
 struct dam_evm_view dam_evm_world_view(struct dam_evm_world *world);
 
