@@ -6,6 +6,7 @@
 #include "app/verb_evm.h"
 #include "app/verb_ledger.h"
 #include "app/verb_machine.h"
+#include "app/verb_signer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,6 +86,27 @@ const struct dam_verb dam_verbs[] = {
      dam_plant_main},
     {"deploy", "make the shared contracts of a network", dam_verb_deploy_help, dam_verb_deploy},
     {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
+    {"signer", "the machine's key: make it, frame it, see what it signed",
+     "usage: dam signer key DIR --password-file FILE\n"
+     "       dam signer reset DIR --password-file FILE FRAME [--nonce N] [--relayed-nonce N]\n"
+     "                        [--size N --root HASH --time T] --yes\n"
+     "       dam signer frame DIR --password-file FILE FRAME\n"
+     "       dam signer show DIR --password-file FILE [--json]\n\n"
+     "The key is used by a process of its own, which signs only what the policy and the frame\n"
+     "allow, and never contradicts what it signed before (docs/spec/signer.md).\n\n"
+     "  key     make a key; prints its address\n"
+     "  reset   begin the signer's memory: for a new key, or when it is lost. The options say\n"
+     "          where the chain stands: the key's next nonce, the last anchored checkpoint\n"
+     "  frame   change the frame of a signer that is not running\n"
+     "  show    the frame, and what was signed last\n\n"
+     "FRAME is --chain-id N --machine HASH --evidence ADDRESS --policy FILE --max-fee WEI\n"
+     "--fee-per-day WEI, and where they differ from nothing --account ADDRESS --oracle ADDRESS\n"
+     "--approver ADDRESS --gas-limit N --may spend,checkpoint,voucher,report\n",
+     dam_verb_signer},
+    {"signer-process", "the signer itself; started by dam, not by hand",
+     "usage: dam signer-process --fd N --folder DIR --password-file FILE\n\n"
+     "Started by the machine with one socket. See docs/spec/signer.md.\n",
+     dam_verb_signer_process},
     {"completion", "print a completion script for a shell",
      "usage: dam completion bash|zsh|fish\n\nPrints a script that completes the verbs of dam.\n",
      dam_verb_completion},

@@ -424,6 +424,17 @@ enum dam_err dam_signer_home_reset(const char *folder, const struct dam_signer_p
     return err == DAM_OK ? folder_sync(folder) : err;
 }
 
+enum dam_err dam_signer_home_pin(const char *folder, const struct dam_signer_password *password,
+                                 struct dam_signer_pin *ret)
+{
+    struct dam_signer_home home;
+    struct dam_hash policy_hash;
+    DAM_TRY(home_open(folder, password, &home, &policy_hash));
+    *ret = home.state->pin;
+    dam_signer_home_close(&home);
+    return DAM_OK;
+}
+
 enum dam_err dam_signer_home_set_pin(const char *folder, const struct dam_signer_password *password,
                                      const struct dam_signer_pin *pin)
 {

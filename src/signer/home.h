@@ -42,6 +42,12 @@ DAM_MUST_USE enum dam_err dam_signer_home_reset(const char *folder,
                                                 const uint64_t nonce_next[2],
                                                 const struct dam_signer_checkpoint *checkpoint);
 
+/** The present frame, also where the policy in the folder is not the one it names (an interrupted
+ * change). Returns: as dam_signer_home_open. */
+DAM_MUST_USE enum dam_err dam_signer_home_pin(const char *folder,
+                                              const struct dam_signer_password *password,
+                                              struct dam_signer_pin *ret);
+
 /** Change the frame; pin->version must be the present one + 1, and the policy that it names must be
  * in place already.
  *  Returns: as reset; DAM_ECONFLICT for another version or while a signer runs; DAM_ERANGE for

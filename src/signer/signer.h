@@ -5,6 +5,7 @@
 #ifndef DAM_SIGNER_SIGNER_H
 #define DAM_SIGNER_SIGNER_H
 
+#include "core/eth/tx.h"
 #include "signer/message.h"
 
 struct dam_signer; /* private */
@@ -36,6 +37,25 @@ DAM_MUST_USE enum dam_err dam_signer_spawn(const struct dam_signer_options *opti
 DAM_MUST_USE enum dam_err dam_signer_call(struct dam_signer *signer,
                                           struct dam_signer_request *request,
                                           struct dam_signer_reply *ret);
+
+/* What a spend needs to know beside the transaction. */
+struct dam_signer_context {
+    const struct dam_signer_pin *pin; /* from a STATUS reply */
+    uint8_t held;                     /* Constitution.authorityOf */
+    uint16_t scale;
+    struct dam_bytes approval; /* the approver's transaction, or empty */
+};
+
+/** Have a transaction signed that this side built (chain/outbox.h): its calls are read out of it,
+ * asked for as an intent, and the signer's own transaction must come out the same.
+ *  Returns: DAM_OK with y_parity, r and s set; DAM_EREFUSED with *ret_reply saying why;
+ *           DAM_EUNSUPPORTED if it is no EIP-1559 transaction that calls `execute` of the account
+ * in the plain encoding (or, where the key acts for itself, no plain call); DAM_ESIGNATURE if
+ * something else came out; else as dam_signer_call. */
+DAM_MUST_USE enum dam_err dam_signer_sign_tx(struct dam_signer *signer,
+                                             const struct dam_signer_context *context,
+                                             struct dam_tx *tx, struct dam_arena *arena,
+                                             struct dam_signer_reply *ret_reply);
 
 /** Send bytes as they are, for tests of the other side. Returns: as dam_signer_call. */
 DAM_MUST_USE enum dam_err dam_signer_call_raw(struct dam_signer *signer, struct dam_bytes message,

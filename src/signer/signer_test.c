@@ -237,6 +237,42 @@ static void a_lost_state_is_not_begun_anew(void **state)
     dam_signer_close(signer);
 }
 
+/* What the outbox does: build a transaction, have it signed. */
+static void a_transaction_is_signed_as_it_was_built(void **state)
+{
+    (void)state;
+    const struct dam_signer_unlock chain = {0};
+    struct dam_signer *signer = spawn_unlocked(&chain);
+    struct dam_signer_reply reply;
+    struct dam_signer_context context = {.pin = &pin, .scale = 1000};
+    struct dam_signer_spend spend = {.gas_limit = 90000,
+                                     .max_fee = dam_u256_from_u64(1000),
+                                     .call_count = 1,
+                                     .calls = {{fixture_address(1), {{7}}, {NULL, 0}}}};
+    struct dam_arena arena;
+    struct dam_buf calls;
+    struct dam_tx tx;
+    struct dam_address sender;
+    dam_arena_init(&arena, dam_heap(), 0);
+    dam_buf_init_arena(&calls, &arena, 0);
+    dam_signer_encode_calls(spend.calls, 1, &calls);
+    assert_int_equal(dam_signer_build_tx(&pin, &spend, dam_buf_bytes(&calls), &arena, &tx), DAM_OK);
+    assert_int_equal(dam_signer_sign_tx(signer, &context, &tx, &arena, &reply), DAM_OK);
+    assert_int_equal(dam_tx_sender(&tx, true, &arena, &sender), DAM_OK);
+    assert_true(dam_address_eq(&sender, &pin.key));
+    spend.calls[0].value.w[0] = 8; /* the same nonce, another payment */
+    dam_buf_init_arena(&calls, &arena, 0);
+    dam_signer_encode_calls(spend.calls, 1, &calls);
+    assert_int_equal(dam_signer_build_tx(&pin, &spend, dam_buf_bytes(&calls), &arena, &tx), DAM_OK);
+    assert_int_equal(dam_signer_sign_tx(signer, &context, &tx, &arena, &reply), DAM_EREFUSED);
+    assert_int_equal(reply.refusal, DAM_SIGNER_REFUSED_NONCE_USED);
+    tx.to = fixture_address(0x44); /* past the account */
+    assert_int_equal(dam_signer_sign_tx(signer, &context, &tx, &arena, &reply), DAM_EUNSUPPORTED);
+    dam_arena_finish(&arena);
+    dam_signer_close(signer);
+    in_child(child_reset);
+}
+
 /* ---- the adversary ---- */
 
 #define REQUESTS_QUICK 10000u
@@ -597,6 +633,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(one_signer_at_a_time),
         cmocka_unit_test(wrong_password),
         cmocka_unit_test(a_lost_state_is_not_begun_anew),
+        cmocka_unit_test(a_transaction_is_signed_as_it_was_built),
         cmocka_unit_test(no_attack_gets_a_signature),
         cmocka_unit_test(the_search_finds),
     };

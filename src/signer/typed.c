@@ -8,6 +8,9 @@
 static const uint8_t execute_selector[4] = {0xe9, 0xae, 0x5c, 0x53};
 static const uint8_t approve_selector[4] = {0xa5, 0x3a, 0x1a, 0xdf};
 
+/* ERC-7821: a batch, revert on any failure */
+static const uint8_t mode_batch[32] = {0x01};
+
 static void hash_text(const char *text, struct dam_hash *ret)
 {
     dam_keccak256((const uint8_t *)text, strlen(text), ret);
@@ -153,12 +156,94 @@ void dam_signer_encode_calls(const struct dam_policy_call *calls, uint32_t call_
     }
 }
 
+/* The word at *at, which must be a small number; moves *at behind it. */
+static bool read_word(struct dam_bytes bytes, size_t *at, uint64_t *ret)
+{
+    static const uint8_t zeros[24];
+    if (bytes.len - *at < 32 || memcmp(bytes.data + *at, zeros, 24) != 0) {
+        return false;
+    }
+    *ret = dam_load_be64(bytes.data + *at + 24);
+    *at += 32;
+    return true;
+}
+
+/* A byte string as put_bytes wrote it, with zeros as its padding. */
+static bool read_bytes(struct dam_bytes bytes, size_t *at, struct dam_bytes *ret)
+{
+    uint64_t len;
+    if (!read_word(bytes, at, &len) || len > bytes.len - *at) {
+        return false;
+    }
+    size_t padding = (32 - len % 32) % 32;
+    *ret = dam_bytes(len == 0 ? NULL : bytes.data + *at, len);
+    *at += len;
+    if (bytes.len - *at < padding) {
+        return false;
+    }
+    for (size_t i = 0; i < padding; i++) {
+        if (bytes.data[*at + i] != 0) {
+            return false;
+        }
+    }
+    *at += padding;
+    return true;
+}
+
+static bool read_call(struct dam_bytes bytes, size_t *at, struct dam_policy_call *ret)
+{
+    static const uint8_t zeros[12];
+    uint64_t offset;
+    if (bytes.len - *at < 64 || memcmp(bytes.data + *at, zeros, 12) != 0) {
+        return false;
+    }
+    memcpy(ret->target.b, bytes.data + *at + 12, 20);
+    ret->value = dam_u256_load_be(bytes.data + *at + 32);
+    *at += 64;
+    return read_word(bytes, at, &offset) && offset == 0x60 && read_bytes(bytes, at, &ret->data);
+}
+
+/* abi.encode(Execution[]) with every offset where the encoder above puts it. */
+static bool decode_calls(struct dam_bytes bytes, struct dam_policy_call *ret_calls,
+                         uint32_t *ret_count)
+{
+    size_t at = 0;
+    uint64_t offset;
+    uint64_t count;
+    if (!read_word(bytes, &at, &offset) || offset != 0x20 || !read_word(bytes, &at, &count) ||
+        count > DAM_POLICY_CALLS_MAX || bytes.len - at < 32 * count) {
+        return false;
+    }
+    size_t heads = at;
+    at += 32 * count;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t head = heads + 32 * (size_t)i;
+        if (!read_word(bytes, &head, &offset) || offset != at - heads ||
+            !read_call(bytes, &at, &ret_calls[i])) {
+            return false;
+        }
+    }
+    *ret_count = (uint32_t)count;
+    return at == bytes.len;
+}
+
+bool dam_signer_decode_execute(struct dam_bytes calldata, struct dam_policy_call *ret_calls,
+                               uint32_t *ret_count)
+{
+    size_t at = 36;
+    uint64_t offset;
+    struct dam_bytes calls;
+    return calldata.len >= at && memcmp(calldata.data, execute_selector, 4) == 0 &&
+           memcmp(calldata.data + 4, mode_batch, 32) == 0 && read_word(calldata, &at, &offset) &&
+           offset == 0x40 && read_bytes(calldata, &at, &calls) && at == calldata.len &&
+           decode_calls(calls, ret_calls, ret_count);
+}
+
 enum dam_err dam_signer_build_tx(const struct dam_signer_pin *pin,
                                  const struct dam_signer_spend *spend,
                                  struct dam_bytes calls_encoded, struct dam_arena *arena,
                                  struct dam_tx *ret)
 {
-    static const uint8_t mode_batch[32] = {0x01}; /* ERC-7821: a batch, revert on any failure */
     *ret = (struct dam_tx){.type = DAM_TX_DYNAMIC_FEE,
                            .has_chain_id = true,
                            .chain_id = pin->chain_id,

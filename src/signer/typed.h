@@ -26,6 +26,12 @@ void dam_signer_digest_report(const struct dam_signer_pin *pin,
 void dam_signer_encode_calls(const struct dam_policy_call *calls, uint32_t call_count,
                              struct dam_buf *buf);
 
+/** Read calls back from calldata that dam_signer_build_tx made for an account.
+ *  Returns: false if it is anything but `execute` with that encoding, byte for byte.
+ *  In: ret_calls: DAM_POLICY_CALLS_MAX places; their data borrows from calldata. */
+bool dam_signer_decode_execute(struct dam_bytes calldata, struct dam_policy_call *ret_calls,
+                               uint32_t *ret_count);
+
 /** Execute(bytes32 batch,uint256 nonce,uint256 deadline): contracts/src/account/MachineAccount.sol.
  */
 void dam_signer_digest_execute(const struct dam_signer_pin *pin, const struct dam_hash *batch,

@@ -79,6 +79,23 @@ static void calls(void **state)
     assert_int_equal(dam_signer_build_tx(&pin, &spend, dam_buf_bytes(&buf), &arena, &tx), DAM_OK);
     dam_keccak256(tx.data.data, tx.data.len, &digest);
     expect(&digest, "0397734e80b34540de63abc22654d8936990f1a3635750633e64c61d8955786d");
+
+    /* And back; any changed bit is either noticed or in a value. */
+    struct dam_policy_call back[DAM_POLICY_CALLS_MAX];
+    uint32_t count = 0;
+    unsigned noticed = 0;
+    assert_true(dam_signer_decode_execute(tx.data, back, &count));
+    assert_int_equal(count, 2);
+    assert_true(dam_bytes_eq(back[1].data, spend.calls[1].data));
+    assert_true(dam_u256_eq(&back[0].value, &spend.calls[0].value));
+    uint8_t *bytes = (uint8_t *)tx.data.data;
+    for (size_t i = 0; i < tx.data.len; i++) {
+        bytes[i] ^= 0x80;
+        noticed += !dam_signer_decode_execute(tx.data, back, &count);
+        bytes[i] ^= 0x80;
+        assert_false(dam_signer_decode_execute(dam_bytes(bytes, i), back, &count));
+    }
+    assert_int_equal(noticed, tx.data.len - 2 * (20 + 32) - 68);
     dam_arena_finish(&arena);
 }
 

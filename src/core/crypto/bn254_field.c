@@ -127,8 +127,8 @@ static void mul_bmi2(struct fp *ret, const struct fp *a, const struct fp *b)
                             ADD_ROW REDUCE_ROW REDUCE_ONCE
             : [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4),
               [m0] "=&r"(m0), [m1] "=&r"(m1), [m2] "=&r"(m2), [m3] "=&r"(m3), [x] "=&r"(x)
-            : [a] "r"(a), [b] "r"(b), [p] "r"(modulus), "m"(*a), "m"(*b), "m"(modulus)
-            : "rdx", "cc");
+            : [a] "r"(a), [b] "r"(b), [p] "r"(modulus)
+            : "rdx", "cc", "memory"); /* named operands would need more registers at -O0 */
     *ret = (struct fp){{m0, m1, m2, m3}};
 }
 
@@ -151,8 +151,8 @@ void fp_add(struct fp *ret, const struct fp *a, const struct fp *b)
             "adcq 24(%[b]), %[t3]\n\t" REDUCE_ONCE
             : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [m0] "=&r"(m0),
               [m1] "=&r"(m1), [m2] "=&r"(m2), [m3] "=&r"(m3)
-            : [b] "r"(b), [p] "r"(modulus), "m"(*b), "m"(modulus)
-            : "cc");
+            : [b] "r"(b), [p] "r"(modulus)
+            : "cc", "memory");
     *ret = (struct fp){{m0, m1, m2, m3}};
 }
 
@@ -175,8 +175,8 @@ void fp_sub(struct fp *ret, const struct fp *a, const struct fp *b)
             "adcq %[m3], %[t3]\n\t"
             : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [m0] "+&r"(m0),
               [m1] "+&r"(m1), [m2] "+&r"(m2), [m3] "+&r"(m3)
-            : [b] "r"(b), [p] "r"(modulus), "m"(*b), "m"(modulus)
-            : "cc");
+            : [b] "r"(b), [p] "r"(modulus)
+            : "cc", "memory");
     *ret = (struct fp){{t0, t1, t2, t3}};
 }
 

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+/* dam signer key|reset|frame|show: the operator's side of signer/home.h. Each needs the keystore's
+ * password, which it reads from a file. */
+#include "app/verb_signer.h"
+
+#include "app/args.h"
+#include "app/verb.h"
+#include "base/heap.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/u256_text.h"
+#include "core/eth/address.h"
+#include "signer/home.h"
+#include "signer/signer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PASSWORD_SIZE 1024u
+#define POLICY_MAX 65536u
+#define SCRYPT_LOG2_N 18u
+#define DEFAULT_GAS_LIMIT 2000000u
+
+struct options {
+    const char *folder;
+    const char *password_file;
+    const char *chain_id, *account, *machine, *evidence, *oracle, *approver, *policy;
+    const char *max_fee, *fee_per_day, *gas_limit, *may;
+    const char *nonce, *relayed_nonce, *size, *root, *time;
+    bool json;
+    bool yes;
+};
+
+static int fail(enum dam_err err, const char *what)
+{
+    switch (err) {
+    case DAM_ENOTFOUND:
+        return dam_verb_fail(DAM_EXIT_NOT_FOUND,
+                             "`dam signer key DIR` makes a key; `dam signer reset` begins a state",
+                             "%s: there is no key or no state in this folder", what);
+    case DAM_EREFUSED:
+        return dam_verb_fail(DAM_EXIT_REFUSED, NULL, "%s: the password is wrong", what);
+    case DAM_EEXIST:
+        return dam_verb_fail(DAM_EXIT_REFUSED, "a key is never replaced: use another folder",
+                             "%s: there is a keystore already", what);
+    case DAM_ECONFLICT:
+        return dam_verb_fail(DAM_EXIT_REFUSED, "stop the machine first",
+                             "%s: a signer is at work in this folder", what);
+    default:
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", what, dam_err_text(err));
+    }
+}
+
+static bool bad(const char *name, const char *text)
+{
+    (void)dam_verb_fail(DAM_EXIT_USAGE, NULL, "%s: '%s' is no value for it", name,
+                        text != NULL ? text : "(nothing)");
+    return false;
+}
+
+/* Options that may be left out keep what *ret holds. */
+static bool read_address(const char *name, const char *text, bool needed, struct dam_address *ret)
+{
+    if (text == NULL) {
+        return needed ? bad(name, text) : true;
+    }
+    return dam_address_from_text(text, strlen(text), ret) == DAM_OK || bad(name, text);
+}
+
+static bool read_hash(const char *name, const char *text, bool needed, struct dam_hash *ret)
+{
+    if (text == NULL) {
+        return needed ? bad(name, text) : true;
+    }
+    return dam_hex_decode_exact(text, strlen(text), ret->b, 32) == DAM_OK || bad(name, text);
+}
+
+static bool read_u64(const char *name, const char *text, uint64_t *ret)
+{
+    return text == NULL || dam_args_u64(text, ret) || bad(name, text);
+}
+
+static bool read_wei(const char *name, const char *text, struct dam_u256 *ret)
+{
+    if (text == NULL) {
+        return bad(name, text);
+    }
+    return dam_u256_from_dec(text, strlen(text), ret) == DAM_OK || bad(name, text);
+}
+
+/* "spend,checkpoint,voucher,report" */
+static bool read_permissions(const char *text, uint8_t *ret)
+{
+    static const char *const names[] = {"spend", "checkpoint", "voucher", "report"};
+    *ret = text == NULL ? DAM_SIGNER_MAY_ALL : 0;
+    while (text != NULL) {
+        size_t len = strcspn(text, ",");
+        unsigned found = 0;
+        for (unsigned i = 0; i < DAM_COUNT_OF(names); i++) {
+            if (strlen(names[i]) == len && memcmp(names[i], text, len) == 0) {
+                found = 1u << i;
+            }
+        }
+        if (found == 0) {
+            return bad("--may", text);
+        }
+        *ret |= (uint8_t)found;
+        text = text[len] == ',' ? text + len + 1 : NULL;
+    }
+    return true;
+}
+
+static bool password_load(const struct options *o, char text[PASSWORD_SIZE],
+                          struct dam_signer_password *ret)
+{
+    ret->text = text;
+    if (o->password_file == NULL) {
+        return bad("--password-file", NULL);
+    }
+    enum dam_err err = dam_signer_password_read(o->password_file, text, PASSWORD_SIZE, &ret->len);
+    if (err != DAM_OK) {
+        (void)dam_verb_fail(DAM_EXIT_CONFIG, NULL, "%s: %s", o->password_file, dam_err_text(err));
+    }
+    return err == DAM_OK;
+}
+
+static bool policy_store(const struct options *o, struct dam_hash *ret_hash)
+{
+    static uint8_t blob[POLICY_MAX + 1];
+    FILE *file = o->policy == NULL ? NULL : fopen(o->policy, "rb");
+    if (file == NULL) {
+        return bad("--policy", o->policy);
+    }
+    size_t len = fread(blob, 1, sizeof(blob), file);
+    (void)fclose(file);
+    enum dam_err err = len > POLICY_MAX
+                           ? DAM_EFULL
+                           : dam_signer_home_put_policy(o->folder, dam_bytes(blob, len), ret_hash);
+    if (err != DAM_OK) {
+        (void)dam_verb_fail(DAM_EXIT_CONFIG, "docs/spec/policy.md is its form", "%s: %s", o->policy,
+                            dam_err_text(err));
+    }
+    return err == DAM_OK;
+}
+
+/* The frame that the options describe; its key and version are the caller's. */
+static bool pin_read(const struct options *o, struct dam_signer_pin *pin)
+{
+    pin->gas_limit_max = DEFAULT_GAS_LIMIT;
+    pin->account = pin->key;
+    return (o->chain_id != NULL || bad("--chain-id", NULL)) &&
+           read_u64("--chain-id", o->chain_id, &pin->chain_id) &&
+           read_address("--account", o->account, false, &pin->account) &&
+           read_hash("--machine", o->machine, true, &pin->machine) &&
+           read_address("--evidence", o->evidence, true, &pin->evidence) &&
+           read_address("--oracle", o->oracle, false, &pin->oracle) &&
+           read_address("--approver", o->approver, false, &pin->approver) &&
+           read_wei("--max-fee", o->max_fee, &pin->max_fee) &&
+           read_wei("--fee-per-day", o->fee_per_day, &pin->fee_per_day) &&
+           ((pin->fee_per_day.w[2] | pin->fee_per_day.w[3]) == 0 ||
+            bad("--fee-per-day", o->fee_per_day)) &&
+           read_u64("--gas-limit", o->gas_limit, &pin->gas_limit_max) &&
+           read_permissions(o->may, &pin->permissions) && policy_store(o, &pin->policy_hash);
+}
+
+static int make_key(const struct options *o)
+{
+    char text[PASSWORD_SIZE];
+    char address[DAM_ADDRESS_TEXT_SIZE];
+    struct dam_signer_password password;
+    struct dam_address key;
+    if (!password_load(o, text, &password)) {
+        return DAM_EXIT_USAGE;
+    }
+    enum dam_err err = dam_signer_home_make_key(o->folder, &password, SCRYPT_LOG2_N, &key);
+    explicit_bzero(text, sizeof(text));
+    if (err != DAM_OK) {
+        return fail(err, o->folder);
+    }
+    dam_address_to_text(&key, address);
+    (void)puts(address);
+    return DAM_EXIT_OK;
+}
+
+/* The address of the keystore's key: from the file's own "address", which reset checks. */
+static bool key_of(const struct options *o, struct dam_address *ret)
+{
+    char path[4096];
+    char text[4097];
+    const struct dam_json *json;
+    struct dam_arena arena;
+    (void)snprintf(path, sizeof(path), "%s/keystore", o->folder);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        (void)fail(DAM_ENOTFOUND, o->folder);
+        return false;
+    }
+    size_t len = fread(text, 1, sizeof(text), file);
+    (void)fclose(file);
+    dam_arena_init(&arena, dam_heap(), 0);
+    bool ok = dam_json_parse(&arena, text, len, 0, &json, NULL) == DAM_OK &&
+              dam_json_hex_exact(dam_json_get(json, "address"), ret->b, 20) == DAM_OK;
+    dam_arena_finish(&arena);
+    return ok || bad("keystore", path);
+}
+
+static int reset(const struct options *o)
+{
+    char text[PASSWORD_SIZE];
+    struct dam_signer_password password;
+    struct dam_signer_pin pin = {.version = 1};
+    struct dam_signer_checkpoint checkpoint = {0};
+    uint64_t nonces[2] = {0, 0};
+    if (!key_of(o, &pin.key) || !pin_read(o, &pin) || !read_u64("--nonce", o->nonce, &nonces[0]) ||
+        !read_u64("--relayed-nonce", o->relayed_nonce, &nonces[1]) ||
+        !read_u64("--size", o->size, &checkpoint.size) ||
+        !read_hash("--root", o->root, checkpoint.size != 0, &checkpoint.root) ||
+        !read_u64("--time", o->time, &checkpoint.time)) {
+        return DAM_EXIT_USAGE;
+    }
+    if (!o->yes) {
+        return dam_verb_fail(DAM_EXIT_REFUSED,
+                             "compare --nonce, --size and --root with the chain, then add --yes",
+                             "a wrong reset lets the key sign something twice");
+    }
+    if (!password_load(o, text, &password)) {
+        return DAM_EXIT_USAGE;
+    }
+    enum dam_err err = dam_signer_home_reset(o->folder, &password, &pin, nonces, &checkpoint);
+    explicit_bzero(text, sizeof(text));
+    return err == DAM_OK ? DAM_EXIT_OK : fail(err, o->folder);
+}
+
+static int show_state(const struct options *o, const struct dam_signer_state *state)
+{
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), 0);
+    struct dam_json_writer w = {.buf = &buf};
+    const struct {
+        const char *name;
+        const uint8_t *data;
+        size_t len;
+    } bytes[] = {{"key", state->pin.key.b, 20},
+                 {"account", state->pin.account.b, 20},
+                 {"machine", state->pin.machine.b, 32},
+                 {"evidence", state->pin.evidence.b, 20},
+                 {"oracle", state->pin.oracle.b, 20},
+                 {"approver", state->pin.approver.b, 20},
+                 {"policy", state->pin.policy_hash.b, 32},
+                 {"root", state->checkpoint.root.b, 32}};
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {{"version", state->pin.version},         {"chain_id", state->pin.chain_id},
+                   {"gas_limit", state->pin.gas_limit_max}, {"nonce", state->nonce_next[0]},
+                   {"relayed_nonce", state->nonce_next[1]}, {"size", state->checkpoint.size},
+                   {"time", state->checkpoint.time},        {"records", state->index_next}};
+    dam_json_put_object(&w);
+    for (size_t i = 0; i < DAM_COUNT_OF(bytes); i++) {
+        dam_json_put_key(&w, bytes[i].name);
+        dam_json_put_data(&w, bytes[i].data, bytes[i].len);
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(numbers); i++) {
+        dam_json_put_key(&w, numbers[i].name);
+        dam_json_put_u64(&w, numbers[i].value);
+    }
+    dam_json_put_object_end(&w);
+    enum dam_err err = dam_buf_err(&buf);
+    if (err == DAM_OK && o->json) {
+        (void)printf("%.*s\n", (int)buf.len, (const char *)buf.data);
+    } else if (err == DAM_OK) {
+        /* One field a line, without the JSON's punctuation. */
+        for (size_t i = 1; i + 1 < buf.len; i++) {
+            char c = (char)buf.data[i];
+            (void)(c == '"' ? 0 : c == ',' ? putchar('\n') : c == ':' ? putchar('\t') : putchar(c));
+        }
+        (void)putchar('\n');
+    }
+    dam_buf_finish(&buf);
+    return err == DAM_OK ? DAM_EXIT_OK : fail(err, o->folder);
+}
+
+static int show(const struct options *o)
+{
+    char text[PASSWORD_SIZE];
+    struct dam_signer_password password;
+    struct dam_signer_home home;
+    if (!password_load(o, text, &password)) {
+        return DAM_EXIT_USAGE;
+    }
+    enum dam_err err = dam_signer_home_open(o->folder, &password, &home);
+    explicit_bzero(text, sizeof(text));
+    if (err != DAM_OK) {
+        return fail(err, o->folder);
+    }
+    int code = show_state(o, home.state);
+    dam_signer_home_close(&home);
+    return code;
+}
+
+/* A new frame: everything is told again, the version is the next one. */
+static int frame(const struct options *o)
+{
+    char text[PASSWORD_SIZE];
+    struct dam_signer_password password;
+    struct dam_signer_pin before = {0};
+    struct dam_signer_pin pin = {0};
+    if (!password_load(o, text, &password)) {
+        return DAM_EXIT_USAGE;
+    }
+    enum dam_err err = dam_signer_home_pin(o->folder, &password, &before);
+    pin.key = before.key;
+    pin.version = before.version + 1;
+    int code = DAM_EXIT_USAGE;
+    if (err == DAM_OK && pin_read(o, &pin)) {
+        err = dam_signer_home_set_pin(o->folder, &password, &pin);
+        code = DAM_EXIT_OK;
+    }
+    explicit_bzero(text, sizeof(text));
+    return err == DAM_OK ? code : fail(err, o->folder);
+}
+
+int dam_verb_signer(int argc, char **argv)
+{
+    static struct dam_args words;
+    struct options o = {0};
+    const struct dam_arg table[] = {{"--password-file", &o.password_file, NULL},
+                                    {"--chain-id", &o.chain_id, NULL},
+                                    {"--account", &o.account, NULL},
+                                    {"--machine", &o.machine, NULL},
+                                    {"--evidence", &o.evidence, NULL},
+                                    {"--oracle", &o.oracle, NULL},
+                                    {"--approver", &o.approver, NULL},
+                                    {"--policy", &o.policy, NULL},
+                                    {"--max-fee", &o.max_fee, NULL},
+                                    {"--fee-per-day", &o.fee_per_day, NULL},
+                                    {"--gas-limit", &o.gas_limit, NULL},
+                                    {"--may", &o.may, NULL},
+                                    {"--nonce", &o.nonce, NULL},
+                                    {"--relayed-nonce", &o.relayed_nonce, NULL},
+                                    {"--size", &o.size, NULL},
+                                    {"--root", &o.root, NULL},
+                                    {"--time", &o.time, NULL},
+                                    {"--json", NULL, &o.json},
+                                    {"--yes", NULL, &o.yes},
+                                    {0}};
+    static const struct {
+        const char *name;
+        int (*run)(const struct options *o);
+    } parts[] = {{"key", make_key}, {"reset", reset}, {"frame", frame}, {"show", show}};
+    if (!dam_args_parse(argc, argv, table, 2, &words)) {
+        return DAM_EXIT_USAGE;
+    }
+    if (words.count == 2) {
+        o.folder = words.words[1];
+        for (size_t i = 0; i < DAM_COUNT_OF(parts); i++) {
+            if (strcmp(words.words[0], parts[i].name) == 0) {
+                return parts[i].run(&o);
+            }
+        }
+    }
+    return dam_verb_fail(DAM_EXIT_USAGE, "`dam help signer` tells more",
+                         "which of key, reset, frame, show, and in which folder?");
+}
+
+int dam_verb_signer_process(int argc, char **argv)
+{
+    return dam_signer_process_main(argc, argv);
+}
