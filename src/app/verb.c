@@ -20,7 +20,7 @@ const struct dam_verb dam_verbs[] = {
      dam_verb_init},
     {"up", "run one machine, or several on one box",
      "usage: dam up [DIR...] [--speed X|max] [--epoch TIME] [--until TIME] [--turns N]\n"
-     "              [--step] [--quiet]\n\n"
+     "              [--api HOST:PORT] [--step] [--quiet]\n\n"
      "Runs the machines of the folders (or of DAM_DIR, or of the current folder) until SIGINT or\n"
      "SIGTERM, then goes to the safe state and ends.\n\n"
      "  --speed X    time passes X times as fast as the wall's; max: as fast as turns can be "
@@ -30,6 +30,7 @@ const struct dam_verb dam_verbs[] = {
      "the\n"
      "               first recorded sample's\n"
      "  --until T    end when time reaches T        --turns N    end after N turns\n"
+     "  --api H:P    serve the dashboard and the HTTP API there, as 127.0.0.1:8080\n"
      "  --step       time stands still but for `step DURATION` on standard input, each answered "
      "by\n"
      "               one line of JSON when all turns are made; `quit` ends\n",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/args.h"
+#include "app/face.h"
 #include "app/verb.h"
 #include "app/verb_machine.h"
 #include "machine/runtime.h"
@@ -11,6 +12,7 @@
 
 struct up {
     struct dam_runtime *runtime;
+    struct dam_face *face; /* NULL: none asked for */
     uv_loop_t loop;
     uv_signal_t signals[2];
     uv_pipe_t input; /* of stepped time */
@@ -32,6 +34,8 @@ static void on_say(void *ctx, const struct dam_machine *machine, const char *tex
 
 static void handles_close(struct up *up)
 {
+    dam_face_destroy(up->face);
+    up->face = NULL;
     for (size_t i = 0; i < DAM_COUNT_OF(up->signals); i++) {
         if (uv_is_closing((uv_handle_t *)&up->signals[i]) == 0) {
             uv_close((uv_handle_t *)&up->signals[i], NULL);
@@ -120,6 +124,9 @@ static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 static void on_turned(void *ctx, struct dam_runtime *runtime)
 {
     struct up *up = ctx;
+    if (up->face != NULL) {
+        dam_face_turned(up->face);
+    }
     if (up->answer_due && dam_runtime_is_still(runtime)) {
         answer(up);
     }
@@ -136,6 +143,35 @@ static enum dam_err input_open(struct up *up)
                                                                                    : DAM_EIO;
 }
 
+/* ---- the dashboard and API --------------------------------------------------------------------
+ */
+
+/* --api HOST:PORT. Returns: an exit code, after telling what is wrong. */
+static int face_open(struct up *up, const char *where, bool stepped)
+{
+    char host[64];
+    const char *colon = strrchr(where, ':');
+    char *end = NULL;
+    unsigned long port = colon == NULL ? 65536 : strtoul(colon + 1, &end, 10);
+    size_t host_len = colon == NULL ? sizeof(host) : (size_t)(colon - where);
+    if (port > 65535 || *end != 0 || end == colon + 1 || host_len >= sizeof(host)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "for example --api 127.0.0.1:8080; port 0 picks one",
+                             "'%s' is no HOST:PORT", where);
+    }
+    memcpy(host, where, host_len);
+    host[host_len] = 0;
+    const struct dam_face_options options = {
+        .host = host, .port = (uint16_t)port, .stepped = stepped};
+    uint16_t taken;
+    enum dam_err err = dam_face_create(up->runtime, &options, &taken, &up->face);
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_FAILED, "choose another with --api",
+                             "cannot listen on %s: %s", where, dam_err_text(err));
+    }
+    (void)fprintf(stderr, "dashboard: http://%s:%u/\n", host, taken);
+    return DAM_EXIT_OK;
+}
+
 /* ---- the verb -------------------------------------------------------------------------------- */
 
 struct up_args {
@@ -143,6 +179,7 @@ struct up_args {
     const char *epoch;
     const char *until;
     const char *turns;
+    const char *api;
     bool step;
     bool quiet;
     struct dam_args folders;
@@ -186,7 +223,7 @@ static int machines_start(struct up *up, const struct up_args *args)
     err = err == DAM_OK ? dam_runtime_start(up->runtime, &complaint) : err;
     err = err == DAM_OK && args->step ? input_open(up) : err;
     if (err == DAM_OK) {
-        return DAM_EXIT_OK;
+        return args->api == NULL ? DAM_EXIT_OK : face_open(up, args->api, args->step);
     }
     return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND
                          : err == DAM_EPARSE  ? DAM_EXIT_CONFIG
@@ -210,13 +247,10 @@ int dam_verb_up(int argc, char **argv)
     static struct up_args args; /* large */
     static struct up up;
     const struct dam_arg table[] = {
-        {"--speed", &args.speed, NULL},
-        {"--epoch", &args.epoch, NULL},
-        {"--until", &args.until, NULL},
-        {"--turns", &args.turns, NULL},
-        {"--step", NULL, &args.step},
-        {"--quiet", NULL, &args.quiet},
-        {NULL, NULL, NULL},
+        {"--speed", &args.speed, NULL}, {"--epoch", &args.epoch, NULL},
+        {"--until", &args.until, NULL}, {"--turns", &args.turns, NULL},
+        {"--api", &args.api, NULL},     {"--step", NULL, &args.step},
+        {"--quiet", NULL, &args.quiet}, {NULL, NULL, NULL},
     };
     if (!dam_args_parse(argc, argv, table, DAM_ARGS_WORDS_MAX, &args.folders)) {
         return DAM_EXIT_USAGE;

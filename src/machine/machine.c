@@ -768,3 +768,24 @@ void *dam_machine_user(const struct dam_machine *m)
 {
     return m->user;
 }
+
+const struct dam_law *dam_machine_law(const struct dam_machine *m)
+{
+    return &m->law;
+}
+
+struct dam_decider *dam_machine_decider(struct dam_machine *m)
+{
+    return m->decider;
+}
+
+bool dam_machine_is_stopped(const struct dam_machine *m)
+{
+    return m->stopped;
+}
+
+void dam_machine_observe(struct dam_machine *m, const struct dam_now *now, uint8_t *observation)
+{
+    struct dam_sense copy = m->sense; /* looking is not a turn: what is fresh stays fresh */
+    (void)dam_sense_observe(&copy, now->wall_ms, now->mono_ms, observation);
+}

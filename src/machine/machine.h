@@ -115,6 +115,18 @@ const struct dam_machine_stats *dam_machine_stats(const struct dam_machine *mach
 bool dam_machine_failed(const struct dam_machine *machine);
 bool dam_machine_is_waiting(const struct dam_machine *machine); /* for a receipt */
 
+/** The law in force and what runs it. Borrowed. */
+const struct dam_law *dam_machine_law(const struct dam_machine *machine);
+struct dam_decider *dam_machine_decider(struct dam_machine *machine);
+
+/** Is the operator's stop on? */
+bool dam_machine_is_stopped(const struct dam_machine *machine);
+
+/** What a turn at `now` would see; records and changes nothing.
+ *  Out: observation: DAM_FLOW_SAMPLE_LEN * dam_manifest_record_count bytes. */
+void dam_machine_observe(struct dam_machine *machine, const struct dam_now *now,
+                         uint8_t *observation);
+
 /** A setting that other rooms may keep with a machine (a skill, an API). */
 void dam_machine_set_user(struct dam_machine *machine, void *user);
 void *dam_machine_user(const struct dam_machine *machine);

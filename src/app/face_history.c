@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/face_history.h"
+
+#include "base/hex.h"
+#include "core/record/note.h"
+#include "machine/history.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define LOOK_BACK_MAX 4096u /* leaves read for one answer */
+#define CSV_ROWS_MAX 200000u
+
+static void put_cstr(struct dam_json_writer *w, const char *key, const char *text)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_cstr(w, text);
+}
+
+static void put_u64(struct dam_json_writer *w, const char *key, uint64_t value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_u64(w, value);
+}
+
+/* int64 as text: a browser's number would round it. */
+static void put_value(struct dam_json_writer *w, const char *key, int64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)value);
+    put_cstr(w, key, text);
+}
+
+/* "0x..." of at most 32 bytes. */
+static void put_hex_item(struct dam_json_writer *w, const uint8_t *data, size_t len)
+{
+    char text[2 + 64 + 1] = "0x";
+    dam_hex_encode(data, len, text + 2);
+    dam_json_put_cstr(w, text);
+}
+
+static void put_hex(struct dam_json_writer *w, const char *key, const uint8_t *data, size_t len)
+{
+    dam_json_put_key(w, key);
+    put_hex_item(w, data, len);
+}
+
+/* Returns: false if leaf `seq` cannot be read. */
+static bool leaf_read(struct dam_machine *machine, uint64_t seq, struct dam_record_leaf *ret)
+{
+    struct dam_bytes data;
+    return dam_evidence_read(dam_machine_evidence(machine), seq, &data) == DAM_OK &&
+           dam_record_leaf_load(data, ret) == DAM_OK;
+}
+
+static void put_code(struct dam_json_writer *w, const char *key, const char *name,
+                     const struct dam_address *address)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_object(w);
+    put_cstr(w, "name", name == NULL ? "" : name);
+    put_hex(w, "address", address->b, sizeof(address->b));
+    dam_json_put_object_end(w);
+}
+
+void dam_face_put_evidence(struct dam_machine *machine, struct dam_json_writer *w)
+{
+    struct dam_evidence *evidence = dam_machine_evidence(machine);
+    const struct dam_manifest *manifest = dam_machine_manifest(machine);
+    const struct dam_law *law = dam_machine_law(machine);
+    struct dam_hash root;
+    dam_evidence_root(evidence, &root);
+    dam_json_put_key(w, "evidence");
+    dam_json_put_object(w);
+    put_u64(w, "size", dam_evidence_size(evidence));
+    put_u64(w, "durable", dam_evidence_durable(evidence));
+    put_hex(w, "root", root.b, sizeof(root.b));
+    dam_json_put_object_end(w);
+    const char *mind = manifest->mind.code != NULL ? manifest->mind.code : manifest->mind.model;
+    put_code(w, "mind", mind, &law->mind);
+    put_code(w, "charter", manifest->charter.code, &law->charter);
+}
+
+static void put_action(struct dam_json_writer *w, const struct dam_manifest *manifest,
+                       const struct dam_record_decision *decision)
+{
+    dam_json_put_key(w, "action");
+    dam_json_put_array(w);
+    for (size_t i = 0; 8 * i < decision->action.len && i < manifest->actuator_count; i++) {
+        dam_json_put_object(w);
+        put_cstr(w, "name", manifest->actuators[i].name);
+        put_cstr(w, "unit", manifest->actuators[i].unit);
+        put_u64(w, "decimals", manifest->actuators[i].decimals);
+        put_value(w, "value", (int64_t)dam_load_be64(decision->action.data + 8 * i));
+        dam_json_put_object_end(w);
+    }
+    dam_json_put_array_end(w);
+}
+
+int dam_face_decisions(struct dam_machine *machine, uint64_t before, unsigned limit,
+                       struct dam_buf *out)
+{
+    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
+    uint64_t end = before < size ? before : size;
+    struct dam_json_writer w = {.buf = out};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "decisions");
+    dam_json_put_array(&w);
+    for (uint64_t looked = 0; limit > 0 && looked < end && looked < LOOK_BACK_MAX; looked++) {
+        struct dam_record_leaf leaf;
+        if (!leaf_read(machine, end - 1 - looked, &leaf) || leaf.kind != DAM_RECORD_DECISION) {
+            continue;
+        }
+        dam_json_put_object(&w);
+        put_u64(&w, "seq", leaf.seq);
+        dam_json_put_key(&w, "time");
+        dam_json_put_i64(&w, leaf.time_ms / 1000);
+        put_u64(&w, "outcome", leaf.decision.outcome);
+        put_action(&w, dam_machine_manifest(machine), &leaf.decision);
+        dam_json_put_object_end(&w);
+        limit--;
+    }
+    dam_json_put_array_end(&w);
+    dam_json_put_object_end(&w);
+    return 200;
+}
+
+static void put_inputs(struct dam_json_writer *w, const struct dam_manifest *manifest,
+                       struct dam_bytes observation)
+{
+    dam_json_put_key(w, "inputs");
+    dam_json_put_array(w);
+    for (size_t i = 0; DAM_FLOW_SAMPLE_LEN * (i + 1) <= observation.len; i++) {
+        struct dam_flow_sample sample;
+        char name[80];
+        if (dam_flow_sample_load(observation.data + DAM_FLOW_SAMPLE_LEN * i, &sample) != DAM_OK) {
+            continue;
+        }
+        dam_manifest_record_name(manifest, i, name, sizeof(name));
+        dam_json_put_object(w);
+        put_cstr(w, "name", name);
+        put_cstr(w, "unit", i == 0 ? "time" : dam_manifest_record_unit(manifest, i));
+        put_u64(w, "decimals", dam_manifest_record_decimals(manifest, i));
+        put_value(w, "value", sample.value);
+        put_u64(w, "age_ms", sample.age_ms);
+        put_u64(w, "quality", sample.quality);
+        dam_json_put_object_end(w);
+    }
+    dam_json_put_array_end(w);
+}
+
+static void put_outputs(struct dam_json_writer *w, const struct dam_manifest *manifest,
+                        const struct dam_record_decision *d)
+{
+    dam_json_put_key(w, "outputs");
+    dam_json_put_array(w);
+    for (size_t i = 0; 8 * i < d->action.len && i < manifest->actuator_count; i++) {
+        unsigned reason = dam_load_be16(d->reasons.data + 2 * i);
+        char why[DAM_MANIFEST_COMPLAINT_MAX];
+        dam_manifest_reason_text(manifest, reason, why, sizeof(why));
+        dam_json_put_object(w);
+        put_cstr(w, "name", manifest->actuators[i].name);
+        put_cstr(w, "unit", manifest->actuators[i].unit);
+        put_u64(w, "decimals", manifest->actuators[i].decimals);
+        put_value(w, "proposed", (int64_t)dam_load_be64(d->proposal.data + 8 * i));
+        put_value(w, "permitted", (int64_t)dam_load_be64(d->action.data + 8 * i));
+        put_u64(w, "reason", reason);
+        put_cstr(w, "reason_text", reason == 0 ? "" : why);
+        dam_json_put_object_end(w);
+    }
+    dam_json_put_array_end(w);
+}
+
+static void put_proof(struct dam_json_writer *w, struct dam_evidence *evidence, uint64_t seq)
+{
+    struct dam_record_source source = dam_evidence_source(evidence);
+    struct dam_record_proof proof;
+    uint64_t size = dam_evidence_size(evidence);
+    if (dam_record_prove_inclusion(&source, seq, size, &proof) != DAM_OK) {
+        return;
+    }
+    put_u64(w, "tree_size", size);
+    dam_json_put_key(w, "proof");
+    dam_json_put_array(w);
+    for (size_t i = 0; i < proof.count; i++) {
+        put_hex_item(w, proof.hashes[i].b, sizeof(proof.hashes[i].b));
+    }
+    dam_json_put_array_end(w);
+}
+
+/* The receipt comes within a few leaves or not at all. */
+static void put_receipt(struct dam_json_writer *w, struct dam_machine *machine, uint64_t seq)
+{
+    static const char *const texts[] = {"done and read back", "done; the device gives no read-back",
+                                        "the device refused", "unknown: the device did not answer"};
+    uint64_t size = dam_evidence_size(dam_machine_evidence(machine));
+    for (uint64_t at = seq + 1; at < size && at < seq + 64; at++) {
+        struct dam_record_leaf leaf;
+        if (leaf_read(machine, at, &leaf) && leaf.kind == DAM_RECORD_RECEIPT &&
+            leaf.receipt.decision_seq == seq && leaf.receipt.status < DAM_COUNT_OF(texts)) {
+            put_cstr(w, "receipt", texts[leaf.receipt.status]);
+            return;
+        }
+    }
+}
+
+int dam_face_decision(struct dam_machine *machine, uint64_t seq, struct dam_buf *out)
+{
+    const struct dam_manifest *manifest = dam_machine_manifest(machine);
+    struct dam_evidence *evidence = dam_machine_evidence(machine);
+    struct dam_record_leaf leaf;
+    struct dam_hash hash;
+    if (seq >= dam_evidence_durable(evidence) || !leaf_read(machine, seq, &leaf) ||
+        leaf.kind != DAM_RECORD_DECISION) {
+        dam_buf_put_text(out, "there is no decision with this sequence number");
+        return 404;
+    }
+    struct dam_json_writer w = {.buf = out};
+    dam_json_put_object(&w);
+    put_u64(&w, "seq", seq);
+    dam_json_put_key(&w, "time");
+    dam_json_put_i64(&w, leaf.time_ms / 1000);
+    put_u64(&w, "outcome", leaf.decision.outcome);
+    put_u64(&w, "epoch", leaf.decision.epoch);
+    put_inputs(&w, manifest, leaf.decision.observation);
+    put_outputs(&w, manifest, &leaf.decision);
+    put_hex(&w, "mind", leaf.decision.mind.b, 20);
+    put_u64(&w, "mind_gas", leaf.decision.mind_gas);
+    put_hex(&w, "charter", leaf.decision.charter.b, 20);
+    put_u64(&w, "charter_gas", leaf.decision.charter_gas);
+    put_u64(&w, "memory_len", leaf.decision.memory.len);
+    put_receipt(&w, machine, seq);
+    if (dam_evidence_hash(evidence, seq, &hash) == DAM_OK) {
+        put_hex(&w, "leaf_hash", hash.b, sizeof(hash.b));
+    }
+    put_proof(&w, evidence, seq);
+    dam_json_put_object_end(&w);
+    return 200;
+}
+
+int dam_face_verify(struct dam_machine *machine, uint64_t seq, struct dam_buf *out)
+{
+    struct dam_evidence *evidence = dam_machine_evidence(machine);
+    struct dam_record_leaf leaf;
+    if (seq >= dam_evidence_durable(evidence) || !leaf_read(machine, seq, &leaf) ||
+        leaf.kind != DAM_RECORD_DECISION) {
+        dam_buf_put_text(out, "there is no decision with this sequence number");
+        return 404;
+    }
+    struct dam_history_range range = {.first = seq, .end = seq + 1};
+    struct dam_history_replayed replayed = {0};
+    struct dam_history_finding finding = {0};
+    enum dam_err err =
+        dam_history_replay(evidence, dam_machine_decider(machine), dam_machine_manifest(machine),
+                           dam_machine_law(machine), range, NULL, &replayed, &finding);
+    const char *detail = "the mind, the charter and the guard give every byte of the leaf again";
+    if (err != DAM_OK) {
+        detail = dam_err_text(err);
+    } else if (replayed.foreign > 0) {
+        detail = "it was decided under a mind or a charter that is not here any more";
+    } else if (replayed.same != 1) {
+        detail = finding.text;
+    }
+    struct dam_json_writer w = {.buf = out};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "ok");
+    dam_json_put_bool(&w, err == DAM_OK && replayed.same == 1);
+    put_cstr(&w, "detail", detail);
+    dam_json_put_object_end(&w);
+    return 200;
+}
+
+static void csv_head(const struct dam_manifest *manifest, struct dam_buf *out)
+{
+    dam_buf_put_text(out, "seq,time_ms,outcome");
+    for (size_t i = 1; i < dam_manifest_record_count(manifest); i++) {
+        char name[80];
+        dam_manifest_record_name(manifest, i, name, sizeof(name));
+        dam_buf_put_text(out, ",");
+        dam_buf_put_text(out, name);
+    }
+    for (size_t i = 0; i < manifest->actuator_count; i++) {
+        dam_buf_put_text(out, ",");
+        dam_buf_put_text(out, manifest->actuators[i].name);
+    }
+    dam_buf_put_text(out, "\r\n");
+}
+
+static void csv_number(struct dam_buf *out, long long value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), ",%lld", value);
+    dam_buf_put_text(out, text);
+}
+
+/* Values in the channels' own decimals, as the evidence holds them. */
+int dam_face_csv(struct dam_machine *machine, struct dam_buf *out)
+{
+    const struct dam_manifest *manifest = dam_machine_manifest(machine);
+    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
+    uint64_t first = size > CSV_ROWS_MAX ? size - CSV_ROWS_MAX : 0;
+    csv_head(manifest, out);
+    for (uint64_t seq = first; seq < size; seq++) {
+        struct dam_record_leaf leaf;
+        if (!leaf_read(machine, seq, &leaf) || leaf.kind != DAM_RECORD_DECISION) {
+            continue;
+        }
+        dam_buf_put_u64(out, seq);
+        csv_number(out, leaf.time_ms);
+        csv_number(out, leaf.decision.outcome);
+        struct dam_bytes observation = leaf.decision.observation;
+        for (size_t i = 1; DAM_FLOW_SAMPLE_LEN * (i + 1) <= observation.len; i++) {
+            csv_number(out, (int64_t)dam_load_be64(observation.data + DAM_FLOW_SAMPLE_LEN * i));
+        }
+        for (size_t i = 0; 8 * (i + 1) <= leaf.decision.action.len; i++) {
+            csv_number(out, (int64_t)dam_load_be64(leaf.decision.action.data + 8 * i));
+        }
+        dam_buf_put_text(out, "\r\n");
+    }
+    return 200;
+}
+
+static int tell_checkpoint(struct dam_machine *machine, struct dam_buf *out)
+{
+    struct dam_evidence *evidence = dam_machine_evidence(machine);
+    const char *name = dam_machine_manifest(machine)->name;
+    struct dam_record_checkpoint point = {.origin = dam_bytes(name, strlen(name)),
+                                          .size = dam_evidence_size(evidence)};
+    dam_evidence_root(evidence, &point.root);
+    char text[DAM_RECORD_NOTE_MAX];
+    size_t len = 0;
+    if (dam_record_checkpoint_store(&point, text, sizeof(text), &len) != DAM_OK) {
+        dam_buf_put_text(out, "the machine's name does not fit a checkpoint");
+        return 503;
+    }
+    dam_buf_put(out, text, len);
+    return 200;
+}
+
+int dam_face_log_file(struct dam_machine *machine, struct dam_bytes path, struct dam_buf *out)
+{
+    static const char checkpoint[] = "checkpoint";
+    if (dam_bytes_eq(path, dam_bytes(checkpoint, sizeof(checkpoint) - 1))) {
+        return tell_checkpoint(machine, out);
+    }
+    int level;
+    uint64_t index;
+    unsigned width;
+    struct dam_hash hashes[DAM_RECORD_TILE_WIDTH];
+    if (dam_record_tile_path_parse(path, &level, &index, &width) != DAM_OK || level < 0) {
+        dam_buf_put_text(out, "this is no path of a tile (C2SP tlog-tiles)");
+        return 404;
+    }
+    if (dam_evidence_tile(dam_machine_evidence(machine), (unsigned)level, index, width, hashes) !=
+        DAM_OK) {
+        dam_buf_put_text(out, "the log has no such tile");
+        return 404;
+    }
+    dam_buf_put(out, hashes, width * sizeof(hashes[0]));
+    return 200;
+}
+
+static void metric(struct dam_buf *out, const char *fmt, ...) DAM_PRINTF(2, 3);
+
+static void metric(struct dam_buf *out, const char *fmt, ...)
+{
+    char line[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    dam_buf_put_text(out, line);
+}
+
+void dam_face_metrics(struct dam_runtime *runtime, struct dam_buf *out)
+{
+    metric(out,
+           "# HELP dam_build_info The program.\n# TYPE dam_build_info gauge\n"
+           "dam_build_info{version=\"%s\"} 1\n",
+           DAM_VERSION);
+    metric(out, "# HELP dam_turns_total Turns taken, by outcome (docs/spec/decision.md).\n"
+                "# TYPE dam_turns_total counter\n");
+    for (size_t i = 0; i < dam_runtime_count(runtime); i++) {
+        struct dam_machine *machine = dam_runtime_machine(runtime, i);
+        const struct dam_machine_stats *stats = dam_machine_stats(machine);
+        for (unsigned outcome = 0; outcome < DAM_COUNT_OF(stats->outcomes); outcome++) {
+            metric(out, "dam_turns_total{machine=\"%zu\",outcome=\"%u\"} %llu\n", i, outcome,
+                   (unsigned long long)stats->outcomes[outcome]);
+        }
+    }
+    metric(out, "# HELP dam_evidence_leaves Leaves in the log.\n"
+                "# TYPE dam_evidence_leaves gauge\n");
+    for (size_t i = 0; i < dam_runtime_count(runtime); i++) {
+        struct dam_machine *machine = dam_runtime_machine(runtime, i);
+        metric(out, "dam_evidence_leaves{machine=\"%zu\"} %llu\n", i,
+               (unsigned long long)dam_evidence_size(dam_machine_evidence(machine)));
+    }
+    metric(out, "# HELP dam_samples_total Readings taken from the field.\n"
+                "# TYPE dam_samples_total counter\n");
+    for (size_t i = 0; i < dam_runtime_count(runtime); i++) {
+        struct dam_machine *machine = dam_runtime_machine(runtime, i);
+        metric(out, "dam_samples_total{machine=\"%zu\"} %llu\n", i,
+               (unsigned long long)dam_machine_stats(machine)->samples);
+    }
+}
