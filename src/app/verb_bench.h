@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `dam bench ...`: public benchmarks and comparisons with peers. Private to this room. */
+#ifndef DAM_APP_VERB_BENCH_H
+#define DAM_APP_VERB_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct dam_bench_energy {
+    const char *folder; /* .../a-microgrid */
+    const char *only;   /* part of a case's name, or NULL */
+    size_t turns;       /* only so many from the beginning; 0: all */
+    bool by_evm;        /* the bytecode decides (and C is compared), else C alone */
+    bool json;
+};
+
+/** Print the table. Returns: the exit code; 1 too if bytecode and C ever differ. */
+int dam_bench_energy(const struct dam_bench_energy *how);
+
+/** The verb. */
+int dam_verb_bench(int argc, char **argv);
+
+#endif
