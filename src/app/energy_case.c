@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/energy_case.h"
 
-#include "model/table.h"
+#include "model/rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 /* ---- files ---- */
 
-static enum dam_err read_table(const char *folder, const char *name, struct dam_table *ret)
+static enum dam_err read_table(const char *folder, const char *name, struct dam_rows *ret)
 {
     char path[1024];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -24,8 +24,7 @@ static enum dam_err read_table(const char *folder, const char *name, struct dam_
     size_t len = data == NULL ? 0 : fread(data, 1, FILE_LEN_MAX, file);
     (void)fclose(file);
     size_t line = 0;
-    enum dam_err err =
-        data == NULL ? DAM_ENOMEM : dam_table_parse(dam_bytes(data, len), ret, &line);
+    enum dam_err err = data == NULL ? DAM_ENOMEM : dam_rows_parse(dam_bytes(data, len), ret, &line);
     free(data);
     return err;
 }
@@ -58,13 +57,13 @@ void dam_energy_close(struct dam_energy_case *c)
 }
 
 /* A cell by column name; NAN when the file has no such column. */
-static double cell(const struct dam_table *table, size_t row, const char *name)
+static double cell(const struct dam_rows *table, size_t row, const char *name)
 {
-    size_t column = dam_table_find(table, name);
+    size_t column = dam_rows_find(table, name);
     return column == table->columns ? NAN : table->values[row * table->columns + column];
 }
 
-static enum dam_err pymgrid_rows(const struct dam_table *rows, const struct dam_table *params,
+static enum dam_err pymgrid_rows(const struct dam_rows *rows, const struct dam_rows *params,
                                  size_t row, struct dam_energy_case *ret)
 {
     static const char *const names[] = {"load_kwh", "pv_kwh", "import_price", "co2_per_kwh",
@@ -107,8 +106,8 @@ static enum dam_err pymgrid_rows(const struct dam_table *rows, const struct dam_
 
 enum dam_err dam_energy_pymgrid(const char *folder, int id, struct dam_energy_case *ret)
 {
-    struct dam_table rows = {0};
-    struct dam_table params = {0};
+    struct dam_rows rows = {0};
+    struct dam_rows params = {0};
     char name[64];
     memset(ret, 0, sizeof(*ret));
     (void)snprintf(name, sizeof(name), "pymgrid25/mg%02d.csv", id);
@@ -122,14 +121,14 @@ enum dam_err dam_energy_pymgrid(const char *folder, int id, struct dam_energy_ca
     if (err == DAM_OK) {
         err = row == params.rows ? DAM_ENOTFOUND : pymgrid_rows(&rows, &params, row, ret);
     }
-    dam_table_close(&rows);
-    dam_table_close(&params);
+    dam_rows_close(&rows);
+    dam_rows_close(&params);
     return err;
 }
 
 enum dam_err dam_energy_powerlaws(const char *folder, int battery, struct dam_energy_case *ret)
 {
-    struct dam_table rows = {0};
+    struct dam_rows rows = {0};
     memset(ret, 0, sizeof(*ret));
     DAM_TRY(read_table(folder, "powerlaws_site1/train.csv", &rows));
     enum dam_err err = case_alloc(ret, rows.rows) ? DAM_OK : DAM_ENOMEM;
@@ -144,7 +143,7 @@ enum dam_err dam_energy_powerlaws(const char *folder, int battery, struct dam_en
         ret->up[t] = true;
         err = isnan(ret->buy[t] + ret->load[t] + ret->load_seen[t]) ? DAM_EPARSE : DAM_OK;
     }
-    dam_table_close(&rows);
+    dam_rows_close(&rows);
     double power = battery == 1 ? 75000 : 150000;
     ret->period = 960;
     ret->start_s = 9 * 3600 + 1800;

@@ -4,6 +4,7 @@
 
 #include "app/mind_lab.h"
 #include "app/verb.h"
+#include "base/assert.h"
 #include "core/crypto/sha256.h"
 #include "model/explain.h"
 #include "model/quantise.h"
@@ -109,7 +110,7 @@ static int fail_file(const char *path, enum dam_err err)
                          dam_err_text(err));
 }
 
-static int read_rows(const char *path, struct dam_table *ret)
+static int read_rows(const char *path, struct dam_rows *ret)
 {
     struct dam_bytes text;
     if (path == NULL) {
@@ -121,7 +122,7 @@ static int read_rows(const char *path, struct dam_table *ret)
         return fail_file(path, err);
     }
     size_t line = 0;
-    err = dam_table_parse(text, ret, &line);
+    err = dam_rows_parse(text, ret, &line);
     free((void *)text.data);
     if (err != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, "every line needs the same number of columns",
@@ -164,7 +165,7 @@ static const char *mind_of(enum dam_model_kind kind)
 }
 
 /* A line an input: record, decimals, min, max. */
-static bool use_channels(const struct dam_table *table, uint32_t inputs, struct dam_quantise *how)
+static bool use_channels(const struct dam_rows *table, uint32_t inputs, struct dam_quantise *how)
 {
     if (table->rows != inputs || table->columns < 4) {
         return false;
@@ -253,18 +254,20 @@ static void measure_time(const struct dam_quantise *how, const struct dam_model 
     int64_t y[DAM_MODEL_OUTPUTS_MAX];
     size_t done = 0;
     double spent = 0;
+    enum dam_err err = DAM_OK;
     while (done < 20000) {
         size_t r = done % how->rows->rows;
         row_observation(how, model, &how->rows->values[r * how->rows->columns], inputs,
                         observation);
         double start = now_us();
         for (int i = 0; i < 10; i++) {
-            (void)dam_model_decide(model, dam_bytes(NULL, 0),
+            err = dam_model_decide(model, dam_bytes(NULL, 0),
                                    dam_bytes(observation, 16 * (size_t)model->records), next, y);
         }
         spent += now_us() - start;
         done += 10;
     }
+    DAM_ASSERT(err == DAM_OK); /* the observation has the model's own length */
     ret->us = spent / (double)done;
 }
 
@@ -306,11 +309,11 @@ static void print_report(const struct dam_float *from, const struct dam_model *m
 }
 
 static int convert(const struct args *args, const struct dam_float *from,
-                   const struct dam_table *rows)
+                   const struct dam_rows *rows)
 {
     static struct dam_quantise how;
     static struct dam_model model;
-    struct dam_table channels = {0};
+    struct dam_rows channels = {0};
     char why[DAM_WHY_LEN] = "";
     if (dam_quantise_defaults(from, rows, &how, why) != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, "see `dam help model`", "%s", why);
@@ -322,7 +325,7 @@ static int convert(const struct args *args, const struct dam_float *from,
     if (args->channels != NULL) {
         int code = read_rows(args->channels, &channels);
         bool good = code == DAM_EXIT_OK && use_channels(&channels, from->inputs, &how);
-        dam_table_close(&channels);
+        dam_rows_close(&channels);
         if (!good) {
             return code != DAM_EXIT_OK
                        ? code
@@ -367,7 +370,7 @@ static int convert(const struct args *args, const struct dam_float *from,
 static int import(const struct args *args)
 {
     static struct dam_float from;
-    struct dam_table rows = {0};
+    struct dam_rows rows = {0};
     struct dam_bytes file;
     char why[DAM_WHY_LEN] = "";
     int code = read_rows(args->data, &rows);
@@ -376,7 +379,7 @@ static int import(const struct args *args)
     }
     enum dam_err err = read_file(args->file, &file);
     if (err != DAM_OK) {
-        dam_table_close(&rows);
+        dam_rows_close(&rows);
         return fail_file(args->file, err);
     }
     err = dam_import(file, &from, why);
@@ -385,14 +388,14 @@ static int import(const struct args *args)
                          : dam_verb_fail(DAM_EXIT_REFUSED, "docs/models.md lists what is read",
                                          "%s: %s", args->file, why);
     dam_float_close(&from);
-    dam_table_close(&rows);
+    dam_rows_close(&rows);
     return code;
 }
 
 /* ---- eval, explain, info ---- */
 
 /* One row of channel integers by feature, as the table has them. */
-static bool row_raw(const struct dam_model *model, const struct dam_table *rows, size_t r,
+static bool row_raw(const struct dam_model *model, const struct dam_rows *rows, size_t r,
                     int64_t *ret)
 {
     size_t inputs = dam_model_inputs(model);
@@ -412,7 +415,7 @@ static int each_row(const struct args *args, bool explain)
 {
     static struct dam_model model;
     struct dam_bytes blob;
-    struct dam_table rows = {0};
+    struct dam_rows rows = {0};
     int code = open_blob(args->file, &model, &blob);
     if (code != DAM_EXIT_OK) {
         return code;
@@ -454,7 +457,7 @@ static int each_row(const struct args *args, bool explain)
         }
         (void)printf(explain ? "" : "\n");
     }
-    dam_table_close(&rows);
+    dam_rows_close(&rows);
     dam_model_close(&model);
     return code;
 }

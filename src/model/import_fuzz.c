@@ -19,7 +19,7 @@ static void try_model(enum dam_err err, struct dam_float *model, const char *why
         DAM_ASSERT(why[0] != 0 || err == DAM_ENOMEM);
         return;
     }
-    struct dam_table rows = {1, DAM_MODEL_INPUTS_MAX, cells, NULL, decimals};
+    struct dam_rows rows = {1, DAM_MODEL_INPUTS_MAX, cells, NULL, decimals};
     for (size_t i = 0; i < DAM_MODEL_INPUTS_MAX; i++) {
         cells[i] = (double)i - 100;
     }

@@ -32,11 +32,11 @@ static struct dam_bytes read_file(const char *name)
     return dam_bytes(data, len);
 }
 
-static void read_table(const char *name, struct dam_table *ret)
+static void read_table(const char *name, struct dam_rows *ret)
 {
     struct dam_bytes text = read_file(name);
     size_t line = 0;
-    assert_int_equal(dam_table_parse(text, ret, &line), DAM_OK);
+    assert_int_equal(dam_rows_parse(text, ret, &line), DAM_OK);
     free((void *)text.data);
 }
 
@@ -75,9 +75,9 @@ static const struct fixture fixtures[] = {
 };
 
 static void compare_sums(const struct fixture *fixture, const struct dam_float *model,
-                         const struct dam_table *rows)
+                         const struct dam_rows *rows)
 {
-    struct dam_table answers;
+    struct dam_rows answers;
     read_table(fixture->answers, &answers);
     assert_int_equal(answers.rows, rows->rows);
     assert_int_equal(answers.columns, model->outputs);
@@ -92,7 +92,7 @@ static void compare_sums(const struct fixture *fixture, const struct dam_float *
             }
         }
     }
-    dam_table_close(&answers);
+    dam_rows_close(&answers);
 }
 
 static void every_fixture_is_read_and_decides_alike(void **state)
@@ -105,7 +105,7 @@ static void every_fixture_is_read_and_decides_alike(void **state)
         static struct dam_float model;
         static struct dam_quantise how;
         static struct dam_model integers;
-        struct dam_table rows;
+        struct dam_rows rows;
         char why[DAM_WHY_LEN] = "";
         read_table(fixture->rows, &rows);
         if (dam_import(file, &model, why) != DAM_OK) {
@@ -127,7 +127,7 @@ static void every_fixture_is_read_and_decides_alike(void **state)
         differ += report.decisions_differ;
         dam_model_close(&integers);
         dam_float_close(&model);
-        dam_table_close(&rows);
+        dam_rows_close(&rows);
         free((void *)file.data);
     }
     assert_int_equal(differ, 0);

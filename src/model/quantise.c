@@ -36,7 +36,7 @@ static bool seen(const struct dam_quantise *how, const struct dam_float *model, 
     return whole;
 }
 
-enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct dam_table *rows,
+enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct dam_rows *rows,
                                    struct dam_quantise *ret, char *why)
 {
     memset(ret, 0, sizeof(*ret));
@@ -132,7 +132,7 @@ static bool decides_alike(const struct dam_float *model, const struct dam_quanti
 }
 
 void dam_quantise_compare(const struct dam_float *from, const struct dam_quantise *how,
-                          const struct dam_table *rows, const struct dam_model *model,
+                          const struct dam_rows *rows, const struct dam_model *model,
                           struct dam_quantise_report *ret)
 {
     *ret = (struct dam_quantise_report){0};

@@ -9,7 +9,7 @@
 
 #include "model/float.h"
 #include "model/model.h"
-#include "model/table.h"
+#include "model/rows.h"
 
 /* One input of the trained model, as the machine's channel gives it. */
 struct dam_input_spec {
@@ -36,7 +36,7 @@ enum dam_bits {
 struct dam_quantise {
     uint16_t records; /* of the observation */
     enum dam_bits bits;
-    const struct dam_table *rows; /* borrowed; the first columns are the inputs, in order */
+    const struct dam_rows *rows; /* borrowed; the first columns are the inputs, in order */
     struct dam_input_spec inputs[DAM_MODEL_INPUTS_MAX];
     struct dam_output_spec outputs[DAM_MODEL_OUTPUTS_MAX];
 };
@@ -55,7 +55,7 @@ struct dam_quantise_report {
  *  that give their range a thousand steps; a decision's step is 1/500 of the range.
  *  Returns: DAM_OK; DAM_ERANGE with why: too few columns or rows, too many inputs. */
 DAM_MUST_USE enum dam_err dam_quantise_defaults(const struct dam_float *model,
-                                                const struct dam_table *rows,
+                                                const struct dam_rows *rows,
                                                 struct dam_quantise *ret, char *why);
 
 /** Make the integer model, packed.
@@ -67,7 +67,7 @@ DAM_MUST_USE enum dam_err dam_quantise(const struct dam_float *model,
 
 /** Compare both models over rows. In: rows: the same columns as how->rows. */
 void dam_quantise_compare(const struct dam_float *from, const struct dam_quantise *how,
-                          const struct dam_table *rows, const struct dam_model *model,
+                          const struct dam_rows *rows, const struct dam_model *model,
                           struct dam_quantise_report *ret);
 
 /* The two halves; private to this room. */

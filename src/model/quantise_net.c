@@ -37,7 +37,7 @@ static bool curved(const struct dam_float_layer *layer)
 
 static size_t calibrate(struct work *w)
 {
-    const struct dam_table *rows = w->how->rows;
+    const struct dam_rows *rows = w->how->rows;
     size_t used = 0;
     for (size_t r = 0; r < rows->rows; r++) {
         const double *in = w->buffer[0];
@@ -82,7 +82,7 @@ static size_t calibrate(struct work *w)
 
 static double missing_mean(const struct work *w, uint32_t i)
 {
-    const struct dam_table *rows = w->how->rows;
+    const struct dam_rows *rows = w->how->rows;
     double sum = 0;
     size_t count = 0;
     for (size_t r = 0; r < rows->rows; r++) {

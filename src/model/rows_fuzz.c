@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Any bytes as a CSV file. */
 #include "base/assert.h"
-#include "model/table.h"
+#include "model/rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct dam_table table;
+    struct dam_rows table;
     size_t line = 0;
-    if (dam_table_parse(dam_bytes(data, size), &table, &line) == DAM_OK) {
+    if (dam_rows_parse(dam_bytes(data, size), &table, &line) == DAM_OK) {
         DAM_ASSERT(table.columns > 0 || table.rows == 0);
-        DAM_ASSERT(dam_table_find(&table, "no such column") == table.columns);
-        dam_table_close(&table);
+        DAM_ASSERT(dam_rows_find(&table, "no such column") == table.columns);
+        dam_rows_close(&table);
     } else {
         DAM_ASSERT(line > 0);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/table.h"
+#include "model/rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static bool cell_number(const char *cell, size_t len, double *ret, uint8_t *deci
     return true;
 }
 
-static bool read_header(struct cells line, struct dam_table *ret)
+static bool read_header(struct cells line, struct dam_rows *ret)
 {
     const char *cell;
     size_t len;
@@ -87,7 +87,7 @@ static bool read_header(struct cells line, struct dam_table *ret)
     return ret->names != NULL;
 }
 
-static enum dam_err read_lines(struct dam_bytes text, struct dam_table *ret, size_t *ret_line)
+static enum dam_err read_lines(struct dam_bytes text, struct dam_rows *ret, size_t *ret_line)
 {
     const char *at = (const char *)text.data;
     const char *end = at + text.len;
@@ -111,7 +111,7 @@ static enum dam_err read_lines(struct dam_bytes text, struct dam_table *ret, siz
                 words = words || !cell_number(cell, len, &value, &decimals);
                 ret->columns++;
             }
-            if (ret->columns > DAM_TABLE_COLUMNS_MAX) {
+            if (ret->columns > DAM_ROWS_COLUMNS_MAX) {
                 return DAM_EFULL;
             }
             ret->decimals = calloc(ret->columns, 1);
@@ -125,7 +125,7 @@ static enum dam_err read_lines(struct dam_bytes text, struct dam_table *ret, siz
         if ((ret->rows + 1) * ret->columns > cap) {
             cap = cap == 0 ? 64 * ret->columns : cap * 2;
             double *bigger = realloc(ret->values, cap * sizeof(*bigger));
-            if (bigger == NULL || cap > DAM_TABLE_CELLS_MAX) {
+            if (bigger == NULL || cap > DAM_ROWS_CELLS_MAX) {
                 ret->values = bigger == NULL ? ret->values : bigger;
                 return bigger == NULL ? DAM_ENOMEM : DAM_EFULL;
             }
@@ -148,17 +148,17 @@ static enum dam_err read_lines(struct dam_bytes text, struct dam_table *ret, siz
     return DAM_OK;
 }
 
-enum dam_err dam_table_parse(struct dam_bytes text, struct dam_table *ret, size_t *ret_line)
+enum dam_err dam_rows_parse(struct dam_bytes text, struct dam_rows *ret, size_t *ret_line)
 {
     memset(ret, 0, sizeof(*ret));
     enum dam_err err = read_lines(text, ret, ret_line);
     if (err != DAM_OK) {
-        dam_table_close(ret);
+        dam_rows_close(ret);
     }
     return err;
 }
 
-size_t dam_table_find(const struct dam_table *table, const char *name)
+size_t dam_rows_find(const struct dam_rows *table, const char *name)
 {
     size_t i = 0;
     while (i < table->columns && (table->names == NULL || strcmp(table->names[i], name) != 0)) {
@@ -167,7 +167,7 @@ size_t dam_table_find(const struct dam_table *table, const char *name)
     return i;
 }
 
-void dam_table_close(struct dam_table *table)
+void dam_rows_close(struct dam_rows *table)
 {
     for (size_t i = 0; table->names != NULL && i < table->columns; i++) {
         free(table->names[i]);
