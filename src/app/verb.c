@@ -2,13 +2,13 @@
 #include "app/verb.h"
 
 #include "app/plant_solar.h"
-#include "app/verb_deploy.h"
 #include "app/verb_bench.h"
+#include "app/verb_deploy.h"
 #include "app/verb_evm.h"
 #include "app/verb_ledger.h"
 #include "app/verb_machine.h"
-#include "app/verb_signer.h"
 #include "app/verb_model.h"
+#include "app/verb_signer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
