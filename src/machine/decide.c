@@ -220,20 +220,32 @@ static bool word_take(struct dam_bytes data, uint64_t at, uint64_t *ret)
     return true;
 }
 
-/* Decodes (bytes, bytes) with exactly the checks of Solidity's decoder, so that the Court, which
- * uses it, calls malformed what is malformed here. */
+/* Decodes (bytes, bytes) in its one canonical form (docs/spec/decision.md section 1): both strings
+ * in order, zero padding, nothing before, between or after; so that no two decoders can differ. */
 static bool answer_decode(struct dam_bytes data, struct dam_bytes ret[2])
 {
+    uint64_t at = 2 * WORD;
     for (size_t i = 0; i < 2; i++) {
         uint64_t offset = 0;
         uint64_t len = 0;
-        if (!word_take(data, WORD * i, &offset) || !word_take(data, offset, &len) ||
-            len > data.len - offset - WORD) {
+        if (!word_take(data, WORD * i, &offset) || offset != at || !word_take(data, at, &len) ||
+            len > data.len - at - WORD) {
             return false;
         }
-        ret[i] = dam_bytes(data.data + offset + WORD, len);
+        uint64_t padded = (len + WORD - 1) / WORD * WORD;
+        at += WORD;
+        if (padded > data.len - at) {
+            return false;
+        }
+        for (uint64_t k = len; k < padded; k++) {
+            if (data.data[at + k] != 0) {
+                return false;
+            }
+        }
+        ret[i] = dam_bytes(data.data + at, len);
+        at += padded;
     }
-    return true;
+    return at == data.len;
 }
 
 /* ---- one decision ---------------------------------------------------------------------------- */
@@ -259,7 +271,8 @@ static enum dam_err ask(struct dam_decider *d, const struct dam_address *to, str
     if (result.status == DAM_EVM_SUCCESS) {
         *ret_fate = answer_decode(result.output, ret_answer) ? FATE_ANSWER : FATE_MALFORMED;
         if (*ret_fate == FATE_MALFORMED) {
-            (void)snprintf(why, DAM_DECIDE_WHY_MAX, "the answer is not (bytes, bytes)");
+            (void)snprintf(why, DAM_DECIDE_WHY_MAX,
+                           "the answer is not (bytes, bytes) in canonical form");
         }
         return DAM_OK;
     }
