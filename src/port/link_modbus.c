@@ -46,7 +46,8 @@ struct link_modbus {
     bool working;
     bool closing;
     bool timer_closed;
-    bool poll_due; /* the job should read all points */
+    bool poll_due;    /* the running job reads all points */
+    bool poll_wanted; /* the next one should */
     bool up;
     unsigned attempt;
     uint64_t every_ms;
@@ -322,7 +323,7 @@ static void job(uv_work_t *work)
 /* ---- on the loop ------------------------------------------------------------------------------
  */
 
-static void job_start(struct link_modbus *l, bool poll);
+static void job_start(struct link_modbus *l);
 
 static void modbus_end(struct link_modbus *l)
 {
@@ -362,8 +363,9 @@ static void results_tell(struct link_modbus *l)
 static void on_timer(uv_timer_t *timer)
 {
     struct link_modbus *l = timer->data;
+    l->poll_wanted = true;
     if (!l->working) {
-        job_start(l, true);
+        job_start(l);
     }
 }
 
@@ -372,7 +374,7 @@ static void job_done(uv_work_t *work, int status)
     struct link_modbus *l = work->data;
     (void)status;
     bool polled = l->poll_due;
-    bool more = false;
+    bool more = l->poll_wanted;
     l->working = false;
     if (l->closing) {
         modbus_end(l);
@@ -394,11 +396,11 @@ static void job_done(uv_work_t *work, int status)
         more = more || l->slots[i].write_pending;
     }
     if (more) {
-        job_start(l, false);
+        job_start(l);
     }
 }
 
-static void job_start(struct link_modbus *l, bool poll)
+static void job_start(struct link_modbus *l)
 {
     for (size_t i = 0; i < l->point_count; i++) {
         struct slot *s = &l->slots[i];
@@ -407,7 +409,8 @@ static void job_start(struct link_modbus *l, bool poll)
         s->value = s->next_value;
         s->ticket = s->next_ticket;
     }
-    l->poll_due = poll;
+    l->poll_due = l->poll_wanted;
+    l->poll_wanted = false;
     l->working = true;
     l->work.data = l;
     if (uv_queue_work(l->loop, &l->work, job, job_done) != 0) {
@@ -427,7 +430,7 @@ static void modbus_write(struct dam_link *base, unsigned point, int64_t value, u
     s->next_ticket = ticket;
     s->write_pending = true;
     if (!l->working) {
-        job_start(l, false);
+        job_start(l);
     }
 }
 

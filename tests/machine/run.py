@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The machine as a process: runs, proofs, refusals, and death at every syscall that writes.
+
+Needs build/dam (or $DAM) and build/contracts. Ends with "N passed, N failed".
+"""
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
+POINTS = int(os.environ.get("DAM_CRASH_POINTS", "400"))
+results = {"passed": 0, "failed": 0}
+
+
+def check(name, ok, detail=""):
+    results["passed" if ok else "failed"] += 1
+    if not ok:
+        print(f"FAILED: {name} {detail}")
+
+
+def dam(*args, **kwargs):
+    env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"), **kwargs.pop("env", {}))
+    return subprocess.run([DAM, *args], capture_output=True, text=True, env=env, check=False, timeout=300, **kwargs)
+
+
+def village(folder):
+    """A machine folder with the recorded year of the solar site; prices in EUR."""
+    os.makedirs(folder)
+    shutil.copy(os.path.join(ROOT, "tests", "machine", "village", "dam.toml"), folder)
+    with open(os.path.join(ROOT, "profiles", "solar-site", "data", "village.csv"), encoding="utf-8") as f, \
+            open(os.path.join(folder, "village.csv"), "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        for number, row in enumerate(csv.reader(f)):
+            writer.writerow(row if number == 0 else row[:-1] + [f"{int(row[-1]) / 100000:.5f}"])
+    return folder
+
+
+def test_runs(tmp):
+    folder = village(os.path.join(tmp, "runs"))
+    check("config check", dam("config", "check", folder).returncode == 0)
+    up = dam("up", folder, "--speed", "max", "--turns", "300")
+    check("up", up.returncode == 0, up.stderr)
+    verify = json.loads(dam("verify", folder, "--json").stdout)
+    check("verify", verify["good"] and verify["kinds"]["decision"] == 301, verify)
+    replay = json.loads(dam("replay", "all", folder, "--json").stdout)
+    check("replay", replay["same"] == 301 and replay["different"] == 0 and replay["foreign"] == 0, replay)
+    why = json.loads(dam("why", "20", folder, "--json").stdout)
+    check("why", why["leaf"]["kind"] == "decision" and why["leaf"]["seq"] == 20)
+    check("proof", len(why["proof"]) >= 8 and why["root"] == verify["root"])
+    whatif = json.loads(dam("whatif", "--mind", "PeakMind", folder, "--json").stdout)
+    check("whatif another mind", whatif["different"] > 0 and whatif["decisions"] == 301, whatif)
+    same = json.loads(dam("whatif", "--mind", "SurplusMind", folder, "--json").stdout)
+    check("whatif the same mind", same["different"] == 0, same)
+    old = f"{verify['size']}:{verify['root']}"
+    # A restart goes on where the evidence ends; the old log is the beginning of the new one.
+    check("up again", dam("up", folder, "--speed", "max", "--turns", "50").returncode == 0)
+    grown = dam("verify", folder, "--contains", old)
+    check("the old root is contained", grown.returncode == 0, grown.stderr)
+    lie = f"{verify['size']}:{verify['root'][:-1]}{'0' if verify['root'][-1] != '0' else '1'}"
+    check("a wrong root is not", dam("verify", folder, "--contains", lie).returncode == 1)
+    log = os.path.join(folder, "evidence", "log")
+    with open(log, "r+b") as f:
+        f.seek(os.path.getsize(log) // 2)
+        byte = f.read(1)
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte[0] ^ 1]))
+    check("one flipped bit is found", dam("verify", folder).returncode == 1)
+
+
+def test_stop(tmp):
+    folder = village(os.path.join(tmp, "stop"))
+    check("stop", dam("stop", folder).returncode == 0)
+    check("up while stopped", dam("up", folder, "--speed", "max", "--turns", "5").returncode == 0)
+    last = json.loads(dam("why", "4", folder, "--json").stdout)["leaf"]
+    check("stopped: outcome 7, safe", last["outcome"] == 7 and last["actuators"][2]["permitted"] == 1, last)
+    check("lift", dam("stop", "--lift", folder).returncode == 0)
+    check("up after", dam("up", folder, "--speed", "max", "--turns", "5").returncode == 0)
+    verify = json.loads(dam("verify", folder, "--json").stdout)
+    check("the stop and its end are recorded", verify["kinds"]["stop"] >= 3 and verify["outcomes"][0] > 0, verify)
+
+
+def test_refusals(tmp):
+    folder = village(os.path.join(tmp, "refusals"))
+    path = os.path.join(folder, "dam.toml")
+    with open(path, encoding="utf-8") as f:
+        good = f.read()
+    cases = [
+        ('period = "1h"', 'peroid = "1h"', "did you mean 'period'"),
+        ('period = "1h"', 'period = "1 hour"', "no length of time"),
+        ("decimals = 2", "decimals = 99", "from 0 to 12"),
+        ("step = 40", "step = 40.125", "more than 2 decimals"),
+        ('source = "year"', 'source = "yaer"', "did you mean 'year'"),
+        ('when = "tariff > 0.3"', 'when = "tarif > 0.3"', "no channel named 'tarif'"),
+        ('then = "all safe"', 'then = "all save"', "not understood"),
+        ("safe = 0", "safe = 5000", "needs 'safe' from 'min' to 'max'"),
+        ('kind = "csv"', 'kind = "cvs"', "known kinds"),
+        ('name = "pv"', 'name = "time"', "is taken"),
+        ("[machine]", "[machine", "expected"),
+        ('code = "SurplusMind"', 'code = "NoSuchMind"', "no compiled contract"),
+        ('key = "pv_wh"', 'kee = "pv_wh"', "did you mean 'key'"),
+    ]
+    for old, new, want in cases:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(good.replace(old, new, 1))
+        run = dam("config", "check", folder)
+        check(f"refused: {new}", run.returncode in (4, 8) and want in run.stderr, run.stderr)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(good)
+    shown = dam("config", "show", "--origin", folder, env={"DAM_MACHINE_PERIOD": "2h"}).stdout
+    check("the environment stands above the file", 'machine.period = "2h"    # DAM_MACHINE_PERIOD' in shown, shown)
+
+
+def test_crash_points(tmp):
+    """SIGKILL at the Nth write, sync, truncate or rename; then the log must verify, replay, and go on."""
+    if shutil.which("strace") is None:
+        print("skipped: crash points need strace")
+        return
+    folder = village(os.path.join(tmp, "crash"))
+    calls = "pwrite64,fdatasync,fsync,ftruncate,rename,openat"
+    env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"), ASAN_OPTIONS="detect_leaks=0")
+    size = 0
+    died = 0
+    for point in range(1, POINTS + 1):
+        run = subprocess.run(
+            ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e",
+             f"inject={calls}:signal=KILL:when={point}", DAM, "up", folder, "--speed", "max", "--turns", "9",
+             "--quiet"], env=env, capture_output=True, check=False, timeout=120)
+        died += run.returncode != 0
+        if not os.path.exists(os.path.join(folder, "evidence", "tree7")):
+            continue  # died before there was a log
+        verify = dam("verify", folder, "--json")
+        if verify.returncode != 0:
+            check(f"crash point {point}", False, verify.stdout + verify.stderr)
+            return
+        now = json.loads(verify.stdout)["size"]
+        check(f"crash point {point}: nothing lost", now >= size, f"{size} then, {now} now")
+        size = now
+    check("crash points killed", died > POINTS // 3, died)
+    replay = json.loads(dam("replay", "all", folder, "--json").stdout)
+    check("all decisions of all lives replay", replay["different"] == 0 and replay["same"] > 0, replay)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as tmp:
+        for test in (test_runs, test_stop, test_refusals, test_crash_points):
+            test(tmp)
+    print(f"{results['passed']} passed, {results['failed']} failed")
+    return 1 if results["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
