@@ -62,6 +62,7 @@ struct conn {
     struct span target, name, value[HEADERS_MAX], names[HEADERS_MAX];
     uint32_t header_count;
     bool in_value;
+    bool body_too_long;                     /* by its own word, before a byte of it was read */
     struct dam_http_exchange *first, *last; /* in the order of the requests */
     uint32_t exchange_count;
     struct dam_buf pending; /* read, but not looked at until replies have left */
@@ -526,6 +527,7 @@ static int on_headers_complete(http_parser *parser)
     struct conn *conn = parser->data;
     bool has_length = parser->content_length != UINT64_MAX;
     if (has_length && parser->content_length > conn->server->limits.body_len_max) {
+        conn->body_too_long = true;
         return 2; /* refused before a byte of it is read; any value but 0 and 1 is an error */
     }
     return 0;
@@ -725,9 +727,7 @@ static void refuse(struct conn *conn)
         return;
     }
     exchange->keep_alive = false;
-    bool body_full = conn->body.err != DAM_OK ||
-                     (conn->parser.content_length != UINT64_MAX &&
-                      conn->parser.content_length > conn->server->limits.body_len_max);
+    bool body_full = conn->body.err != DAM_OK || conn->body_too_long;
     int status = conn->head.err != DAM_OK ? 431 : body_full ? 413 : 400;
     const char *text = status == 431   ? "the request's headers are too long\n"
                        : status == 413 ? "the request's body is too long\n"
