@@ -702,7 +702,7 @@ void dam_filters_block(struct dam_filters *filters, const struct dam_chain_block
         bool more = true;
         if (filter->ws == NULL) {
             if (filter->from > block->header.number + 1) {
-                filter->from = block->header.number; /* blocks were taken back below it */
+                filter->from = block->header.number + 1; /* blocks were taken back below it */
             }
             continue;
         }

@@ -222,7 +222,7 @@ static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledge
     DAM_TRY(dam_filters_create(ledger, &ledger->filters));
     ledger->gas_limit =
         options->gas_limit != 0 ? options->gas_limit : ledger->chain->head.header.gas_limit;
-    return dam_ledger_load_pool(ledger);
+    return DAM_OK;
 }
 
 static void free_parts(struct dam_ledger *ledger)
@@ -269,8 +269,10 @@ enum dam_err dam_ledger_open(uv_loop_t *loop, const struct dam_ledger_options *o
         return err;
     }
     dam_ledger_start(ledger);
-    if (dam_pool_count(ledger->pool) > 0) {
-        dam_ledger_schedule(ledger);
+    err = dam_ledger_load_pool(ledger); /* schedules a turn if anything waits */
+    if (err != DAM_OK) {
+        dam_ledger_close(ledger);
+        return err;
     }
     *ret = ledger;
     return DAM_OK;

@@ -299,8 +299,7 @@ void dam_rpc_fail_receipt(struct dam_rpc *rpc, const struct dam_evm_receipt *rec
 {
     char text[420];
     if (receipt->invalid != DAM_TX_NONE) {
-        dam_rpc_fail(rpc, DAM_RPC_SERVER, "err: %s (supplied gas %s)",
-                     dam_ledger_invalid_text(receipt->invalid), "as given");
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "err: %s", dam_ledger_invalid_text(receipt->invalid));
         return;
     }
     if (receipt->status != DAM_EVM_REVERT) {
@@ -308,9 +307,11 @@ void dam_rpc_fail_receipt(struct dam_rpc *rpc, const struct dam_evm_receipt *rec
         return;
     }
     bool told = dam_revert_text(receipt->output, text, sizeof(text));
-    void *copy = dam_arena_copy(rpc->arena, receipt->output.data, receipt->output.len);
+    struct dam_buf data;
+    dam_buf_init_arena(&data, rpc->arena, receipt->output.len + 1);
+    dam_buf_put(&data, receipt->output.data, receipt->output.len);
     dam_rpc_fail(rpc, DAM_RPC_REVERT, "execution reverted%s%s", told ? ": " : "", told ? text : "");
-    rpc->error_data = dam_bytes(copy, copy != NULL ? receipt->output.len : 0);
+    rpc->error_data = dam_buf_bytes(&data);
     rpc->error_has_data = true;
 }
 

@@ -38,6 +38,7 @@ struct sim_call {
     uint64_t gas_used, gas_used_max;
     struct dam_bytes output;
     struct dam_log *logs;
+    uint32_t *log_indexes;
     size_t log_count;
 };
 
@@ -60,6 +61,7 @@ struct sim_view {
 struct sim_log {
     struct dam_log log;
     bool transfer;
+    uint32_t index; /* in the block; those taken back have counted too, as geth has it */
 };
 
 struct sim {
@@ -76,6 +78,7 @@ struct sim {
     bool validation, transfers, full;
     struct sim_log *logs; /* of the call under way */
     size_t log_count, log_size;
+    uint32_t log_index; /* of the block's next one */
     size_t marks[1030]; /* log_count where each open frame began */
     size_t depth;
     bool failed;
@@ -124,7 +127,7 @@ static void keep_log(struct sim *sim, const struct dam_log *log, bool transfer)
         sim->failed = true;
         return;
     }
-    sim->logs[sim->log_count] = (struct sim_log){*log, transfer};
+    sim->logs[sim->log_count] = (struct sim_log){*log, transfer, sim->log_index++};
     sim->logs[sim->log_count++].log.data = dam_bytes(data, log->data.len);
 }
 
@@ -249,12 +252,14 @@ static bool begin_header(struct sim *sim, struct sim_block *block, const struct 
     h->form = fork >= DAM_FORK_PRAGUE     ? DAM_HEADER_PRAGUE
               : fork >= DAM_FORK_CANCUN   ? DAM_HEADER_CANCUN
               : fork >= DAM_FORK_SHANGHAI ? DAM_HEADER_SHANGHAI
-                                          : DAM_HEADER_LONDON;
+              : fork >= DAM_FORK_LONDON   ? DAM_HEADER_LONDON
+                                          : DAM_HEADER_FRONTIER;
     h->parent_hash = *parent_hash;
     h->uncles_hash = dam_empty_uncles_hash;
     h->withdrawals_root = dam_empty_trie_root;
-    h->beneficiary = sim->base.header.beneficiary;
-    h->gas_limit = sim->base.header.gas_limit;
+    h->beneficiary = parent->beneficiary;
+    h->gas_limit = parent->gas_limit;
+    h->difficulty = fork < DAM_FORK_PARIS ? sim->base.header.difficulty : dam_u256_from_u64(0);
     h->base_fee =
         sim->validation ? dam_fees_next_base(rules, parent, h->timestamp) : dam_u256_from_u64(0);
     h->excess_blob_gas = dam_fees_next_excess_blob_gas(rules, parent, h->timestamp);
@@ -424,12 +429,15 @@ static bool keep_result(struct sim *sim, struct sim_block *block, struct sim_cal
                                .succeeded = receipt->status == DAM_EVM_SUCCESS};
     void *output = dam_arena_copy(arena, receipt->output.data, receipt->output.len);
     ret->logs = dam_arena_alloc(arena, sim->log_count * sizeof(*ret->logs) + 1);
+    ret->log_indexes = dam_arena_alloc(arena, sim->log_count * sizeof(uint32_t) + 1);
     struct dam_log *own = dam_arena_alloc(arena, sim->log_count * sizeof(*own) + 1);
-    if (output == NULL || ret->logs == NULL || own == NULL || sim->failed) {
+    if (output == NULL || ret->logs == NULL || own == NULL || ret->log_indexes == NULL ||
+        sim->failed) {
         dam_rpc_fail_err(sim->rpc, DAM_ENOMEM);
         return false;
     }
     for (size_t i = 0; i < sim->log_count; i++) {
+        ret->log_indexes[ret->log_count] = sim->logs[i].index;
         ret->logs[ret->log_count++] = sim->logs[i].log;
         if (!sim->logs[i].transfer) { /* transfers are told, but are no part of the block */
             own[wire.log_count++] = sim->logs[i].log;
@@ -558,6 +566,7 @@ static bool run_block(struct sim *sim, size_t index)
     struct dam_evm_tracer tracer = {
         .enter = on_enter, .exit = on_exit_frame, .log = on_log, .ctx = sim};
     const struct dam_json *calls = dam_json_get(block->node, "calls");
+    sim->log_index = 0;
     if (!begin_header(sim, block, parent, parent_hash, &env)) {
         return false;
     }
@@ -603,7 +612,7 @@ static bool run_block(struct sim *sim, size_t index)
 /* ---- answering ------------------------------------------------------------------------------- */
 
 static void put_call(struct sim *sim, const struct dam_chain_block *block,
-                     const struct sim_call *call, uint32_t index, uint32_t *log_index)
+                     const struct sim_call *call, uint32_t index)
 {
     struct dam_json_writer *w = sim->rpc->w;
     dam_json_put_object(w);
@@ -611,7 +620,7 @@ static void put_call(struct sim *sim, const struct dam_chain_block *block,
     dam_json_put_key(w, "logs");
     dam_json_put_array(w);
     for (size_t i = 0; i < call->log_count; i++) {
-        dam_rpc_put_log(w, &call->logs[i], block, &call->hash, index, (*log_index)++, false);
+        dam_rpc_put_log(w, &call->logs[i], block, &call->hash, index, call->log_indexes[i], false);
     }
     dam_json_put_array_end(w);
     dam_rpc_put_u64_at(w, "gasUsed", call->gas_used);
@@ -637,7 +646,6 @@ static void put_block(struct sim *sim, const struct sim_block *from)
 {
     struct dam_json_writer *w = sim->rpc->w;
     struct dam_chain_block block = {.hash = from->hash, .header = from->header};
-    uint32_t log_index = 0;
     dam_json_put_object(w);
     dam_rpc_put_header_members(w, &from->header, &from->hash);
     dam_rpc_put_u64_at(w, "size", from->size);
@@ -664,7 +672,7 @@ static void put_block(struct sim *sim, const struct sim_block *from)
     dam_json_put_key(w, "calls");
     dam_json_put_array(w);
     for (size_t i = 0; i < from->call_count; i++) {
-        put_call(sim, &block, &from->calls[i], (uint32_t)i, &log_index);
+        put_call(sim, &block, &from->calls[i], (uint32_t)i);
     }
     dam_json_put_array_end(w);
     dam_json_put_object_end(w);
