@@ -102,7 +102,7 @@ static int open_chain(const struct tool_args *args, bool read_only, struct dam_c
     }
     options.genesis = (const char *)genesis.data;
     options.genesis_len = genesis.len;
-    enum dam_err err = dam_chain_open(&options, ret, &fault);
+    enum dam_err err = dam_ledger_chain_open(&options, ret, &fault);
     if (genesis.data != NULL) {
         (void)munmap((void *)(uintptr_t)genesis.data, genesis.len); /* was only read */
     }

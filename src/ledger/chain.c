@@ -84,8 +84,9 @@ enum dam_err dam_chain_find_tx(struct dam_store_txn *txn, const struct dam_hash 
     return DAM_OK;
 }
 
-enum dam_err dam_chain_receipt(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t number,
-                               uint32_t index, struct dam_chain_receipt *ret)
+enum dam_err dam_ledger_chain_receipt(struct dam_store_txn *txn, struct dam_arena *arena,
+                                      uint64_t number, uint32_t index,
+                                      struct dam_chain_receipt *ret)
 {
     uint8_t key[12];
     struct dam_bytes record;
@@ -222,7 +223,7 @@ static enum dam_err delete_body(struct dam_store_txn *txn, struct dam_arena *are
         uint8_t key[12];
         struct dam_chain_tx tx;
         struct dam_chain_receipt receipt;
-        enum dam_err err = dam_chain_receipt(txn, arena, number, i, &receipt);
+        enum dam_err err = dam_ledger_chain_receipt(txn, arena, number, i, &receipt);
         for (size_t k = 0; err == DAM_OK && k < receipt.log_count; k++) {
             uint8_t at[28];
             memcpy(at, receipt.logs[k].address.b, 20);
@@ -543,8 +544,8 @@ static enum dam_err open_genesis(struct dam_chain *chain, const struct dam_chain
     return use_genesis(chain, stored, false, fault);
 }
 
-enum dam_err dam_chain_open(const struct dam_chain_options *options, struct dam_chain **ret,
-                            struct dam_store_fault *fault)
+enum dam_err dam_ledger_chain_open(const struct dam_chain_options *options, struct dam_chain **ret,
+                                   struct dam_store_fault *fault)
 {
     struct dam_chain_block first;
     fault->text[0] = '\0';

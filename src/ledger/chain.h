@@ -83,8 +83,9 @@ struct dam_chain_options {
  *  Returns: DAM_OK; DAM_ENOTFOUND for a new store without a genesis; DAM_EPARSE for a bad genesis;
  *  DAM_ECONFLICT if the store began with another genesis; or as dam_store_open. On failure
  *  fault->text says what and what to do. Out: *ret is on the heap. */
-DAM_MUST_USE enum dam_err dam_chain_open(const struct dam_chain_options *options,
-                                         struct dam_chain **ret, struct dam_store_fault *fault);
+DAM_MUST_USE enum dam_err dam_ledger_chain_open(const struct dam_chain_options *options,
+                                                struct dam_chain **ret,
+                                                struct dam_store_fault *fault);
 void dam_chain_close(struct dam_chain *chain);
 
 /** The newest snapshot. Returns: NULL if the store refuses; borrowed until the next write. */
@@ -103,9 +104,9 @@ DAM_MUST_USE enum dam_err dam_chain_tx(struct dam_store_txn *txn, uint64_t numbe
                                        struct dam_chain_tx *ret);
 DAM_MUST_USE enum dam_err dam_chain_find_tx(struct dam_store_txn *txn, const struct dam_hash *hash,
                                             uint64_t *ret_number, uint32_t *ret_index);
-DAM_MUST_USE enum dam_err dam_chain_receipt(struct dam_store_txn *txn, struct dam_arena *arena,
-                                            uint64_t number, uint32_t index,
-                                            struct dam_chain_receipt *ret);
+DAM_MUST_USE enum dam_err dam_ledger_chain_receipt(struct dam_store_txn *txn,
+                                                   struct dam_arena *arena, uint64_t number,
+                                                   uint32_t index, struct dam_chain_receipt *ret);
 
 /** The whole block in its wire form. */
 DAM_MUST_USE enum dam_err dam_chain_block_rlp(struct dam_store_txn *txn, uint64_t number,

@@ -222,7 +222,7 @@ static enum dam_err each_log_of(struct dam_ledger *ledger, const struct query *q
         struct dam_chain_receipt receipt;
         struct dam_chain_tx tx = {.number = UINT64_MAX};
         struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
-        enum dam_err err = dam_chain_receipt(txn, &ledger->arena, number, i, &receipt);
+        enum dam_err err = dam_ledger_chain_receipt(txn, &ledger->arena, number, i, &receipt);
         for (size_t k = 0; err == DAM_OK && k < receipt.log_count && *ret_more; k++) {
             if (!log_matches(query, &receipt.logs[k])) {
                 continue;

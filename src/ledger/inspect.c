@@ -145,7 +145,7 @@ static enum dam_err check_lists(struct check *check, struct dam_arena *arena,
         uint64_t at_number;
         uint32_t at_index;
         DAM_TRY(dam_chain_tx(check->txn, number, i, &tx));
-        DAM_TRY(dam_chain_receipt(check->txn, arena, number, i, &from));
+        DAM_TRY(dam_ledger_chain_receipt(check->txn, arena, number, i, &from));
         if (dam_chain_find_tx(check->txn, &tx.hash, &at_number, &at_index) != DAM_OK ||
             at_number != number || at_index != i) {
             found(check, "block %" PRIu64 ", transaction %u: its index points elsewhere", number,

@@ -216,7 +216,7 @@ static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledge
         .genesis_len = options->genesis_len,
         .history = options->history,
     };
-    DAM_TRY(dam_chain_open(&chain, &ledger->chain, fault));
+    DAM_TRY(dam_ledger_chain_open(&chain, &ledger->chain, fault));
     DAM_TRY(dam_evm_create(dam_heap(), NULL, &ledger->evm));
     DAM_TRY(dam_pool_create(&options->pool, &ledger->pool));
     DAM_TRY(dam_filters_create(ledger, &ledger->filters));

@@ -70,7 +70,8 @@ static void debug_getRawReceipts(struct dam_rpc *rpc)
         struct dam_chain_receipt from;
         struct dam_buf buf;
         struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
-        enum dam_err err = dam_chain_receipt(txn, rpc->arena, block.block.header.number, i, &from);
+        enum dam_err err =
+            dam_ledger_chain_receipt(txn, rpc->arena, block.block.header.number, i, &from);
         struct dam_receipt receipt = {.type = from.type,
                                       .has_state_root = from.has_state_root,
                                       .succeeded = from.succeeded,

@@ -515,7 +515,7 @@ static enum dam_err collect_paid(struct dam_rpc *rpc, const struct dam_chain_blo
     for (uint32_t i = 0; i < block->tx_count; i++) {
         struct dam_chain_receipt receipt;
         struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
-        DAM_TRY(dam_chain_receipt(txn, rpc->arena, block->header.number, i, &receipt));
+        DAM_TRY(dam_ledger_chain_receipt(txn, rpc->arena, block->header.number, i, &receipt));
         struct paid one = {.gas = receipt.gas_used};
         (void)dam_u256_sub(&one.tip, &receipt.gas_price, &block->header.base_fee);
         uint32_t at = i;

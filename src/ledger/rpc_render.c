@@ -352,7 +352,7 @@ enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_chain_blo
     }
     DAM_TRY(dam_chain_tx(txn, block->header.number, index, &tx));
     DAM_TRY(dam_tx_decode(rpc->arena, tx.bytes, &decoded, NULL));
-    DAM_TRY(dam_chain_receipt(txn, rpc->arena, block->header.number, index, &receipt));
+    DAM_TRY(dam_ledger_chain_receipt(txn, rpc->arena, block->header.number, index, &receipt));
     dam_json_put_object(w);
     put_receipt_members(rpc, block, &tx, &decoded, &receipt);
     dam_json_put_key(w, "logs");
