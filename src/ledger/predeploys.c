@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Contracts that every ledger has from its first block. The bytes of the system contracts are those
- * of their EIPs; tests/ledger/predeploys checks Multicall3 against its source. */
+ * of their EIPs; tests/ledger/clients.mjs checks Multicall3 against its source. */
 #include "ledger/predeploys.h"
 
 const struct dam_predeploy dam_predeploys[DAM_PREDEPLOY_COUNT] = {

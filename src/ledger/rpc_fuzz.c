@@ -13,15 +13,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static uv_loop_t loop;
 static struct dam_ledger *ledger;
 
+static char dir[64];
+
+static void remove_dir(void)
+{
+    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock"};
+    char path[128];
+    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)remove(path);
+    }
+    (void)remove(dir);
+}
+
 static void open_ledger(void)
 {
-    static char dir[64];
     struct dam_store_fault fault;
     struct dam_buf genesis;
     struct dam_genesis_choice choice = {
         .chain_id = 1, .gas_limit = 1000000, .dev = true, .base_fee = 7};
     (void)snprintf(dir, sizeof(dir), "/tmp/dam-fuzz-XXXXXX");
-    DAM_ASSERT(mkdtemp(dir) != NULL);
+    DAM_ASSERT(mkdtemp(dir) != NULL && atexit(remove_dir) == 0);
     dam_buf_init(&genesis, dam_heap(), 0);
     dam_genesis_builtin(&choice, &genesis);
     struct dam_ledger_options options = {.data_dir = dir,

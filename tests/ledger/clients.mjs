@@ -143,6 +143,17 @@ await attempt('hardhat', async () => {
   check('hardhat deploys, sends, traces and calls', result.ok && result.logs === 1 && result.steps > 20 && BigInt(result.count) === 6n, stdout);
 });
 
+await attempt('predeploys', async () => {
+  const dir = tempDir();
+  await exec(path.join(root, 'tools/contracts-build'), ['--out', dir]);
+  const { deployedBytecode } = JSON.parse(fs.readFileSync(path.join(dir, 'Multicall3.json')));
+  const code = await rpc(url, 'eth_getCode', ['0xcA11bde05977b3631167028862bE2a173976CA11', 'latest']);
+  check('Multicall3 is what its source compiles to', '0x' + deployedBytecode.replace(/^0x/, '') === code);
+  for (const address of ['0x4e59b44847b379578588920cA78FbF26c0B4956C', '0x000F3df6D732807Ef1319fB7B8bB8522d0Beac02', '0x0000F90827F1C53a10cb7A02335B175320002935', '0x00000961Ef480Eb55e80D19ad83579A64c007002', '0x0000BBdDc7CE488642fb579F8B00f3A590007251']) {
+    check(`${address} has code`, (await rpc(url, 'eth_getCode', [address, 'latest'])).length > 100);
+  }
+});
+
 await attempt('the ledger itself', async () => {
   const missing = await fetch(url, { method: 'POST', body: '{"jsonrpc":"2.0","id":1,"method":"eth_nothing"}' }).then(r => r.json());
   check('an unknown method is -32601 and named', missing.error.code === -32601 && missing.error.message.includes('eth_nothing'));
