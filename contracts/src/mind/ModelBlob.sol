@@ -9,6 +9,7 @@ library ModelBlob {
     uint256 internal constant LINEAR = 1;
     uint256 internal constant MLP = 2;
     uint256 internal constant FOREST = 3;
+    uint256 internal constant WIDE = 4;
 
     function check(bool good, uint256 pos) internal pure {
         if (!good) {
@@ -50,7 +51,7 @@ library ModelBlob {
         check(n >= 1 && n <= 256, 8);
         check(m >= 1 && m <= 64, 10);
         uint256 layers = u(blob, 11, 1);
-        check(kind == MLP ? layers >= 1 && layers <= 8 : layers == 0, 11);
+        check(kind == MLP || kind == WIDE ? layers >= 1 && layers <= 8 : layers == 0, 11);
         check(frames >= 1 && frames <= 8 && n * frames <= 256 && 8 * n * (frames - 1) <= 8192, 12);
         zeros(blob, 13, 3);
         check(u(blob, 16, 4) == blob.length, 16);

@@ -70,9 +70,12 @@ abstract contract ModelMind is IMind {
         _bodyAt = 32 * words + 32 + 32 * n;
         _inputs = n * frames;
         // what an input is clamped to, and how it is kept
-        _low = kind == ModelBlob.MLP ? int256(0) : kind == ModelBlob.FOREST ? -(2 ** 31) : -(2 ** 63);
-        _span = kind == ModelBlob.MLP ? 255 : kind == ModelBlob.FOREST ? type(uint32).max : type(uint64).max;
-        _pad = kind == ModelBlob.LINEAR ? 0 : 224;
+        bool codes = kind == ModelBlob.MLP || kind == ModelBlob.WIDE;
+        _low = codes ? int256(0) : kind == ModelBlob.FOREST ? -(2 ** 31) : -(2 ** 63);
+        _span = kind == ModelBlob.MLP ? 255 : kind == ModelBlob.WIDE
+            ? 32767
+            : kind == ModelBlob.FOREST ? type(uint32).max : type(uint64).max;
+        _pad = kind == ModelBlob.LINEAR || kind == ModelBlob.WIDE ? 0 : 224;
         _dense = kind == ModelBlob.MLP ? 3 : 0;
         _outputs = m;
     }
