@@ -218,15 +218,17 @@ static enum dam_err run_case(const struct dam_energy_case *c, bool by_evm, struc
 static void print_line(const struct line *line, bool json)
 {
     if (json) {
+        char published[32] = "null";
+        if (!isnan(line->check)) {
+            (void)snprintf(published, sizeof(published), "%.0f", line->check);
+        }
         (void)printf("{\"case\":\"%s\",\"metric\":\"%s\",\"none\":%.6f,\"rule\":%.6f,"
-                     "\"bound\":%.6f,\"ours\":%.6f,\"%s\":%.4f,\"check\":%s%.0f%s,\"turns\":%zu,"
+                     "\"bound\":%.6f,\"ours\":%.6f,\"%s\":%.4f,\"check\":%s,\"turns\":%zu,"
                      "\"gas_max\":%lld,\"differences\":%zu}\n",
                      line->name, line->relative ? "relative saving" : "cost", line->none,
                      line->rule, line->bound, line->ours,
-                     line->relative ? "of_bound" : "gap_closed", line->closed,
-                     isnan(line->check) ? "\"" : "", isnan(line->check) ? 0 : line->check,
-                     isnan(line->check) ? "\"" : "", line->turns, (long long)line->gas_max,
-                     line->differences);
+                     line->relative ? "of_bound" : "gap_closed", line->closed, published,
+                     line->turns, (long long)line->gas_max, line->differences);
         return;
     }
     char check[32] = "-";

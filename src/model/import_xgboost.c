@@ -191,7 +191,8 @@ static json_t *at_path(json_t *object, const char *a, const char *b, const char 
     return c == NULL ? object : json_object_get(object, c);
 }
 
-/* XGBoost writes most numbers of its parameters as text. */
+/* XGBoost writes most numbers of its parameters as text. *ret stays when there is none: files of
+ * version 1 lack some. */
 static bool number(const json_t *value, double *ret)
 {
     if (json_is_number(value)) {
@@ -200,8 +201,12 @@ static bool number(const json_t *value, double *ret)
     }
     const char *text = json_string_value(value);
     char *end = NULL;
-    *ret = text == NULL ? 0 : strtod(text, &end);
-    return text != NULL && end != text && isfinite(*ret);
+    double parsed = text == NULL ? 0 : strtod(text, &end);
+    if (text == NULL || end == text || !isfinite(parsed)) {
+        return false;
+    }
+    *ret = parsed;
+    return true;
 }
 
 /* "5E-1" up to version 3.0, "[5E-1]" or "[1E-1,2E-1]" later: one value, or one an output. */
