@@ -210,8 +210,7 @@ static void rot_is_found(void **state)
     assert_true(refused > 200);
 }
 
-/* ---- a disk that fails at the Nth call ---------------------------------------------------------
- */
+/* ---- a disk that fails at the Nth call ------------------------------------------------------- */
 
 struct failing {
     int left; /* calls until the failure; counts on below zero */

@@ -109,6 +109,7 @@ static enum dam_err artifact_find(struct loader *l, const char *name, struct dam
                   {l->manifest->folder, "/contracts"},
                   {exe, "/contracts"},
                   {exe, "/../build/contracts"},
+                  {exe, "/../../build/contracts"},
                   {exe, "/../share/dam/contracts"},
                   {"/usr/share/dam", "/contracts"}};
     for (size_t i = 0; i < DAM_COUNT_OF(places); i++) {

@@ -60,8 +60,7 @@ struct link_modbus {
     bool wants_sunspec;
 };
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 enum dam_err dam_modbus_key_parse(const char *text, struct dam_modbus_key *ret)
 {
@@ -120,8 +119,7 @@ static const char *modbus_check_key(const char *key, bool write)
     return write && read_only ? "input registers and discrete inputs cannot be written" : NULL;
 }
 
-/* ---- in the worker ----------------------------------------------------------------------------
- */
+/* ---- in the worker --------------------------------------------------------------------------- */
 
 static bool drop(struct link_modbus *l, const char *what)
 {
@@ -320,8 +318,7 @@ static void job(uv_work_t *work)
     }
 }
 
-/* ---- on the loop ------------------------------------------------------------------------------
- */
+/* ---- on the loop ----------------------------------------------------------------------------- */
 
 static void job_start(struct link_modbus *l);
 

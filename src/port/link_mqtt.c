@@ -62,8 +62,7 @@ static const char *mqtt_check_key(const char *key, bool write)
                                 : NULL;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void reconnect_later(struct link_mqtt *l, const char *why);
@@ -168,8 +167,7 @@ static void reconnect_later(struct link_mqtt *l, const char *why)
     (void)uv_timer_start(&l->timer, on_timer, delay, 0);
 }
 
-/* ---- what the library tells -------------------------------------------------------------------
- */
+/* ---- what the library tells ------------------------------------------------------------------ */
 
 static void subscribe(struct link_mqtt *l, const char *key)
 {
@@ -263,8 +261,7 @@ static void on_publish(struct mosquitto *mosq, void *ctx, int mid)
     }
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* {"a":{"b":VALUE}} for the path a.b; the value alone without a path. */
 static int payload_make(const char *path, int64_t value, unsigned decimals, char *text, size_t size)
@@ -315,8 +312,7 @@ static void mqtt_write(struct dam_link *base, unsigned point, int64_t value, uin
     poll_update(l);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void mqtt_free(struct link_mqtt *l)
 {
