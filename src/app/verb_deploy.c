@@ -39,7 +39,7 @@ const char dam_verb_deploy_help[] =
 struct deploy {
     struct dam_arena arena;
     struct dam_http_client http;
-    struct dam_chain chain;
+    struct dam_remote chain;
     struct dam_outbox outbox;
     struct dam_deploy_plan plan;
     struct dam_deploy_setting settings[DAM_DEPLOY_SETTINGS_MAX];
@@ -89,7 +89,7 @@ static int fail(const struct deploy *d, enum dam_err err, const char *what, cons
 
 static int chain_open(struct deploy *d, char *urls_text)
 {
-    const char *urls[DAM_CHAIN_ENDPOINTS_MAX];
+    const char *urls[DAM_REMOTE_ENDPOINTS_MAX];
     size_t count = 0;
     for (char *at = urls_text; at != NULL && count < DAM_COUNT_OF(urls);) {
         urls[count++] = at;
@@ -100,7 +100,7 @@ static int chain_open(struct deploy *d, char *urls_text)
     }
     enum dam_err err = dam_http_client_create(&d->http);
     if (err == DAM_OK) {
-        err = dam_chain_open(&d->chain, &d->arena, &d->http, urls, count, count, RPC_TIMEOUT_MS);
+        err = dam_remote_open(&d->chain, &d->arena, &d->http, urls, count, count, RPC_TIMEOUT_MS);
     }
     return err == DAM_OK ? DAM_EXIT_OK
                          : fail(d, err, urls[0], "is a node listening there? see --rpc");

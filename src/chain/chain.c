@@ -25,19 +25,19 @@ static struct dam_bytes params_end(struct params *params)
     return dam_buf_bytes(&params->buf);
 }
 
-static void at_put(struct dam_json_writer *w, struct dam_chain_at at)
+static void at_put(struct dam_json_writer *w, struct dam_remote_at at)
 {
     switch (at.tag) {
-    case DAM_CHAIN_NUMBER:
+    case DAM_REMOTE_NUMBER:
         dam_json_put_quantity(w, at.number);
         break;
-    case DAM_CHAIN_LATEST:
+    case DAM_REMOTE_LATEST:
         dam_json_put_cstr(w, "latest");
         break;
-    case DAM_CHAIN_PENDING:
+    case DAM_REMOTE_PENDING:
         dam_json_put_cstr(w, "pending");
         break;
-    case DAM_CHAIN_FINAL:
+    case DAM_REMOTE_FINAL:
         dam_json_put_cstr(w, "finalized");
         break;
     }
@@ -49,16 +49,16 @@ static bool is_answer(enum dam_err err)
     return err == DAM_OK || err == DAM_EREFUSED || err == DAM_ENOMEM;
 }
 
-enum dam_err dam_chain_open(struct dam_chain *chain, struct dam_arena *arena,
-                            const struct dam_http_client *http, const char *const *urls,
-                            size_t count, size_t agree_min, uint32_t timeout_ms)
+enum dam_err dam_remote_open(struct dam_remote *chain, struct dam_arena *arena,
+                             const struct dam_http_client *http, const char *const *urls,
+                             size_t count, size_t agree_min, uint32_t timeout_ms)
 {
     bool is_known = false;
     enum dam_err last = DAM_ERANGE;
-    if (count == 0 || count > DAM_CHAIN_ENDPOINTS_MAX || agree_min == 0 || agree_min > count) {
+    if (count == 0 || count > DAM_REMOTE_ENDPOINTS_MAX || agree_min == 0 || agree_min > count) {
         return DAM_ERANGE;
     }
-    *chain = (struct dam_chain){.endpoint_count = count, .agree_min = agree_min};
+    *chain = (struct dam_remote){.endpoint_count = count, .agree_min = agree_min};
     for (size_t i = 0; i < count; i++) {
         const struct dam_json *result;
         uint64_t id = 0;
@@ -79,8 +79,8 @@ enum dam_err dam_chain_open(struct dam_chain *chain, struct dam_arena *arena,
     return is_known ? DAM_OK : last;
 }
 
-enum dam_err dam_chain_ask(struct dam_chain *chain, struct dam_arena *arena, const char *method,
-                           struct dam_bytes params, const struct dam_json **ret)
+enum dam_err dam_remote_ask(struct dam_remote *chain, struct dam_arena *arena, const char *method,
+                            struct dam_bytes params, const struct dam_json **ret)
 {
     enum dam_err err = DAM_EIO;
     for (size_t i = 0; i < chain->endpoint_count; i++) {
@@ -105,8 +105,9 @@ static enum dam_err fingerprint(struct dam_arena *arena, const struct dam_json *
     return dam_buf_err(&buf);
 }
 
-enum dam_err dam_chain_ask_all(struct dam_chain *chain, struct dam_arena *arena, const char *method,
-                               struct dam_bytes params, const struct dam_json **ret)
+enum dam_err dam_remote_ask_all(struct dam_remote *chain, struct dam_arena *arena,
+                                const char *method, struct dam_bytes params,
+                                const struct dam_json **ret)
 {
     const struct dam_json *agreed = NULL;
     struct dam_bytes print = {0};
@@ -134,80 +135,80 @@ enum dam_err dam_chain_ask_all(struct dam_chain *chain, struct dam_arena *arena,
     return DAM_OK;
 }
 
-enum dam_err dam_chain_header(struct dam_chain *chain, struct dam_arena *arena,
-                              struct dam_chain_at at, struct dam_header *ret,
-                              struct dam_hash *ret_hash)
+enum dam_err dam_remote_header(struct dam_remote *chain, struct dam_arena *arena,
+                               struct dam_remote_at at, struct dam_header *ret,
+                               struct dam_hash *ret_hash)
 {
     struct params params;
     const struct dam_json *block;
-    if (at.tag != DAM_CHAIN_NUMBER) {
+    if (at.tag != DAM_REMOTE_NUMBER) {
         /* Tags move between one endpoint and the next: fix the number first. */
         struct dam_header first;
         params_begin(&params, arena);
         at_put(&params.w, at);
         dam_json_put_bool(&params.w, false);
-        DAM_TRY(dam_chain_ask(chain, arena, "eth_getBlockByNumber", params_end(&params), &block));
+        DAM_TRY(dam_remote_ask(chain, arena, "eth_getBlockByNumber", params_end(&params), &block));
         if (dam_json_is_null(block)) {
             return DAM_ENOTFOUND;
         }
-        DAM_TRY(dam_chain_json_header(block, &first, ret_hash));
+        DAM_TRY(dam_remote_json_header(block, &first, ret_hash));
         if (chain->endpoint_count == 1) {
             *ret = first;
             return DAM_OK;
         }
-        at = dam_chain_at_number(first.number);
+        at = dam_remote_at_number(first.number);
     }
     params_begin(&params, arena);
     at_put(&params.w, at);
     dam_json_put_bool(&params.w, false);
-    DAM_TRY(dam_chain_ask_all(chain, arena, "eth_getBlockByNumber", params_end(&params), &block));
+    DAM_TRY(dam_remote_ask_all(chain, arena, "eth_getBlockByNumber", params_end(&params), &block));
     if (dam_json_is_null(block)) {
         return DAM_ENOTFOUND;
     }
-    DAM_TRY(dam_chain_json_header(block, ret, ret_hash));
+    DAM_TRY(dam_remote_json_header(block, ret, ret_hash));
     return ret->number == at.number ? DAM_OK : DAM_ECORRUPT;
 }
 
 /* A method that takes an address and a block. */
-static enum dam_err address_ask(struct dam_chain *chain, struct dam_arena *arena,
+static enum dam_err address_ask(struct dam_remote *chain, struct dam_arena *arena,
                                 const char *method, const struct dam_address *address,
-                                struct dam_chain_at at, const struct dam_json **ret)
+                                struct dam_remote_at at, const struct dam_json **ret)
 {
     struct params params;
     params_begin(&params, arena);
     dam_json_put_data(&params.w, address->b, sizeof(address->b));
     at_put(&params.w, at);
-    return dam_chain_ask(chain, arena, method, params_end(&params), ret);
+    return dam_remote_ask(chain, arena, method, params_end(&params), ret);
 }
 
-enum dam_err dam_chain_balance(struct dam_chain *chain, struct dam_arena *arena,
-                               const struct dam_address *address, struct dam_chain_at at,
-                               struct dam_u256 *ret)
+enum dam_err dam_remote_balance(struct dam_remote *chain, struct dam_arena *arena,
+                                const struct dam_address *address, struct dam_remote_at at,
+                                struct dam_u256 *ret)
 {
     const struct dam_json *result;
     DAM_TRY(address_ask(chain, arena, "eth_getBalance", address, at, &result));
     return dam_json_quantity_u256(result, ret);
 }
 
-enum dam_err dam_chain_nonce(struct dam_chain *chain, struct dam_arena *arena,
-                             const struct dam_address *address, struct dam_chain_at at,
-                             uint64_t *ret)
+enum dam_err dam_remote_nonce(struct dam_remote *chain, struct dam_arena *arena,
+                              const struct dam_address *address, struct dam_remote_at at,
+                              uint64_t *ret)
 {
     const struct dam_json *result;
     DAM_TRY(address_ask(chain, arena, "eth_getTransactionCount", address, at, &result));
     return dam_json_quantity(result, ret);
 }
 
-enum dam_err dam_chain_code(struct dam_chain *chain, struct dam_arena *arena,
-                            const struct dam_address *address, struct dam_chain_at at,
-                            struct dam_bytes *ret)
+enum dam_err dam_remote_code(struct dam_remote *chain, struct dam_arena *arena,
+                             const struct dam_address *address, struct dam_remote_at at,
+                             struct dam_bytes *ret)
 {
     const struct dam_json *result;
     DAM_TRY(address_ask(chain, arena, "eth_getCode", address, at, &result));
     return dam_json_hex(result, arena, ret);
 }
 
-static void call_put(struct dam_json_writer *w, const struct dam_chain_call *call)
+static void call_put(struct dam_json_writer *w, const struct dam_remote_call *call)
 {
     dam_json_put_object(w);
     if (call->from != NULL) {
@@ -225,40 +226,40 @@ static void call_put(struct dam_json_writer *w, const struct dam_chain_call *cal
     dam_json_put_object_end(w);
 }
 
-enum dam_err dam_chain_call(struct dam_chain *chain, struct dam_arena *arena,
-                            const struct dam_chain_call *call, struct dam_chain_at at,
-                            struct dam_bytes *ret)
+enum dam_err dam_remote_call(struct dam_remote *chain, struct dam_arena *arena,
+                             const struct dam_remote_call *call, struct dam_remote_at at,
+                             struct dam_bytes *ret)
 {
     struct params params;
     const struct dam_json *result;
     params_begin(&params, arena);
     call_put(&params.w, call);
     at_put(&params.w, at);
-    DAM_TRY(dam_chain_ask(chain, arena, "eth_call", params_end(&params), &result));
+    DAM_TRY(dam_remote_ask(chain, arena, "eth_call", params_end(&params), &result));
     return dam_json_hex(result, arena, ret);
 }
 
-enum dam_err dam_chain_estimate_gas(struct dam_chain *chain, struct dam_arena *arena,
-                                    const struct dam_chain_call *call, uint64_t *ret)
+enum dam_err dam_remote_estimate_gas(struct dam_remote *chain, struct dam_arena *arena,
+                                     const struct dam_remote_call *call, uint64_t *ret)
 {
     struct params params;
     const struct dam_json *result;
     params_begin(&params, arena);
     call_put(&params.w, call);
-    DAM_TRY(dam_chain_ask(chain, arena, "eth_estimateGas", params_end(&params), &result));
+    DAM_TRY(dam_remote_ask(chain, arena, "eth_estimateGas", params_end(&params), &result));
     return dam_json_quantity(result, ret);
 }
 
-enum dam_err dam_chain_fees(struct dam_chain *chain, struct dam_arena *arena,
-                            struct dam_u256 *ret_max_fee, struct dam_u256 *ret_max_priority_fee)
+enum dam_err dam_remote_fees(struct dam_remote *chain, struct dam_arena *arena,
+                             struct dam_u256 *ret_max_fee, struct dam_u256 *ret_max_priority_fee)
 {
     struct dam_header head;
     struct dam_hash hash;
     struct dam_u256 tip;
     struct dam_u256 fee;
     const struct dam_json *result;
-    DAM_TRY(dam_chain_header(chain, arena, dam_chain_at_tag(DAM_CHAIN_LATEST), &head, &hash));
-    DAM_TRY(dam_chain_ask(chain, arena, "eth_maxPriorityFeePerGas", dam_bytes("[]", 2), &result));
+    DAM_TRY(dam_remote_header(chain, arena, dam_remote_at_tag(DAM_REMOTE_LATEST), &head, &hash));
+    DAM_TRY(dam_remote_ask(chain, arena, "eth_maxPriorityFeePerGas", dam_bytes("[]", 2), &result));
     DAM_TRY(dam_json_quantity_u256(result, &tip));
     /* Twice the base fee outlasts six full blocks in a row. */
     if (dam_u256_add(&fee, &head.base_fee, &head.base_fee) || dam_u256_add(&fee, &fee, &tip)) {
@@ -286,8 +287,8 @@ static enum dam_err tx_is_known(struct dam_rpc *endpoint, struct dam_arena *aren
 
 /* Nodes say "already known", "nonce too low" and more in many words when they have a transaction
  * already; asking for it by its hash is the same for all. */
-enum dam_err dam_chain_send_raw(struct dam_chain *chain, struct dam_arena *arena,
-                                struct dam_bytes raw)
+enum dam_err dam_remote_send_raw(struct dam_remote *chain, struct dam_arena *arena,
+                                 struct dam_bytes raw)
 {
     enum dam_err last = DAM_EIO;
     bool is_taken = false;
@@ -307,18 +308,19 @@ enum dam_err dam_chain_send_raw(struct dam_chain *chain, struct dam_arena *arena
     return is_taken ? DAM_OK : last;
 }
 
-enum dam_err dam_chain_receipt(struct dam_chain *chain, struct dam_arena *arena,
-                               const struct dam_hash *tx_hash, struct dam_chain_receipt *ret)
+enum dam_err dam_remote_receipt(struct dam_remote *chain, struct dam_arena *arena,
+                                const struct dam_hash *tx_hash, struct dam_remote_receipt *ret)
 {
     struct params params;
     const struct dam_json *result;
     params_begin(&params, arena);
     dam_json_put_data(&params.w, tx_hash->b, sizeof(tx_hash->b));
-    DAM_TRY(dam_chain_ask(chain, arena, "eth_getTransactionReceipt", params_end(&params), &result));
+    DAM_TRY(
+        dam_remote_ask(chain, arena, "eth_getTransactionReceipt", params_end(&params), &result));
     if (dam_json_is_null(result)) {
         return DAM_ENOTFOUND;
     }
-    DAM_TRY(dam_chain_json_receipt(arena, result, ret));
+    DAM_TRY(dam_remote_json_receipt(arena, result, ret));
     return dam_hash_eq(&ret->tx_hash, tx_hash) ? DAM_OK : DAM_ECORRUPT;
 }
 
@@ -333,9 +335,9 @@ static bool address_among(const struct dam_address *address, const struct dam_ad
     return count == 0;
 }
 
-enum dam_err dam_chain_logs(struct dam_chain *chain, struct dam_arena *arena, uint64_t from,
-                            uint64_t to, const struct dam_address *addresses, size_t address_count,
-                            const struct dam_chain_log **ret, size_t *ret_count)
+enum dam_err dam_remote_logs(struct dam_remote *chain, struct dam_arena *arena, uint64_t from,
+                             uint64_t to, const struct dam_address *addresses, size_t address_count,
+                             const struct dam_remote_log **ret, size_t *ret_count)
 {
     struct params params;
     const struct dam_json *result;
@@ -354,19 +356,19 @@ enum dam_err dam_chain_logs(struct dam_chain *chain, struct dam_arena *arena, ui
         dam_json_put_array_end(&params.w);
     }
     dam_json_put_object_end(&params.w);
-    DAM_TRY(dam_chain_ask(chain, arena, "eth_getLogs", params_end(&params), &result));
+    DAM_TRY(dam_remote_ask(chain, arena, "eth_getLogs", params_end(&params), &result));
     if (result->type != DAM_JSON_ARRAY) {
         return DAM_EPARSE;
     }
-    struct dam_chain_log *logs = dam_arena_alloc(arena, result->count * sizeof(*logs));
+    struct dam_remote_log *logs = dam_arena_alloc(arena, result->count * sizeof(*logs));
     size_t count = 0;
     if (logs == NULL) {
         return DAM_ENOMEM;
     }
     DAM_JSON_EACH(item, result)
     {
-        struct dam_chain_log *log = &logs[count];
-        DAM_TRY(dam_chain_json_log(arena, item, log));
+        struct dam_remote_log *log = &logs[count];
+        DAM_TRY(dam_remote_json_log(arena, item, log));
         bool in_order = count == 0 || log->block_number > log[-1].block_number ||
                         (log->block_number == log[-1].block_number && log->index > log[-1].index);
         if (!in_order || log->block_number < from || log->block_number > to ||
@@ -436,11 +438,11 @@ static enum dam_err account_check(struct dam_arena *arena, const struct dam_hash
     return value.len == 0 || dam_account_decode(value, ret) == DAM_OK ? DAM_OK : DAM_ECORRUPT;
 }
 
-enum dam_err dam_chain_proof(struct dam_chain *chain, struct dam_arena *arena,
-                             const struct dam_hash *state_root, uint64_t number,
-                             const struct dam_address *address, const struct dam_u256 *keys,
-                             size_t key_count, struct dam_account *ret, bool *ret_exists,
-                             struct dam_u256 *ret_values)
+enum dam_err dam_remote_proof(struct dam_remote *chain, struct dam_arena *arena,
+                              const struct dam_hash *state_root, uint64_t number,
+                              const struct dam_address *address, const struct dam_u256 *keys,
+                              size_t key_count, struct dam_account *ret, bool *ret_exists,
+                              struct dam_u256 *ret_values)
 {
     struct params params;
     const struct dam_json *result;
@@ -454,7 +456,7 @@ enum dam_err dam_chain_proof(struct dam_chain *chain, struct dam_arena *arena,
     }
     dam_json_put_array_end(&params.w);
     dam_json_put_quantity(&params.w, number);
-    DAM_TRY(dam_chain_ask(chain, arena, "eth_getProof", params_end(&params), &result));
+    DAM_TRY(dam_remote_ask(chain, arena, "eth_getProof", params_end(&params), &result));
     DAM_TRY(account_check(arena, state_root, address, result, ret, ret_exists));
     const struct dam_json *slots = dam_json_get(result, "storageProof");
     if (slots == NULL || slots->type != DAM_JSON_ARRAY || slots->count != key_count) {

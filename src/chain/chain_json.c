@@ -50,8 +50,8 @@ static enum dam_err later_read(const struct dam_json *block, struct dam_header *
     return DAM_OK;
 }
 
-enum dam_err dam_chain_json_header(const struct dam_json *block, struct dam_header *ret,
-                                   struct dam_hash *ret_hash)
+enum dam_err dam_remote_json_header(const struct dam_json *block, struct dam_header *ret,
+                                    struct dam_hash *ret_hash)
 {
     struct dam_header header = {.form = DAM_HEADER_FRONTIER};
     struct dam_hash claimed;
@@ -82,12 +82,12 @@ enum dam_err dam_chain_json_header(const struct dam_json *block, struct dam_head
     return DAM_OK;
 }
 
-enum dam_err dam_chain_json_log(struct dam_arena *arena, const struct dam_json *json,
-                                struct dam_chain_log *ret)
+enum dam_err dam_remote_json_log(struct dam_arena *arena, const struct dam_json *json,
+                                 struct dam_remote_log *ret)
 {
     const struct dam_json *topics = dam_json_get(json, "topics");
     const struct dam_json *removed = dam_json_get(json, "removed");
-    *ret = (struct dam_chain_log){.block_number = 0};
+    *ret = (struct dam_remote_log){.block_number = 0};
     DAM_TRY(dam_json_hex_exact(dam_json_get(json, "address"), ret->log.address.b, 20));
     DAM_TRY(dam_json_hex(dam_json_get(json, "data"), arena, &ret->log.data));
     DAM_TRY(u64_read(json, "blockNumber", &ret->block_number));
@@ -103,10 +103,10 @@ enum dam_err dam_chain_json_log(struct dam_arena *arena, const struct dam_json *
     return removed != NULL && removed->type == DAM_JSON_TRUE ? DAM_ECORRUPT : DAM_OK;
 }
 
-enum dam_err dam_chain_json_receipt(struct dam_arena *arena, const struct dam_json *json,
-                                    struct dam_chain_receipt *ret)
+enum dam_err dam_remote_json_receipt(struct dam_arena *arena, const struct dam_json *json,
+                                     struct dam_remote_receipt *ret)
 {
-    struct dam_chain_receipt receipt = {.succeeded = false};
+    struct dam_remote_receipt receipt = {.succeeded = false};
     const struct dam_json *contract = dam_json_get(json, "contractAddress");
     const struct dam_json *logs = dam_json_get(json, "logs");
     uint64_t status;
@@ -130,8 +130,8 @@ enum dam_err dam_chain_json_receipt(struct dam_arena *arena, const struct dam_js
     }
     DAM_JSON_EACH(item, logs)
     {
-        struct dam_chain_log log;
-        DAM_TRY(dam_chain_json_log(arena, item, &log));
+        struct dam_remote_log log;
+        DAM_TRY(dam_remote_json_log(arena, item, &log));
         list[receipt.log_count++] = log.log;
     }
     receipt.logs = list;

@@ -161,12 +161,12 @@ enum dam_err dam_deploy_plan(struct dam_arena *arena, const struct dam_contracts
     return DAM_OK;
 }
 
-static enum dam_err item_check(struct dam_arena *arena, struct dam_chain *chain,
+static enum dam_err item_check(struct dam_arena *arena, struct dam_remote *chain,
                                struct dam_deploy_item *item)
 {
     struct dam_bytes code;
     DAM_TRY(
-        dam_chain_code(chain, arena, &item->address, dam_chain_at_tag(DAM_CHAIN_LATEST), &code));
+        dam_remote_code(chain, arena, &item->address, dam_remote_at_tag(DAM_REMOTE_LATEST), &code));
     item->was_there = code.len != 0;
     if (code.len == 0) {
         return DAM_OK;
@@ -175,7 +175,7 @@ static enum dam_err item_check(struct dam_arena *arena, struct dam_chain *chain,
     return dam_contract_code_matches(&item->contract, code) ? DAM_OK : DAM_ECONFLICT;
 }
 
-enum dam_err dam_deploy_check(struct dam_arena *arena, struct dam_chain *chain,
+enum dam_err dam_deploy_check(struct dam_arena *arena, struct dam_remote *chain,
                               struct dam_deploy_plan *plan, const char **ret_what)
 {
     for (size_t i = 0; i < plan->count; i++) {
@@ -185,13 +185,13 @@ enum dam_err dam_deploy_check(struct dam_arena *arena, struct dam_chain *chain,
     return DAM_OK;
 }
 
-static enum dam_err mined_wait(struct dam_arena *arena, struct dam_chain *chain,
+static enum dam_err mined_wait(struct dam_arena *arena, struct dam_remote *chain,
                                const struct dam_hash *tx_hash)
 {
     for (unsigned waited = 0; waited < MINED_WAIT_MS_MAX; waited += MINED_POLL_MS) {
-        struct dam_chain_receipt receipt;
+        struct dam_remote_receipt receipt;
         const struct timespec pause = {.tv_nsec = MINED_POLL_MS * 1000000l};
-        enum dam_err err = dam_chain_receipt(chain, arena, tx_hash, &receipt);
+        enum dam_err err = dam_remote_receipt(chain, arena, tx_hash, &receipt);
         if (err != DAM_ENOTFOUND) {
             return err == DAM_OK && !receipt.succeeded ? DAM_EREFUSED : err;
         }
@@ -229,8 +229,8 @@ static enum dam_err factory_make(struct dam_arena *arena, struct dam_outbox *out
     struct dam_hash tx_hash;
     struct dam_bytes code;
     struct dam_tx tx;
-    DAM_TRY(
-        dam_chain_code(outbox->chain, arena, factory, dam_chain_at_tag(DAM_CHAIN_LATEST), &code));
+    DAM_TRY(dam_remote_code(outbox->chain, arena, factory, dam_remote_at_tag(DAM_REMOTE_LATEST),
+                            &code));
     if (code.len != 0) {
         return DAM_OK;
     }
@@ -247,7 +247,7 @@ static enum dam_err factory_make(struct dam_arena *arena, struct dam_outbox *out
     id_make("dam deploy: factory", factory, &order.id);
     DAM_TRY(order_send(arena, outbox, &order));
     dam_keccak256(raw, sizeof(raw), &tx_hash);
-    DAM_TRY(dam_chain_send_raw(outbox->chain, arena, dam_bytes(raw, sizeof(raw))));
+    DAM_TRY(dam_remote_send_raw(outbox->chain, arena, dam_bytes(raw, sizeof(raw))));
     return mined_wait(arena, outbox->chain, &tx_hash);
 }
 

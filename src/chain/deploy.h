@@ -44,7 +44,7 @@ DAM_MUST_USE enum dam_err dam_deploy_plan(struct dam_arena *arena,
 
 /** Look what is there. Sets was_there and code_hash. Returns: DAM_OK; DAM_ECONFLICT with *ret_what
  * the contract at whose address is other code; errors of the chain. */
-DAM_MUST_USE enum dam_err dam_deploy_check(struct dam_arena *arena, struct dam_chain *chain,
+DAM_MUST_USE enum dam_err dam_deploy_check(struct dam_arena *arena, struct dam_remote *chain,
                                            struct dam_deploy_plan *plan, const char **ret_what);
 
 /** Make what is missing, the factory first, and check each.

@@ -30,7 +30,7 @@ static enum dam_err fetch(struct dam_fork_view *view, struct account *account,
 {
     struct dam_arena scratch;
     dam_arena_init(&scratch, dam_heap(), DAM_RPC_ANSWER_LEN_MAX);
-    enum dam_err err = dam_chain_proof(
+    enum dam_err err = dam_remote_proof(
         view->chain, &scratch, &view->header.state_root, view->header.number, &account->address,
         key, key == NULL ? 0 : 1, &account->state, &account->exists, ret_value);
     dam_arena_finish(&scratch);
@@ -109,8 +109,8 @@ static enum dam_err view_code(void *ctx, const struct dam_hash *code_hash, struc
         }
         struct dam_bytes code;
         struct dam_hash hash;
-        DAM_TRY(dam_chain_code(view->chain, view->arena, &account->address,
-                               dam_chain_at_number(view->header.number), &code));
+        DAM_TRY(dam_remote_code(view->chain, view->arena, &account->address,
+                                dam_remote_at_number(view->header.number), &code));
         dam_keccak256(code.data, code.len, &hash);
         if (!dam_hash_eq(&hash, code_hash)) {
             return DAM_ECORRUPT;
@@ -131,8 +131,8 @@ static enum dam_err view_block_hash(void *ctx, uint64_t number, struct dam_hash 
         struct dam_hash parent = header.parent_hash;
         struct dam_arena scratch;
         dam_arena_init(&scratch, dam_heap(), DAM_RPC_ANSWER_LEN_MAX);
-        enum dam_err err = dam_chain_header(view->chain, &scratch,
-                                            dam_chain_at_number(header.number - 1), &header, &hash);
+        enum dam_err err = dam_remote_header(
+            view->chain, &scratch, dam_remote_at_number(header.number - 1), &header, &hash);
         dam_arena_finish(&scratch);
         DAM_TRY(err);
         if (!dam_hash_eq(&hash, &parent)) {
@@ -143,11 +143,11 @@ static enum dam_err view_block_hash(void *ctx, uint64_t number, struct dam_hash 
     return header.number == number ? DAM_OK : DAM_ENOTFOUND;
 }
 
-enum dam_err dam_fork_view_open(struct dam_fork_view *view, struct dam_chain *chain,
-                                struct dam_arena *arena, struct dam_chain_at at)
+enum dam_err dam_fork_view_open(struct dam_fork_view *view, struct dam_remote *chain,
+                                struct dam_arena *arena, struct dam_remote_at at)
 {
     struct dam_fork_view opened = {.chain = chain, .arena = arena};
-    DAM_TRY(dam_chain_header(chain, arena, at, &opened.header, &opened.hash));
+    DAM_TRY(dam_remote_header(chain, arena, at, &opened.header, &opened.hash));
     *view = opened;
     view->view = (struct dam_evm_view){.account = view_account,
                                        .storage = view_storage,

@@ -11,8 +11,8 @@
 #include "core/evm/evm.h"
 
 struct dam_fork_view {
-    struct dam_chain *chain; /* borrowed */
-    struct dam_arena *arena; /* holds what was read; borrowed */
+    struct dam_remote *chain; /* borrowed */
+    struct dam_arena *arena;  /* holds what was read; borrowed */
     struct dam_header header;
     struct dam_hash hash;
     struct dam_table accounts; /* private */
@@ -20,8 +20,8 @@ struct dam_fork_view {
 };
 
 /** Pin the view to a block. Its header is asked of all endpoints. */
-DAM_MUST_USE enum dam_err dam_fork_view_open(struct dam_fork_view *view, struct dam_chain *chain,
-                                             struct dam_arena *arena, struct dam_chain_at at);
+DAM_MUST_USE enum dam_err dam_fork_view_open(struct dam_fork_view *view, struct dam_remote *chain,
+                                             struct dam_arena *arena, struct dam_remote_at at);
 
 void dam_fork_view_close(struct dam_fork_view *view);
 

@@ -177,7 +177,7 @@ static enum dam_err nonce_note(struct dam_outbox *outbox, struct dam_arena *aren
 }
 
 enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
-                             struct dam_chain *chain, const struct dam_tx_signer *signer,
+                             struct dam_remote *chain, const struct dam_tx_signer *signer,
                              const char *folder)
 {
     *outbox = (struct dam_outbox){.chain = chain, .signer = *signer, .folder = -1};
@@ -212,16 +212,16 @@ void dam_outbox_close(struct dam_outbox *outbox)
 static enum dam_err gas_find(struct dam_outbox *outbox, struct dam_arena *arena,
                              const struct dam_outbox_order *order, uint64_t *ret)
 {
-    struct dam_chain_call call = {.from = &outbox->signer.address,
-                                  .to = order->to,
-                                  .data = order->data,
-                                  .value = order->value};
+    struct dam_remote_call call = {.from = &outbox->signer.address,
+                                   .to = order->to,
+                                   .data = order->data,
+                                   .value = order->value};
     uint64_t gas;
     if (order->gas_limit != 0) {
         *ret = order->gas_limit;
         return DAM_OK;
     }
-    DAM_TRY(dam_chain_estimate_gas(outbox->chain, arena, &call, &gas));
+    DAM_TRY(dam_remote_estimate_gas(outbox->chain, arena, &call, &gas));
     if (gas > UINT64_MAX / 2) {
         return DAM_ERANGE;
     }
@@ -243,11 +243,11 @@ static enum dam_err tx_make(struct dam_outbox *outbox, struct dam_arena *arena,
     if (order->to != NULL) {
         tx.to = *order->to;
     }
-    DAM_TRY(dam_chain_nonce(outbox->chain, arena, &outbox->signer.address,
-                            dam_chain_at_tag(DAM_CHAIN_PENDING), &tx.nonce));
+    DAM_TRY(dam_remote_nonce(outbox->chain, arena, &outbox->signer.address,
+                             dam_remote_at_tag(DAM_REMOTE_PENDING), &tx.nonce));
     tx.nonce = tx.nonce < outbox->nonce_next ? outbox->nonce_next : tx.nonce;
     DAM_TRY(gas_find(outbox, arena, order, &tx.gas_limit));
-    DAM_TRY(dam_chain_fees(outbox->chain, arena, &tx.max_fee, &tx.max_priority_fee));
+    DAM_TRY(dam_remote_fees(outbox->chain, arena, &tx.max_fee, &tx.max_priority_fee));
     if (!dam_u256_is_zero(&outbox->max_fee_cap) && dam_u256_lt(&outbox->max_fee_cap, &tx.max_fee)) {
         return DAM_EREFUSED;
     }
@@ -285,17 +285,17 @@ enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_arena *arena,
     }
     DAM_TRY(err);
     *ret_tx_hash = record.tx_hash;
-    return dam_chain_send_raw(outbox->chain, arena, record.raw);
+    return dam_remote_send_raw(outbox->chain, arena, record.raw);
 }
 
 /* The last final block's number. A chain that knows none has nothing final. */
-static enum dam_err final_number(struct dam_chain *chain, struct dam_arena *arena, bool *ret_is_any,
-                                 uint64_t *ret)
+static enum dam_err final_number(struct dam_remote *chain, struct dam_arena *arena,
+                                 bool *ret_is_any, uint64_t *ret)
 {
     struct dam_header header;
     struct dam_hash hash;
     enum dam_err err =
-        dam_chain_header(chain, arena, dam_chain_at_tag(DAM_CHAIN_FINAL), &header, &hash);
+        dam_remote_header(chain, arena, dam_remote_at_tag(DAM_REMOTE_FINAL), &header, &hash);
     *ret_is_any = err == DAM_OK;
     if (err == DAM_ENOTFOUND || err == DAM_EREFUSED) {
         return DAM_OK;
@@ -307,7 +307,7 @@ static enum dam_err final_number(struct dam_chain *chain, struct dam_arena *aren
 
 enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
                              const struct dam_hash *id, enum dam_outbox_state *ret,
-                             struct dam_chain_receipt *ret_receipt)
+                             struct dam_remote_receipt *ret_receipt)
 {
     struct record record;
     uint64_t final = 0;
@@ -321,7 +321,7 @@ enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
     DAM_TRY(err);
     /* The final block first: a receipt found after it cannot be older than what is known. */
     DAM_TRY(final_number(outbox->chain, arena, &has_final, &final));
-    err = dam_chain_receipt(outbox->chain, arena, &record.tx_hash, ret_receipt);
+    err = dam_remote_receipt(outbox->chain, arena, &record.tx_hash, ret_receipt);
     if (err == DAM_OK) {
         *ret =
             has_final && ret_receipt->block_number <= final ? DAM_OUTBOX_FINAL : DAM_OUTBOX_MINED;
@@ -331,8 +331,8 @@ enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
         return err;
     }
     if (has_final) {
-        DAM_TRY(dam_chain_nonce(outbox->chain, arena, &outbox->signer.address,
-                                dam_chain_at_number(final), &nonce));
+        DAM_TRY(dam_remote_nonce(outbox->chain, arena, &outbox->signer.address,
+                                 dam_remote_at_number(final), &nonce));
     }
     *ret = nonce > record.nonce ? DAM_OUTBOX_LOST : DAM_OUTBOX_SENT;
     return DAM_OK;
@@ -341,12 +341,12 @@ enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
 static enum dam_err record_resend(struct dam_outbox *outbox, struct dam_arena *arena,
                                   const struct record *record)
 {
-    struct dam_chain_receipt receipt;
-    enum dam_err err = dam_chain_receipt(outbox->chain, arena, &record->tx_hash, &receipt);
+    struct dam_remote_receipt receipt;
+    enum dam_err err = dam_remote_receipt(outbox->chain, arena, &record->tx_hash, &receipt);
     if (err != DAM_ENOTFOUND) {
         return err;
     }
-    err = dam_chain_send_raw(outbox->chain, arena, record->raw);
+    err = dam_remote_send_raw(outbox->chain, arena, record->raw);
     return err == DAM_EREFUSED ? DAM_OK : err; /* one that is lost must not hold up the others */
 }
 

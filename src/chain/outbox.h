@@ -19,7 +19,7 @@ struct dam_tx_signer {
 };
 
 struct dam_outbox {
-    struct dam_chain *chain; /* borrowed */
+    struct dam_remote *chain; /* borrowed */
     struct dam_tx_signer signer;
     int folder;                  /* file descriptor */
     uint64_t nonce_next;         /* above every nonce in the folder; 0: none there */
@@ -30,7 +30,7 @@ struct dam_outbox {
  * is not ours; DAM_EVERSION; DAM_ECONFLICT if another process has it open or it belongs to another
  * sender or chain. */
 DAM_MUST_USE enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
-                                          struct dam_chain *chain,
+                                          struct dam_remote *chain,
                                           const struct dam_tx_signer *signer, const char *folder);
 
 /** Accepts one that is closed or was never open (zeroed with folder -1). */
@@ -67,7 +67,7 @@ enum dam_outbox_state {
 /** How far is it? Out: ret_receipt: set for MINED and FINAL. */
 DAM_MUST_USE enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
                                           const struct dam_hash *id, enum dam_outbox_state *ret,
-                                          struct dam_chain_receipt *ret_receipt);
+                                          struct dam_remote_receipt *ret_receipt);
 
 /** Send every recorded transaction again that is not in a block: after a start, and now and then.
  */

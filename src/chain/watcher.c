@@ -7,8 +7,8 @@ static enum dam_err final_number(struct dam_watcher *watcher, struct dam_arena *
 {
     struct dam_header header;
     struct dam_hash hash;
-    enum dam_err err =
-        dam_chain_header(watcher->chain, arena, dam_chain_at_tag(DAM_CHAIN_FINAL), &header, &hash);
+    enum dam_err err = dam_remote_header(watcher->chain, arena, dam_remote_at_tag(DAM_REMOTE_FINAL),
+                                         &header, &hash);
     if (err == DAM_OK) {
         *ret = header.number;
         return DAM_OK;
@@ -16,8 +16,8 @@ static enum dam_err final_number(struct dam_watcher *watcher, struct dam_arena *
     if (err != DAM_ENOTFOUND && err != DAM_EREFUSED) {
         return err;
     }
-    DAM_TRY(dam_chain_header(watcher->chain, arena, dam_chain_at_tag(DAM_CHAIN_LATEST), &header,
-                             &hash));
+    DAM_TRY(dam_remote_header(watcher->chain, arena, dam_remote_at_tag(DAM_REMOTE_LATEST), &header,
+                              &hash));
     *ret = header.number < watcher->depth ? 0 : header.number - watcher->depth;
     return DAM_OK;
 }
@@ -31,8 +31,8 @@ static enum dam_err place_check(struct dam_watcher *watcher, struct dam_arena *a
     if (dam_hash_eq(&watcher->hash, &unknown)) {
         return DAM_OK;
     }
-    DAM_TRY(dam_chain_header(watcher->chain, arena, dam_chain_at_number(watcher->number), &header,
-                             &hash));
+    DAM_TRY(dam_remote_header(watcher->chain, arena, dam_remote_at_number(watcher->number), &header,
+                              &hash));
     return dam_hash_eq(&hash, &watcher->hash) ? DAM_OK : DAM_ECONFLICT;
 }
 
@@ -49,11 +49,11 @@ enum dam_err dam_watcher_step(struct dam_watcher *watcher, struct dam_arena *are
         uint64_t range = final - watcher->number;
         range = range > watcher->range_max ? watcher->range_max : range;
         news.to = watcher->number + range;
-        DAM_TRY(dam_chain_header(watcher->chain, arena, dam_chain_at_number(news.to), &header,
-                                 &news.to_hash));
+        DAM_TRY(dam_remote_header(watcher->chain, arena, dam_remote_at_number(news.to), &header,
+                                  &news.to_hash));
         news.to_time = header.timestamp;
-        DAM_TRY(dam_chain_logs(watcher->chain, arena, news.from, news.to, watcher->addresses,
-                               watcher->address_count, &news.logs, &news.log_count));
+        DAM_TRY(dam_remote_logs(watcher->chain, arena, news.from, news.to, watcher->addresses,
+                                watcher->address_count, &news.logs, &news.log_count));
     }
     *ret = news;
     return DAM_OK;

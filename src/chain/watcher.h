@@ -8,7 +8,7 @@
 #include "chain/chain.h"
 
 struct dam_watcher {
-    struct dam_chain *chain;             /* borrowed */
+    struct dam_remote *chain;            /* borrowed */
     const struct dam_address *addresses; /* borrowed */
     size_t address_count;
     uint64_t depth;       /* where the chain knows no "finalized": blocks below the head */
@@ -23,7 +23,7 @@ struct dam_watcher_news {
     uint64_t to;   /* last one; from - 1 if there is nothing new */
     struct dam_hash to_hash;
     uint64_t to_time; /* seconds since 1970 */
-    const struct dam_chain_log *logs;
+    const struct dam_remote_log *logs;
     size_t log_count;
 };
 
