@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/evm/evm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/heap.h"
+#include "core/evm/opcode.h"
+#include "core/evm/world.h"
+
+static const struct dam_address contract = {{[0] = 0xc0, [19] = 0xde}};
+static const struct dam_address caller = {{[0] = 0xca, [19] = 0x11}};
+
+/* A machine, a world with one contract, and what a call of it gave. */
+struct fixture {
+    struct dam_evm *evm;
+    struct dam_evm_world world;
+    struct dam_evm_options options;
+    struct dam_evm_result result;
+    struct dam_evm_diff diff;
+};
+
+static void fixture_init(struct fixture *f, const uint8_t *code, size_t len)
+{
+    struct dam_chain_config config;
+    const struct dam_u256 rich = dam_u256_from_u64(1000000);
+    *f = (struct fixture){0};
+    dam_chain_config_init(&config, 1, DAM_FORK_OSAKA);
+    f->options = dam_evm_options_of(&config, 1, 1);
+    assert_int_equal(dam_evm_create(dam_heap(), NULL, &f->evm), DAM_OK);
+    dam_evm_world_init(&f->world, dam_heap());
+    assert_int_equal(dam_evm_world_put(&f->world, &contract, 1, &rich), DAM_OK);
+    assert_int_equal(dam_evm_world_put_code(&f->world, &contract, dam_bytes(code, len)), DAM_OK);
+}
+
+static void fixture_finish(struct fixture *f)
+{
+    dam_evm_destroy(f->evm);
+    dam_evm_world_finish(&f->world);
+}
+
+static enum dam_err call(struct fixture *f, struct dam_evm *evm, int64_t gas)
+{
+    const struct dam_evm_view view = dam_evm_world_view(&f->world);
+    const struct dam_evm_block block = {.number = 1, .time = 1, .gas_limit = 30000000};
+    const struct dam_evm_message message = {
+        .kind = DAM_EVM_KIND_CALL, .sender = caller, .to = contract, .gas = gas};
+    return dam_evm_apply_call(evm, &view, &block, &f->options, &message, &f->result, &f->diff);
+}
+
+/* return 2 + 3 */
+static const uint8_t add_code[] = {0x60, 2, 0x60, 3, 0x01, 0x5f, 0x52, 0x60, 32, 0x5f, 0xf3};
+
+static void test_result_and_gas(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, add_code, sizeof(add_code));
+    assert_int_equal(call(&f, f.evm, 1000), DAM_OK);
+    assert_int_equal(f.result.status, DAM_EVM_SUCCESS);
+    assert_int_equal(f.result.output.len, 32);
+    assert_int_equal(f.result.output.data[31], 5);
+    assert_int_equal(f.result.gas_left, 1000 - 3 - 3 - 3 - 2 - 6 - 3 - 2);
+    assert_int_equal(f.diff.account_count, 0);
+    assert_int_equal(call(&f, f.evm, 21), DAM_OK); /* one too few */
+    assert_int_equal(f.result.status, DAM_EVM_OUT_OF_GAS);
+    assert_int_equal(f.result.gas_left, 0);
+    fixture_finish(&f);
+}
+
+static void test_refused_opcodes(void **state)
+{
+    (void)state;
+    for (unsigned op = 0; op < 256; op++) {
+        const uint8_t code[] = {0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x5f, (uint8_t)op};
+        struct fixture f;
+        fixture_init(&f, code, sizeof(code));
+        f.options.refuse = dam_evm_impure_opcodes;
+        f.options.static_call_precompiles_only = true;
+        const bool in_set = (dam_evm_impure_opcodes.word[op >> 6] >> (op & 63) & 1) != 0;
+        assert_int_equal(call(&f, f.evm, 100000), DAM_OK);
+        assert_int_equal(f.result.status == DAM_EVM_REFUSED, in_set || op == DAM_OP_STATICCALL);
+        f.options.refuse = (struct dam_evm_opcode_set){{0}};
+        f.options.static_call_precompiles_only = false;
+        assert_int_equal(call(&f, f.evm, 100000), DAM_OK);
+        assert_int_not_equal(f.result.status, DAM_EVM_REFUSED);
+        fixture_finish(&f);
+    }
+}
+
+/* A contract that calls itself as deep as it may, and counts in storage how deep it was. */
+static void test_depth(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0x60, 1,    0x5f, 0x54, 0x01, 0x5f, 0x55,                /* slot 0 += 1 */
+        0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x30, 0x5a, 0xf1, 0x50, 0, /* call(gas, this) */
+    };
+    struct fixture f;
+    fixture_init(&f, code, sizeof(code));
+    assert_int_equal(call(&f, f.evm, (int64_t)1 << 50), DAM_OK);
+    assert_int_equal(f.result.status, DAM_EVM_SUCCESS);
+    assert_int_equal(f.diff.account_count, 1);
+    assert_int_equal(f.diff.accounts[0].slot_count, 1);
+    assert_int_equal(f.diff.accounts[0].slots[0].value.w[0], 1025);
+    fixture_finish(&f);
+}
+
+/* Memory from a source that fails at the n-th request. */
+struct failing {
+    size_t left;
+    size_t taken;
+};
+
+static void *failing_alloc(void *ctx, size_t len)
+{
+    struct failing *failing = ctx;
+    failing->taken++;
+    if (failing->left == 0) {
+        return NULL;
+    }
+    failing->left--;
+    return dam_heap()->alloc(dam_heap()->ctx, len);
+}
+
+static void failing_free(void *ctx, void *block, size_t len)
+{
+    (void)ctx;
+    dam_heap()->free(dam_heap()->ctx, block, len);
+}
+
+/* Each allocation is made to fail in turn: an error comes out, nothing leaks, and the same machine
+ * works once there is memory again. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0x60, 1,    0x5f, 0x55, 0x61, 0x20, 0x00, 0x5f, 0xa0, /* sstore, log 8 KiB */
+        0x60, 32,   0x5f, 0x5f, 0xf0, 0x50,                   /* create */
+        0x5f, 0x5f, 0x5f, 0x5f, 0x60, 4,    0x5a, 0xfa, 0,    /* staticcall identity */
+    };
+    struct fixture f;
+    fixture_init(&f, code, sizeof(code));
+    bool done = false;
+    for (size_t n = 0; !done; n++) {
+        struct failing failing = {.left = n};
+        const struct dam_mem mem = {failing_alloc, failing_free, &failing};
+        struct dam_evm *evm;
+        if (dam_evm_create(&mem, NULL, &evm) != DAM_OK) {
+            continue;
+        }
+        const enum dam_err err = call(&f, evm, 1000000);
+        done = err == DAM_OK;
+        if (!done) {
+            assert_int_equal(err, DAM_ENOMEM);
+            failing.left = SIZE_MAX;
+            assert_int_equal(call(&f, evm, 1000000), DAM_OK);
+        }
+        assert_int_equal(f.result.status, DAM_EVM_SUCCESS);
+        dam_evm_destroy(evm);
+        assert_true(n < 1000);
+    }
+    fixture_finish(&f);
+}
+
+static enum dam_err broken_storage(void *ctx, const struct dam_address *address,
+                                   const struct dam_u256 *key, struct dam_u256 *ret)
+{
+    (void)ctx;
+    (void)address;
+    (void)key;
+    (void)ret;
+    return DAM_EIO;
+}
+
+/* A failing store is an error of the call, never a state that looks empty. */
+static void test_view_error(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {0x5f, 0x54, 0};
+    struct fixture f;
+    const struct dam_u256 one = dam_u256_from_u64(1);
+    fixture_init(&f, code, sizeof(code));
+    assert_int_equal(dam_evm_world_put_slot(&f.world, &contract, &one, &one), DAM_OK);
+    struct dam_evm_view view = dam_evm_world_view(&f.world);
+    view.storage = broken_storage;
+    const struct dam_evm_block block = {.number = 1};
+    const struct dam_evm_message message = {
+        .kind = DAM_EVM_KIND_CALL, .sender = caller, .to = contract, .gas = 100000};
+    f.result.status = DAM_EVM_DEPTH;
+    assert_int_equal(
+        dam_evm_apply_call(f.evm, &view, &block, &f.options, &message, &f.result, &f.diff),
+        DAM_EIO);
+    assert_int_equal(f.result.status, DAM_EVM_DEPTH); /* untouched */
+    assert_int_equal(call(&f, f.evm, 100000), DAM_OK);
+    assert_int_equal(f.result.status, DAM_EVM_SUCCESS);
+    fixture_finish(&f);
+}
+
+static void test_forks(void **state)
+{
+    (void)state;
+    struct dam_chain_config config;
+    enum dam_fork fork;
+    dam_chain_config_init(&config, 1, DAM_FORK_FRONTIER);
+    config.fork_block[DAM_FORK_LONDON] = 10;
+    config.fork_block[DAM_FORK_PARIS] = 20;
+    config.fork_time[DAM_FORK_CANCUN] = 500;
+    assert_int_equal(dam_chain_config_fork(&config, 9, 1000), DAM_FORK_FRONTIER);
+    assert_int_equal(dam_chain_config_fork(&config, 10, 1000), DAM_FORK_LONDON);
+    assert_int_equal(dam_chain_config_fork(&config, 20, 499), DAM_FORK_PARIS);
+    assert_int_equal(dam_chain_config_fork(&config, 20, 500), DAM_FORK_CANCUN);
+    assert_int_equal(dam_fork_find("osaka", &fork), DAM_OK);
+    assert_int_equal(fork, DAM_FORK_OSAKA);
+    assert_int_equal(dam_fork_find("Osak", &fork), DAM_ENOTFOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_result_and_gas), cmocka_unit_test(test_refused_opcodes),
+        cmocka_unit_test(test_depth),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_view_error),     cmocka_unit_test(test_forks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
