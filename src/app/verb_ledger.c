@@ -296,7 +296,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void print_banner(const struct ledger_args *args, const struct running *run, uint16_t port)
 {
-    const struct dam_chain *chain = dam_ledger_chain(run->ledger);
+    const struct dam_ledger_chain *chain = dam_ledger_chain(run->ledger);
     char hash[65];
     dam_hex_encode(chain->head.hash.b, 32, hash);
     (void)fprintf(stderr, "chain %" PRIu64 ", block %" PRIu64 " 0x%.16s..., data %s\n",

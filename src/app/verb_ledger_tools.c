@@ -92,11 +92,12 @@ static bool map_file(const char *path, struct dam_bytes *ret)
     return true;
 }
 
-static int open_chain(const struct tool_args *args, bool read_only, struct dam_chain **ret)
+static int open_chain(const struct tool_args *args, bool read_only, struct dam_ledger_chain **ret)
 {
     struct dam_store_fault fault;
     struct dam_bytes genesis = {0};
-    struct dam_chain_options options = {.store = {.dir = args->data, .read_only = read_only}};
+    struct dam_ledger_chain_options options = {
+        .store = {.dir = args->data, .read_only = read_only}};
     if (args->genesis != NULL && !map_file(args->genesis, &genesis)) {
         return DAM_EXIT_CONFIG;
     }
@@ -114,7 +115,7 @@ static int open_chain(const struct tool_args *args, bool read_only, struct dam_c
 
 static int tool_import(const struct tool_args *args)
 {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_evm *evm;
     struct dam_bytes file;
     struct dam_import_fault fault;
@@ -141,7 +142,7 @@ static int tool_import(const struct tool_args *args)
     if (err != DAM_OK) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "what came before it is imported", "%s", fault.text);
     }
-    dam_chain_close(chain);
+    dam_ledger_chain_close(chain);
     return code;
 }
 
@@ -152,7 +153,7 @@ static enum dam_err write_block(void *ctx, struct dam_bytes block)
 
 static int tool_export(const struct tool_args *args)
 {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_progress progress = {bar, (void *)(uintptr_t) "export"};
     if (args->file == NULL) {
         return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger export FILE --data DIR", "to which file?");
@@ -163,14 +164,14 @@ static int tool_export(const struct tool_args *args)
     }
     FILE *file = fopen(args->file, "wb");
     if (file == NULL) {
-        dam_chain_close(chain);
+        dam_ledger_chain_close(chain);
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->file, strerror(errno));
     }
     uint64_t last = args->has_to ? args->to : chain->head.header.number;
     enum dam_err err = dam_inspect_export(chain, 1, last, write_block, file, &progress);
     bool closed = fflush(file) == 0 && fsync(fileno(file)) == 0;
     closed = fclose(file) == 0 && closed;
-    dam_chain_close(chain);
+    dam_ledger_chain_close(chain);
     if (err != DAM_OK || !closed) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "export: %s",
                              err != DAM_OK ? dam_err_text(err) : strerror(errno));
@@ -181,7 +182,7 @@ static int tool_export(const struct tool_args *args)
 
 static int tool_check(const struct tool_args *args)
 {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_check_report report;
     struct dam_progress progress = {bar, (void *)(uintptr_t) "check"};
     int code = open_chain(args, true, &chain);
@@ -190,7 +191,7 @@ static int tool_check(const struct tool_args *args)
     }
     enum dam_err err = dam_inspect_check(chain, &progress, &report);
     uint64_t head = chain->head.header.number;
-    dam_chain_close(chain);
+    dam_ledger_chain_close(chain);
     if (err != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->data, dam_err_text(err));
     }
@@ -209,7 +210,7 @@ static int tool_check(const struct tool_args *args)
 
 static int tool_stats(const struct tool_args *args)
 {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_store_stats stats;
     int code = open_chain(args, true, &chain);
     if (code != DAM_EXIT_OK) {
@@ -217,7 +218,7 @@ static int tool_stats(const struct tool_args *args)
     }
     enum dam_err err = dam_store_stats(chain->store, &stats);
     if (err != DAM_OK) {
-        dam_chain_close(chain);
+        dam_ledger_chain_close(chain);
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->data, dam_err_text(err));
     }
     (void)printf(args->json ? "{\"chain\":%" PRIu64 ",\"head\":%" PRIu64 ",\"oldest\":%" PRIu64
@@ -235,13 +236,13 @@ static int tool_stats(const struct tool_args *args)
     if (args->json) {
         (void)puts("}}");
     }
-    dam_chain_close(chain);
+    dam_ledger_chain_close(chain);
     return DAM_EXIT_OK;
 }
 
 static int tool_rollback(const struct tool_args *args)
 {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     if (!args->has_to) {
         return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger rollback --to BLOCK --data DIR",
                              "back to which block?");
@@ -251,7 +252,7 @@ static int tool_rollback(const struct tool_args *args)
         return code;
     }
     uint64_t from = chain->head.header.number;
-    enum dam_err err = dam_chain_rollback(chain, args->to, 0);
+    enum dam_err err = dam_ledger_chain_rollback(chain, args->to, 0);
     if (err == DAM_OK) {
         (void)printf("taken back from block %" PRIu64 " to %" PRIu64 "\n", from, args->to);
     } else {
@@ -260,7 +261,7 @@ static int tool_rollback(const struct tool_args *args)
             err == DAM_ENOTFOUND ? "`dam ledger stats` tells the oldest block kept" : NULL,
             "rollback to %" PRIu64 ": %s; nothing has changed", args->to, dam_err_text(err));
     }
-    dam_chain_close(chain);
+    dam_ledger_chain_close(chain);
     return code;
 }
 

@@ -16,8 +16,8 @@
 static enum dam_err view_block_hash(void *ctx, uint64_t number, struct dam_hash *ret)
 {
     struct dam_builder_view *view = ctx;
-    struct dam_chain_block block;
-    enum dam_err err = dam_chain_block(view->state.txn, number, &block);
+    struct dam_ledger_chain_block block;
+    enum dam_err err = dam_ledger_chain_block(view->state.txn, number, &block);
     if (err == DAM_OK) {
         *ret = block.hash;
     } else if (err == DAM_ENOTFOUND) {
@@ -48,7 +48,7 @@ static enum dam_header_form form_of(enum dam_fork fork)
 
 static void begin_header(struct dam_builder *b)
 {
-    const struct dam_chain *chain = b->chain;
+    const struct dam_ledger_chain *chain = b->chain;
     const struct dam_builder_params *params = &b->params;
     const struct dam_header *parent = &chain->head.header;
     struct dam_header *header = &b->header;
@@ -82,7 +82,7 @@ static void begin_header(struct dam_builder *b)
     };
 }
 
-enum dam_err dam_builder_begin(struct dam_builder *builder, struct dam_chain *chain,
+enum dam_err dam_builder_begin(struct dam_builder *builder, struct dam_ledger_chain *chain,
                                struct dam_evm *evm, const struct dam_builder_params *params)
 {
     memset(builder, 0, sizeof(*builder));
@@ -93,7 +93,7 @@ enum dam_err dam_builder_begin(struct dam_builder *builder, struct dam_chain *ch
     uint64_t number = chain->head.header.number + 1;
     builder->fork = dam_chain_config_fork(&chain->rules.config, number, params->timestamp);
     builder->options = dam_evm_options_of(&chain->rules.config, number, params->timestamp);
-    dam_chain_release_reader(chain);
+    dam_ledger_chain_release_reader(chain);
     DAM_TRY(dam_store_begin(chain->store, true, &builder->txn));
     dam_builder_view_init(&builder->view, builder->txn, DAM_STATE_NEWEST);
     dam_state_write_begin(&builder->writer, builder->txn, builder->arena, chain->version + 1,
@@ -151,7 +151,7 @@ static void take_deposit(struct dam_builder *b, const struct dam_evm_log *log)
 
 /* The logs in the form of receipts, copied: the session's end takes the originals away. */
 static enum dam_err copy_logs(struct dam_builder *b, const struct dam_evm_receipt *from,
-                              struct dam_chain_receipt *to)
+                              struct dam_ledger_chain_receipt *to)
 {
     struct dam_log *logs = dam_arena_alloc(b->arena, from->log_count * sizeof(*logs) + 1);
     if (logs == NULL) {
@@ -174,7 +174,8 @@ static enum dam_err copy_logs(struct dam_builder *b, const struct dam_evm_receip
     return DAM_OK;
 }
 
-static enum dam_err put_log_index(struct dam_builder *b, const struct dam_chain_receipt *receipt)
+static enum dam_err put_log_index(struct dam_builder *b,
+                                  const struct dam_ledger_chain_receipt *receipt)
 {
     const struct dam_address *last = NULL;
     for (size_t i = 0; i < receipt->log_count; i++) {
@@ -192,7 +193,8 @@ static enum dam_err put_log_index(struct dam_builder *b, const struct dam_chain_
     return DAM_OK;
 }
 
-static enum dam_err encode_receipt(struct dam_builder *b, const struct dam_chain_receipt *from,
+static enum dam_err encode_receipt(struct dam_builder *b,
+                                   const struct dam_ledger_chain_receipt *from,
                                    struct dam_bytes *ret)
 {
     struct dam_receipt receipt = {
@@ -248,7 +250,7 @@ static enum dam_err grow_entries(struct dam_builder *b)
 static enum dam_err record(struct dam_builder *b, const struct dam_signed_tx *tx,
                            const struct dam_evm_receipt *from)
 {
-    struct dam_chain_receipt receipt = {
+    struct dam_ledger_chain_receipt receipt = {
         .type = tx->tx.type,
         .succeeded = from->status == DAM_EVM_SUCCESS,
         .has_state_root = b->fork < DAM_FORK_BYZANTIUM,
@@ -275,9 +277,9 @@ static enum dam_err record(struct dam_builder *b, const struct dam_signed_tx *tx
     entry->hash = tx->hash;
     entry->bytes = dam_bytes(bytes, tx->bytes.len);
     DAM_TRY(encode_receipt(b, &receipt, &entry->receipt));
-    struct dam_chain_tx row = {b->header.number, b->count, tx->hash, tx->sender, tx->bytes};
-    DAM_TRY(dam_chain_put_tx(b->txn, &row));
-    DAM_TRY(dam_chain_put_receipt(b->txn, b->arena, b->header.number, b->count, &receipt));
+    struct dam_ledger_chain_tx row = {b->header.number, b->count, tx->hash, tx->sender, tx->bytes};
+    DAM_TRY(dam_ledger_chain_put_tx(b->txn, &row));
+    DAM_TRY(dam_ledger_chain_put_receipt(b->txn, b->arena, b->header.number, b->count, &receipt));
     DAM_TRY(put_log_index(b, &receipt));
     b->log_count += (uint32_t)receipt.log_count;
     b->count++;
@@ -363,7 +365,7 @@ static enum dam_err list_roots(struct dam_builder *b)
 }
 
 /* Encode withdrawals and uncles, set their roots. */
-static enum dam_err seal_lists(struct dam_builder *b, struct dam_chain_block *block)
+static enum dam_err seal_lists(struct dam_builder *b, struct dam_ledger_chain_block *block)
 {
     const struct dam_builder_params *params = &b->params;
     struct dam_buf buf;
@@ -410,7 +412,7 @@ static size_t rlp_list_len(size_t payload)
 }
 
 /* Bytes of the whole block in its wire form. */
-static enum dam_err size_of(struct dam_builder *b, const struct dam_chain_block *block,
+static enum dam_err size_of(struct dam_builder *b, const struct dam_ledger_chain_block *block,
                             uint64_t *ret)
 {
     struct dam_buf buf;
@@ -430,21 +432,21 @@ static enum dam_err size_of(struct dam_builder *b, const struct dam_chain_block 
 
 static enum dam_err write_index(struct dam_builder *b)
 {
-    struct dam_chain_index *index = dam_arena_alloc(b->arena, b->count * sizeof(*index) + 1);
+    struct dam_ledger_chain_index *index = dam_arena_alloc(b->arena, b->count * sizeof(*index) + 1);
     if (index == NULL) {
         return DAM_ENOMEM;
     }
     for (uint32_t i = 0; i < b->count; i++) {
-        index[i] = (struct dam_chain_index){b->entries[i].hash, i};
+        index[i] = (struct dam_ledger_chain_index){b->entries[i].hash, i};
     }
-    return dam_chain_put_index(b->txn, b->header.number, index, b->count);
+    return dam_ledger_chain_put_index(b->txn, b->header.number, index, b->count);
 }
 
 enum dam_err dam_builder_seal(struct dam_builder *builder, bool strict)
 {
     struct dam_builder *b = builder;
     struct dam_evm_diff diff;
-    struct dam_chain_block block = {0};
+    struct dam_ledger_chain_block block = {0};
     for (size_t i = 0; i < b->params.withdrawal_count; i++) {
         const struct dam_withdrawal *withdrawal = &b->params.withdrawals[i];
         DAM_TRY(dam_evm_withdraw(b->evm, &withdrawal->address, withdrawal->amount_gwei));
@@ -464,7 +466,7 @@ enum dam_err dam_builder_seal(struct dam_builder *builder, bool strict)
     DAM_TRY(size_of(b, &block, &block.size));
     DAM_TRY(write_index(b));
     b->result = block;
-    return dam_chain_put_block(b->chain, b->txn, &block, &b->writer.root);
+    return dam_ledger_chain_put_block(b->chain, b->txn, &block, &b->writer.root);
 }
 
 enum dam_err dam_builder_commit(struct dam_builder *builder)
@@ -473,5 +475,5 @@ enum dam_err dam_builder_commit(struct dam_builder *builder)
     builder->txn = NULL;
     dam_arena_reset(builder->arena);
     DAM_TRY(dam_store_commit(txn));
-    return dam_chain_adopt(builder->chain);
+    return dam_ledger_chain_adopt(builder->chain);
 }

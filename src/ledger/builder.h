@@ -43,7 +43,7 @@ struct dam_builder_entry {
 };
 
 struct dam_builder {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_evm *evm;
     struct dam_store_txn *txn;
     struct dam_arena *arena; /* the chain's */
@@ -58,15 +58,15 @@ struct dam_builder {
     uint32_t count;
     uint32_t capacity;
     uint32_t log_count;
-    struct dam_buf deposits;       /* EIP-6110 requests, from logs */
-    struct dam_chain_block result; /* after seal */
+    struct dam_buf deposits;              /* EIP-6110 requests, from logs */
+    struct dam_ledger_chain_block result; /* after seal */
 };
 
 /** Begin a block on the head. Opens a write transaction and runs the system calls at its start.
  *  Returns: DAM_OK, or an error of the store; then nothing is open. In: evm: borrowed; no other
  *  session until the block is committed or dropped. */
-DAM_MUST_USE enum dam_err dam_builder_begin(struct dam_builder *builder, struct dam_chain *chain,
-                                            struct dam_evm *evm,
+DAM_MUST_USE enum dam_err dam_builder_begin(struct dam_builder *builder,
+                                            struct dam_ledger_chain *chain, struct dam_evm *evm,
                                             const struct dam_builder_params *params);
 
 /** Run a transaction as the next of the block.
@@ -99,7 +99,7 @@ struct dam_import_fault {
 /** Run a foreign block and make it the head if everything in its header comes out the same.
  *  Returns: DAM_OK; DAM_EPARSE; DAM_ECONFLICT if it is not on our head; DAM_EREFUSED if it is
  *  invalid (fault->text says why); or an error of the store. */
-DAM_MUST_USE enum dam_err dam_builder_import(struct dam_chain *chain, struct dam_evm *evm,
+DAM_MUST_USE enum dam_err dam_builder_import(struct dam_ledger_chain *chain, struct dam_evm *evm,
                                              struct dam_bytes block_rlp,
                                              struct dam_import_fault *fault);
 

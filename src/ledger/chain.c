@@ -39,8 +39,8 @@ static struct dam_bytes place_key(uint64_t number, uint32_t index, uint8_t key[1
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-enum dam_err dam_chain_block(struct dam_store_txn *txn, uint64_t number,
-                             struct dam_chain_block *ret)
+enum dam_err dam_ledger_chain_block(struct dam_store_txn *txn, uint64_t number,
+                                    struct dam_ledger_chain_block *ret)
 {
     uint8_t key[8];
     struct dam_bytes record;
@@ -48,8 +48,8 @@ enum dam_err dam_chain_block(struct dam_store_txn *txn, uint64_t number,
     return dam_record_block(record, ret);
 }
 
-enum dam_err dam_chain_number_of(struct dam_store_txn *txn, const struct dam_hash *hash,
-                                 uint64_t *ret)
+enum dam_err dam_ledger_chain_number_of(struct dam_store_txn *txn, const struct dam_hash *hash,
+                                        uint64_t *ret)
 {
     struct dam_bytes record;
     DAM_TRY(dam_store_get(txn, DAM_STORE_NUMBER, dam_bytes(hash->b, 32), &record));
@@ -60,8 +60,8 @@ enum dam_err dam_chain_number_of(struct dam_store_txn *txn, const struct dam_has
     return DAM_OK;
 }
 
-enum dam_err dam_chain_tx(struct dam_store_txn *txn, uint64_t number, uint32_t index,
-                          struct dam_chain_tx *ret)
+enum dam_err dam_ledger_chain_tx(struct dam_store_txn *txn, uint64_t number, uint32_t index,
+                                 struct dam_ledger_chain_tx *ret)
 {
     uint8_t key[12];
     struct dam_bytes record;
@@ -71,8 +71,8 @@ enum dam_err dam_chain_tx(struct dam_store_txn *txn, uint64_t number, uint32_t i
     return dam_record_tx(record, ret);
 }
 
-enum dam_err dam_chain_find_tx(struct dam_store_txn *txn, const struct dam_hash *hash,
-                               uint64_t *ret_number, uint32_t *ret_index)
+enum dam_err dam_ledger_chain_find_tx(struct dam_store_txn *txn, const struct dam_hash *hash,
+                                      uint64_t *ret_number, uint32_t *ret_index)
 {
     struct dam_bytes record;
     DAM_TRY(dam_store_get(txn, DAM_STORE_TX_INDEX, dam_bytes(hash->b, 32), &record));
@@ -86,7 +86,7 @@ enum dam_err dam_chain_find_tx(struct dam_store_txn *txn, const struct dam_hash 
 
 enum dam_err dam_ledger_chain_receipt(struct dam_store_txn *txn, struct dam_arena *arena,
                                       uint64_t number, uint32_t index,
-                                      struct dam_chain_receipt *ret)
+                                      struct dam_ledger_chain_receipt *ret)
 {
     uint8_t key[12];
     struct dam_bytes record;
@@ -94,16 +94,17 @@ enum dam_err dam_ledger_chain_receipt(struct dam_store_txn *txn, struct dam_aren
     return dam_record_receipt(record, arena, ret);
 }
 
-enum dam_err dam_chain_block_rlp(struct dam_store_txn *txn, uint64_t number, struct dam_buf *buf)
+enum dam_err dam_ledger_chain_block_rlp(struct dam_store_txn *txn, uint64_t number,
+                                        struct dam_buf *buf)
 {
-    struct dam_chain_block block;
-    DAM_TRY(dam_chain_block(txn, number, &block));
+    struct dam_ledger_chain_block block;
+    DAM_TRY(dam_ledger_chain_block(txn, number, &block));
     size_t whole = dam_rlp_put_list(buf);
     dam_header_encode(&block.header, buf);
     size_t list = dam_rlp_put_list(buf);
     for (uint32_t i = 0; i < block.tx_count; i++) {
-        struct dam_chain_tx tx;
-        DAM_TRY(dam_chain_tx(txn, number, i, &tx));
+        struct dam_ledger_chain_tx tx;
+        DAM_TRY(dam_ledger_chain_tx(txn, number, i, &tx));
         if (tx.bytes.len > 0 && tx.bytes.data[0] >= 0xc0) {
             dam_buf_put(buf, tx.bytes.data, tx.bytes.len); /* a legacy transaction is a list */
         } else {
@@ -119,7 +120,7 @@ enum dam_err dam_chain_block_rlp(struct dam_store_txn *txn, uint64_t number, str
     return dam_buf_err(buf);
 }
 
-struct dam_store_txn *dam_chain_reader(struct dam_chain *chain)
+struct dam_store_txn *dam_ledger_chain_reader(struct dam_ledger_chain *chain)
 {
     if (chain->reader == NULL && dam_store_begin(chain->store, false, &chain->reader) != DAM_OK) {
         chain->reader = NULL;
@@ -127,20 +128,21 @@ struct dam_store_txn *dam_chain_reader(struct dam_chain *chain)
     return chain->reader;
 }
 
-void dam_chain_release_reader(struct dam_chain *chain)
+void dam_ledger_chain_release_reader(struct dam_ledger_chain *chain)
 {
     dam_store_abort(chain->reader);
     chain->reader = NULL;
 }
 
-uint64_t dam_chain_oldest_state(const struct dam_chain *chain)
+uint64_t dam_ledger_chain_oldest_state(const struct dam_ledger_chain *chain)
 {
     return chain->oldest;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-enum dam_err dam_chain_put_tx(struct dam_store_txn *txn, const struct dam_chain_tx *tx)
+enum dam_err dam_ledger_chain_put_tx(struct dam_store_txn *txn,
+                                     const struct dam_ledger_chain_tx *tx)
 {
     uint8_t key[12];
     struct dam_buf buf;
@@ -155,9 +157,9 @@ enum dam_err dam_chain_put_tx(struct dam_store_txn *txn, const struct dam_chain_
     return err;
 }
 
-enum dam_err dam_chain_put_receipt(struct dam_store_txn *txn, struct dam_arena *arena,
-                                   uint64_t number, uint32_t index,
-                                   const struct dam_chain_receipt *receipt)
+enum dam_err dam_ledger_chain_put_receipt(struct dam_store_txn *txn, struct dam_arena *arena,
+                                          uint64_t number, uint32_t index,
+                                          const struct dam_ledger_chain_receipt *receipt)
 {
     uint8_t key[12];
     struct dam_buf buf;
@@ -175,12 +177,12 @@ enum dam_err dam_chain_put_receipt(struct dam_store_txn *txn, struct dam_arena *
 
 static int compare_index(const void *a, const void *b)
 {
-    return memcmp(((const struct dam_chain_index *)a)->hash.b,
-                  ((const struct dam_chain_index *)b)->hash.b, 32);
+    return memcmp(((const struct dam_ledger_chain_index *)a)->hash.b,
+                  ((const struct dam_ledger_chain_index *)b)->hash.b, 32);
 }
 
-enum dam_err dam_chain_put_index(struct dam_store_txn *txn, uint64_t number,
-                                 struct dam_chain_index *entries, size_t count)
+enum dam_err dam_ledger_chain_put_index(struct dam_store_txn *txn, uint64_t number,
+                                        struct dam_ledger_chain_index *entries, size_t count)
 {
     /* Neighbours in the table share pages: in order, each page is copied once. */
     qsort(entries, count, sizeof(*entries), compare_index);
@@ -192,8 +194,9 @@ enum dam_err dam_chain_put_index(struct dam_store_txn *txn, uint64_t number,
     return DAM_OK;
 }
 
-enum dam_err dam_chain_put_head(struct dam_store_txn *txn, const struct dam_chain_block *block,
-                                const struct dam_hash *root, uint64_t oldest)
+enum dam_err dam_ledger_chain_put_head(struct dam_store_txn *txn,
+                                       const struct dam_ledger_chain_block *block,
+                                       const struct dam_hash *root, uint64_t oldest)
 {
     uint8_t key[8];
     uint8_t head[96];
@@ -216,13 +219,13 @@ enum dam_err dam_chain_put_head(struct dam_store_txn *txn, const struct dam_chai
 
 /* Remove the transactions, receipts and indexes of a block. */
 static enum dam_err delete_body(struct dam_store_txn *txn, struct dam_arena *arena,
-                                const struct dam_chain_block *block)
+                                const struct dam_ledger_chain_block *block)
 {
     uint64_t number = block->header.number;
     for (uint32_t i = 0; i < block->tx_count; i++) {
         uint8_t key[12];
-        struct dam_chain_tx tx;
-        struct dam_chain_receipt receipt;
+        struct dam_ledger_chain_tx tx;
+        struct dam_ledger_chain_receipt receipt;
         enum dam_err err = dam_ledger_chain_receipt(txn, arena, number, i, &receipt);
         for (size_t k = 0; err == DAM_OK && k < receipt.log_count; k++) {
             uint8_t at[28];
@@ -231,7 +234,7 @@ static enum dam_err delete_body(struct dam_store_txn *txn, struct dam_arena *are
             err = dam_store_delete(txn, DAM_STORE_LOG_INDEX, dam_bytes(at, sizeof(at)));
         }
         if (err == DAM_OK) {
-            err = dam_chain_tx(txn, number, i, &tx);
+            err = dam_ledger_chain_tx(txn, number, i, &tx);
         }
         if (err == DAM_OK) {
             err = dam_store_delete(txn, DAM_STORE_TX_INDEX, dam_bytes(tx.hash.b, 32));
@@ -247,20 +250,20 @@ static enum dam_err delete_body(struct dam_store_txn *txn, struct dam_arena *are
 }
 
 /* Forget blocks that are deeper than the history. The header and its hash stay. */
-static enum dam_err prune(struct dam_chain *chain, struct dam_store_txn *txn, uint64_t head,
+static enum dam_err prune(struct dam_ledger_chain *chain, struct dam_store_txn *txn, uint64_t head,
                           uint64_t *oldest)
 {
-    uint64_t depth = chain->history < DAM_CHAIN_UNDO_MIN ? DAM_CHAIN_UNDO_MIN : chain->history;
-    if (chain->history == DAM_CHAIN_HISTORY_ALL) {
+    uint64_t depth = chain->history < DAM_LEDGER_UNDO_MIN ? DAM_LEDGER_UNDO_MIN : chain->history;
+    if (chain->history == DAM_LEDGER_HISTORY_ALL) {
         return DAM_OK;
     }
     for (unsigned n = 0; n < PRUNE_PER_BLOCK && head > depth && *oldest < head - depth; n++) {
-        struct dam_chain_block block;
-        struct dam_chain_block next;
-        DAM_TRY(dam_chain_block(txn, *oldest, &block));
+        struct dam_ledger_chain_block block;
+        struct dam_ledger_chain_block next;
+        DAM_TRY(dam_ledger_chain_block(txn, *oldest, &block));
         DAM_TRY(delete_body(txn, &chain->arena, &block));
         /* The state after block N is read from the versions above it, so those of N + 1 go. */
-        DAM_TRY(dam_chain_block(txn, *oldest + 1, &next));
+        DAM_TRY(dam_ledger_chain_block(txn, *oldest + 1, &next));
         for (uint64_t v = block.version + 1; v <= next.version; v++) {
             DAM_TRY(dam_state_forget(txn, v));
         }
@@ -269,8 +272,9 @@ static enum dam_err prune(struct dam_chain *chain, struct dam_store_txn *txn, ui
     return DAM_OK;
 }
 
-enum dam_err dam_chain_put_block(struct dam_chain *chain, struct dam_store_txn *txn,
-                                 const struct dam_chain_block *block, const struct dam_hash *root)
+enum dam_err dam_ledger_chain_put_block(struct dam_ledger_chain *chain, struct dam_store_txn *txn,
+                                        const struct dam_ledger_chain_block *block,
+                                        const struct dam_hash *root)
 {
     uint8_t number[8];
     uint64_t oldest = chain->oldest;
@@ -278,22 +282,22 @@ enum dam_err dam_chain_put_block(struct dam_chain *chain, struct dam_store_txn *
     DAM_TRY(dam_store_put(txn, DAM_STORE_NUMBER, dam_bytes(block->hash.b, 32),
                           dam_bytes(number, sizeof(number))));
     DAM_TRY(prune(chain, txn, block->header.number, &oldest));
-    return dam_chain_put_head(txn, block, root, oldest);
+    return dam_ledger_chain_put_head(txn, block, root, oldest);
 }
 
-enum dam_err dam_chain_adopt(struct dam_chain *chain)
+enum dam_err dam_ledger_chain_adopt(struct dam_ledger_chain *chain)
 {
     struct dam_bytes bytes;
     struct dam_head_record head;
-    struct dam_chain_block block;
-    dam_chain_release_reader(chain);
-    struct dam_store_txn *txn = dam_chain_reader(chain);
+    struct dam_ledger_chain_block block;
+    dam_ledger_chain_release_reader(chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
     DAM_TRY(dam_store_get(txn, DAM_STORE_META, meta(head_key), &bytes));
     DAM_TRY(dam_record_head(bytes, &head));
-    DAM_TRY(dam_chain_block(txn, head.number, &block));
+    DAM_TRY(dam_ledger_chain_block(txn, head.number, &block));
     block.uncles = block.withdrawals = dam_bytes(NULL, 0);
     chain->head = block;
     chain->version = head.version;
@@ -304,24 +308,24 @@ enum dam_err dam_chain_adopt(struct dam_chain *chain)
 
 /* ---- taking back ----------------------------------------------------------------------------- */
 
-static enum dam_err delete_block(struct dam_chain *chain, struct dam_store_txn *txn,
+static enum dam_err delete_block(struct dam_ledger_chain *chain, struct dam_store_txn *txn,
                                  uint64_t number)
 {
     uint8_t key[8];
-    struct dam_chain_block block;
-    DAM_TRY(dam_chain_block(txn, number, &block));
+    struct dam_ledger_chain_block block;
+    DAM_TRY(dam_ledger_chain_block(txn, number, &block));
     struct dam_hash hash = block.hash;
     DAM_TRY(delete_body(txn, &chain->arena, &block));
     DAM_TRY(dam_store_delete(txn, DAM_STORE_NUMBER, dam_bytes(hash.b, 32)));
     return dam_store_delete(txn, DAM_STORE_BLOCK, number_key(number, key));
 }
 
-static enum dam_err rollback_in(struct dam_chain *chain, struct dam_store_txn *txn, uint64_t number,
-                                uint64_t version)
+static enum dam_err rollback_in(struct dam_ledger_chain *chain, struct dam_store_txn *txn,
+                                uint64_t number, uint64_t version)
 {
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     struct dam_hash root = chain->root;
-    DAM_TRY(dam_chain_block(txn, number, &block));
+    DAM_TRY(dam_ledger_chain_block(txn, number, &block));
     if (version == 0) {
         version = block.version;
     }
@@ -334,7 +338,7 @@ static enum dam_err rollback_in(struct dam_chain *chain, struct dam_store_txn *t
     for (uint64_t n = chain->head.header.number; n > number; n--) {
         DAM_TRY(delete_block(chain, txn, n));
     }
-    DAM_TRY(dam_chain_block(txn, number, &block)); /* its bytes have moved */
+    DAM_TRY(dam_ledger_chain_block(txn, number, &block)); /* its bytes have moved */
     struct dam_arena_mark mark = dam_arena_mark(&chain->arena);
     void *uncles = dam_arena_copy(&chain->arena, block.uncles.data, block.uncles.len);
     void *withdrawals =
@@ -345,18 +349,19 @@ static enum dam_err rollback_in(struct dam_chain *chain, struct dam_store_txn *t
     block.uncles.data = uncles;
     block.withdrawals.data = withdrawals;
     block.version = version;
-    enum dam_err err = dam_chain_put_head(txn, &block, &root, chain->oldest);
+    enum dam_err err = dam_ledger_chain_put_head(txn, &block, &root, chain->oldest);
     dam_arena_release(&chain->arena, mark);
     return err;
 }
 
-enum dam_err dam_chain_rollback(struct dam_chain *chain, uint64_t number, uint64_t version)
+enum dam_err dam_ledger_chain_rollback(struct dam_ledger_chain *chain, uint64_t number,
+                                       uint64_t version)
 {
     struct dam_store_txn *txn;
     if (number > chain->head.header.number || version > chain->version) {
         return DAM_ERANGE;
     }
-    dam_chain_release_reader(chain);
+    dam_ledger_chain_release_reader(chain);
     DAM_TRY(dam_store_begin(chain->store, true, &txn));
     enum dam_err err = rollback_in(chain, txn, number, version);
     dam_arena_reset(&chain->arena);
@@ -365,7 +370,7 @@ enum dam_err dam_chain_rollback(struct dam_chain *chain, uint64_t number, uint64
         return err;
     }
     DAM_TRY(dam_store_commit(txn));
-    return dam_chain_adopt(chain);
+    return dam_ledger_chain_adopt(chain);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -396,7 +401,7 @@ static void complete_header(const struct dam_chain_config *config, struct dam_he
     }
 }
 
-static enum dam_err write_genesis(struct dam_chain *chain, const struct dam_genesis *genesis,
+static enum dam_err write_genesis(struct dam_ledger_chain *chain, const struct dam_genesis *genesis,
                                   struct dam_bytes text)
 {
     struct dam_store_txn *txn;
@@ -407,7 +412,7 @@ static enum dam_err write_genesis(struct dam_chain *chain, const struct dam_gene
     DAM_TRY(dam_store_begin(chain->store, true, &txn));
     dam_state_write_begin(&writer, txn, &chain->arena, 0, &dam_empty_trie_root);
     enum dam_err err = dam_state_write(&writer, &diff);
-    struct dam_chain_block block = {.header = genesis->header};
+    struct dam_ledger_chain_block block = {.header = genesis->header};
     block.header.state_root = writer.root;
     complete_header(&chain->rules.config, &block.header);
     dam_header_hash(&block.header, &block.hash);
@@ -425,7 +430,7 @@ static enum dam_err write_genesis(struct dam_chain *chain, const struct dam_gene
         err = dam_store_put(txn, DAM_STORE_META, meta(genesis_key), text);
     }
     if (err == DAM_OK) {
-        err = dam_chain_put_block(chain, txn, &block, &writer.root);
+        err = dam_ledger_chain_put_block(chain, txn, &block, &writer.root);
     }
     dam_arena_reset(&chain->arena);
     if (err != DAM_OK) {
@@ -481,7 +486,7 @@ static enum dam_err bad_genesis(struct dam_store_fault *fault, const char *what)
 }
 
 /* Read the rules from the genesis text and, for a new store, write its first block. */
-static enum dam_err use_genesis(struct dam_chain *chain, struct dam_bytes text, bool is_new,
+static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes text, bool is_new,
                                 struct dam_store_fault *fault)
 {
     struct dam_arena arena;
@@ -513,18 +518,19 @@ static enum dam_err use_genesis(struct dam_chain *chain, struct dam_bytes text, 
     return err;
 }
 
-static enum dam_err open_genesis(struct dam_chain *chain, const struct dam_chain_options *options,
+static enum dam_err open_genesis(struct dam_ledger_chain *chain,
+                                 const struct dam_ledger_chain_options *options,
                                  struct dam_store_fault *fault)
 {
     struct dam_bytes stored;
     struct dam_bytes given = dam_bytes(options->genesis, options->genesis_len);
-    struct dam_store_txn *txn = dam_chain_reader(chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
     enum dam_err err = dam_store_get(txn, DAM_STORE_META, meta(genesis_key), &stored);
     if (err == DAM_ENOTFOUND) {
-        dam_chain_release_reader(chain);
+        dam_ledger_chain_release_reader(chain);
         if (options->genesis == NULL || options->store.read_only) {
             (void)snprintf(fault->text, sizeof(fault->text),
                            "%s: there is no ledger here yet; start one with `dam ledger --data %s`",
@@ -544,12 +550,12 @@ static enum dam_err open_genesis(struct dam_chain *chain, const struct dam_chain
     return use_genesis(chain, stored, false, fault);
 }
 
-enum dam_err dam_ledger_chain_open(const struct dam_chain_options *options, struct dam_chain **ret,
-                                   struct dam_store_fault *fault)
+enum dam_err dam_ledger_chain_open(const struct dam_ledger_chain_options *options,
+                                   struct dam_ledger_chain **ret, struct dam_store_fault *fault)
 {
-    struct dam_chain_block first;
+    struct dam_ledger_chain_block first;
     fault->text[0] = '\0';
-    struct dam_chain *chain = calloc(1, sizeof(*chain));
+    struct dam_ledger_chain *chain = calloc(1, sizeof(*chain));
     if (chain == NULL) {
         return DAM_ENOMEM;
     }
@@ -560,10 +566,10 @@ enum dam_err dam_ledger_chain_open(const struct dam_chain_options *options, stru
         err = open_genesis(chain, options, fault);
     }
     if (err == DAM_OK) {
-        err = dam_chain_adopt(chain);
+        err = dam_ledger_chain_adopt(chain);
     }
     if (err == DAM_OK) {
-        err = dam_chain_block(dam_chain_reader(chain), 0, &first);
+        err = dam_ledger_chain_block(dam_ledger_chain_reader(chain), 0, &first);
     }
     if (err != DAM_OK) {
         if (fault->text[0] == '\0') {
@@ -571,7 +577,7 @@ enum dam_err dam_ledger_chain_open(const struct dam_chain_options *options, stru
                            dam_err_text(err),
                            chain->store != NULL ? dam_store_last_fault(chain->store) : "");
         }
-        dam_chain_close(chain);
+        dam_ledger_chain_close(chain);
         return err;
     }
     chain->genesis_hash = first.hash;
@@ -579,10 +585,10 @@ enum dam_err dam_ledger_chain_open(const struct dam_chain_options *options, stru
     return DAM_OK;
 }
 
-void dam_chain_close(struct dam_chain *chain)
+void dam_ledger_chain_close(struct dam_ledger_chain *chain)
 {
     if (chain != NULL) {
-        dam_chain_release_reader(chain);
+        dam_ledger_chain_release_reader(chain);
         dam_arena_finish(&chain->arena);
         dam_store_close(chain->store);
         free(chain);

@@ -33,7 +33,7 @@ static struct dam_u256 widen(u128 value)
     return (struct dam_u256){{(uint64_t)value, (uint64_t)(value >> 64), 0, 0}};
 }
 
-struct dam_u256 dam_fees_next_base(const struct dam_chain_rules *rules,
+struct dam_u256 dam_fees_next_base(const struct dam_ledger_chain_rules *rules,
                                    const struct dam_header *parent, uint64_t timestamp)
 {
     struct dam_u256 zero = dam_u256_from_u64(0);
@@ -57,7 +57,7 @@ struct dam_u256 dam_fees_next_base(const struct dam_chain_rules *rules,
     return dam_u256_lt(&next, &rules->base_fee_min) ? rules->base_fee_min : next;
 }
 
-uint64_t dam_fees_next_excess_blob_gas(const struct dam_chain_rules *rules,
+uint64_t dam_fees_next_excess_blob_gas(const struct dam_ledger_chain_rules *rules,
                                        const struct dam_header *parent, uint64_t timestamp)
 {
     enum dam_fork fork = dam_chain_config_fork(&rules->config, parent->number + 1, timestamp);

@@ -7,11 +7,11 @@
 #include "ledger/chain.h"
 
 /** The base fee of the block after `parent`; zero before London. */
-struct dam_u256 dam_fees_next_base(const struct dam_chain_rules *rules,
+struct dam_u256 dam_fees_next_base(const struct dam_ledger_chain_rules *rules,
                                    const struct dam_header *parent, uint64_t timestamp);
 
 /** The excess blob gas of the block after `parent` at that time; 0 before Cancun. */
-uint64_t dam_fees_next_excess_blob_gas(const struct dam_chain_rules *rules,
+uint64_t dam_fees_next_excess_blob_gas(const struct dam_ledger_chain_rules *rules,
                                        const struct dam_header *parent, uint64_t timestamp);
 
 #endif

@@ -206,21 +206,22 @@ static bool bloom_matches(const struct query *query, const struct dam_bloom *blo
 }
 
 /* Called for each log that matches. Returns: false to stop. */
-typedef bool log_fn(void *ctx, const struct dam_log *log, const struct dam_chain_block *block,
-                    const struct dam_hash *tx_hash, uint32_t tx_index, uint32_t log_index);
+typedef bool log_fn(void *ctx, const struct dam_log *log,
+                    const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
+                    uint32_t tx_index, uint32_t log_index);
 
 static enum dam_err each_log_of(struct dam_ledger *ledger, const struct query *query,
-                                const struct dam_chain_block *block, log_fn *visit, void *ctx,
-                                bool *ret_more)
+                                const struct dam_ledger_chain_block *block, log_fn *visit,
+                                void *ctx, bool *ret_more)
 {
-    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     uint64_t number = block->header.number;
     if (txn == NULL) {
         return DAM_EIO;
     }
     for (uint32_t i = 0; i < block->tx_count && *ret_more; i++) {
-        struct dam_chain_receipt receipt;
-        struct dam_chain_tx tx = {.number = UINT64_MAX};
+        struct dam_ledger_chain_receipt receipt;
+        struct dam_ledger_chain_tx tx = {.number = UINT64_MAX};
         struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
         enum dam_err err = dam_ledger_chain_receipt(txn, &ledger->arena, number, i, &receipt);
         for (size_t k = 0; err == DAM_OK && k < receipt.log_count && *ret_more; k++) {
@@ -228,7 +229,7 @@ static enum dam_err each_log_of(struct dam_ledger *ledger, const struct query *q
                 continue;
             }
             if (tx.number != number) {
-                err = dam_chain_tx(txn, number, i, &tx);
+                err = dam_ledger_chain_tx(txn, number, i, &tx);
             }
             *ret_more = err == DAM_OK && visit(ctx, &receipt.logs[k], block, &tx.hash, i,
                                                receipt.log_start + (uint32_t)k);
@@ -285,17 +286,17 @@ static enum dam_err each_log(struct dam_ledger *ledger, const struct query *quer
                              uint64_t last, log_fn *visit, void *ctx)
 {
     bool more = true;
-    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
     for (uint64_t n = first; n <= last && more; n++) {
-        struct dam_chain_block block;
+        struct dam_ledger_chain_block block;
         DAM_TRY(next_block(txn, query, n, &n));
         if (n > last) {
             break;
         }
-        DAM_TRY(dam_chain_block(txn, n, &block));
+        DAM_TRY(dam_ledger_chain_block(txn, n, &block));
         if (block.tx_count > 0 && bloom_matches(query, &block.header.bloom)) {
             DAM_TRY(each_log_of(ledger, query, &block, visit, ctx, &more));
         }
@@ -310,8 +311,9 @@ struct writer_ctx {
     uint64_t count;
 };
 
-static bool write_log(void *ctx, const struct dam_log *log, const struct dam_chain_block *block,
-                      const struct dam_hash *tx_hash, uint32_t tx_index, uint32_t log_index)
+static bool write_log(void *ctx, const struct dam_log *log,
+                      const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
+                      uint32_t tx_index, uint32_t log_index)
 {
     struct writer_ctx *writer = ctx;
     if (++writer->count > LOGS_MAX) {
@@ -530,11 +532,11 @@ static void eth_uninstallFilter(struct dam_rpc *rpc)
 
 static void put_new_hashes(struct dam_rpc *rpc, struct filter *filter, uint64_t head)
 {
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     dam_json_put_array(rpc->w);
     for (uint64_t n = filter->from; txn != NULL && n <= head; n++) {
-        struct dam_chain_block block;
-        if (dam_chain_block(txn, n, &block) == DAM_OK) {
+        struct dam_ledger_chain_block block;
+        if (dam_ledger_chain_block(txn, n, &block) == DAM_OK) {
             dam_rpc_put_hash(rpc->w, &block.hash);
         }
     }
@@ -682,8 +684,9 @@ struct event_ctx {
     struct dam_buf *buf;
 };
 
-static bool send_log(void *ctx, const struct dam_log *log, const struct dam_chain_block *block,
-                     const struct dam_hash *tx_hash, uint32_t tx_index, uint32_t log_index)
+static bool send_log(void *ctx, const struct dam_log *log,
+                     const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
+                     uint32_t tx_index, uint32_t log_index)
 {
     struct event_ctx *event = ctx;
     struct dam_json_writer w;
@@ -693,7 +696,7 @@ static bool send_log(void *ctx, const struct dam_log *log, const struct dam_chai
     return true;
 }
 
-void dam_filters_block(struct dam_filters *filters, const struct dam_chain_block *block)
+void dam_filters_block(struct dam_filters *filters, const struct dam_ledger_chain_block *block)
 {
     struct dam_buf buf;
     dam_buf_init(&buf, dam_heap(), (size_t)64 << 20);

@@ -109,7 +109,7 @@ static enum dam_err read_times(const struct dam_json *config, struct dam_chain_c
     return DAM_OK;
 }
 
-static enum dam_err read_dam_part(const struct dam_json *config, struct dam_chain_rules *ret,
+static enum dam_err read_dam_part(const struct dam_json *config, struct dam_ledger_chain_rules *ret,
                                   const char **ret_where)
 {
     const struct dam_json *dam = dam_json_get(config, "dam");
@@ -124,11 +124,11 @@ static enum dam_err read_dam_part(const struct dam_json *config, struct dam_chai
     return min != NULL ? dam_json_any_u256(min, &ret->base_fee_min) : DAM_OK;
 }
 
-enum dam_err dam_genesis_rules(const struct dam_json *genesis, struct dam_chain_rules *ret,
+enum dam_err dam_genesis_rules(const struct dam_json *genesis, struct dam_ledger_chain_rules *ret,
                                const char **ret_where)
 {
     const struct dam_json *config = dam_json_get(genesis, "config");
-    struct dam_chain_rules rules;
+    struct dam_ledger_chain_rules rules;
     struct dam_chain_config defaults;
     memset(&rules, 0, sizeof(rules));
     *ret_where = "config";

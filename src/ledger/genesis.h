@@ -31,7 +31,8 @@ void dam_genesis_builtin(const struct dam_genesis_choice *choice, struct dam_buf
  *  frees the gas limit.
  *  Returns: DAM_OK; DAM_EPARSE with *ret_where the key that is wrong. */
 DAM_MUST_USE enum dam_err dam_genesis_rules(const struct dam_json *genesis,
-                                            struct dam_chain_rules *ret, const char **ret_where);
+                                            struct dam_ledger_chain_rules *ret,
+                                            const char **ret_where);
 
 struct dam_dev_account {
     struct dam_address address;

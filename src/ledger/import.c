@@ -21,8 +21,8 @@ static enum dam_err refuse(struct dam_import_fault *fault, enum dam_err err, con
 }
 
 /* What can be said of a header by itself and its parent. */
-static enum dam_err check_header(const struct dam_chain *chain, const struct dam_header *header,
-                                 struct dam_import_fault *fault)
+static enum dam_err check_header(const struct dam_ledger_chain *chain,
+                                 const struct dam_header *header, struct dam_import_fault *fault)
 {
     const struct dam_header *parent = &chain->head.header;
     if (header->number != parent->number + 1 ||
@@ -131,8 +131,9 @@ static enum dam_err add_all(struct dam_builder *builder, struct dam_arena *arena
     return DAM_OK;
 }
 
-static enum dam_err run(struct dam_chain *chain, struct dam_evm *evm, struct dam_arena *arena,
-                        const struct dam_block *block, struct dam_import_fault *fault)
+static enum dam_err run(struct dam_ledger_chain *chain, struct dam_evm *evm,
+                        struct dam_arena *arena, const struct dam_block *block,
+                        struct dam_import_fault *fault)
 {
     struct dam_builder builder;
     struct dam_builder_params params;
@@ -157,7 +158,7 @@ static enum dam_err run(struct dam_chain *chain, struct dam_evm *evm, struct dam
     return dam_builder_commit(&builder);
 }
 
-enum dam_err dam_builder_import(struct dam_chain *chain, struct dam_evm *evm,
+enum dam_err dam_builder_import(struct dam_ledger_chain *chain, struct dam_evm *evm,
                                 struct dam_bytes block_rlp, struct dam_import_fault *fault)
 {
     struct dam_arena arena;

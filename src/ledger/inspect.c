@@ -18,7 +18,7 @@ static void tell(const struct dam_progress *progress, uint64_t done, uint64_t to
     }
 }
 
-enum dam_err dam_inspect_export(struct dam_chain *chain, uint64_t first, uint64_t last,
+enum dam_err dam_inspect_export(struct dam_ledger_chain *chain, uint64_t first, uint64_t last,
                                 enum dam_err (*write)(void *ctx, struct dam_bytes block), void *ctx,
                                 const struct dam_progress *progress)
 {
@@ -27,8 +27,8 @@ enum dam_err dam_inspect_export(struct dam_chain *chain, uint64_t first, uint64_
     dam_buf_init(&buf, dam_heap(), BLOCK_LEN_MAX);
     for (uint64_t n = first; n <= last && err == DAM_OK; n++) {
         dam_buf_reset(&buf);
-        struct dam_store_txn *txn = dam_chain_reader(chain);
-        err = txn != NULL ? dam_chain_block_rlp(txn, n, &buf) : DAM_EIO;
+        struct dam_store_txn *txn = dam_ledger_chain_reader(chain);
+        err = txn != NULL ? dam_ledger_chain_block_rlp(txn, n, &buf) : DAM_EIO;
         if (err == DAM_OK) {
             err = write(ctx, dam_buf_bytes(&buf));
         }
@@ -39,7 +39,7 @@ enum dam_err dam_inspect_export(struct dam_chain *chain, uint64_t first, uint64_
 }
 
 /* Is this block in the chain already? */
-static bool is_known(struct dam_chain *chain, struct dam_bytes whole)
+static bool is_known(struct dam_ledger_chain *chain, struct dam_bytes whole)
 {
     struct dam_rlp rlp = dam_rlp(whole);
     struct dam_rlp block;
@@ -50,13 +50,13 @@ static bool is_known(struct dam_chain *chain, struct dam_bytes whole)
         return false;
     }
     dam_header_hash(&header, &hash);
-    struct dam_store_txn *txn = dam_chain_reader(chain);
-    return txn != NULL && dam_chain_number_of(txn, &hash, &number) == DAM_OK;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(chain);
+    return txn != NULL && dam_ledger_chain_number_of(txn, &hash, &number) == DAM_OK;
 }
 
-enum dam_err dam_inspect_import(struct dam_chain *chain, struct dam_evm *evm, struct dam_bytes file,
-                                const struct dam_progress *progress, uint64_t *ret_count,
-                                struct dam_import_fault *fault)
+enum dam_err dam_inspect_import(struct dam_ledger_chain *chain, struct dam_evm *evm,
+                                struct dam_bytes file, const struct dam_progress *progress,
+                                uint64_t *ret_count, struct dam_import_fault *fault)
 {
     struct dam_rlp rlp = dam_rlp(file);
     *ret_count = 0;
@@ -82,7 +82,7 @@ enum dam_err dam_inspect_import(struct dam_chain *chain, struct dam_evm *evm, st
 /* ---- the check ------------------------------------------------------------------------------- */
 
 struct check {
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_store_txn *txn;
     struct dam_check_report *report;
     const struct dam_progress *progress;
@@ -129,7 +129,7 @@ static enum dam_err check_records(struct check *check)
 
 /* The lists of one block against its header. */
 static enum dam_err check_lists(struct check *check, struct dam_arena *arena,
-                                const struct dam_chain_block *block)
+                                const struct dam_ledger_chain_block *block)
 {
     uint64_t number = block->header.number;
     struct dam_bytes *txs = dam_arena_alloc(arena, block->tx_count * sizeof(*txs) + 1);
@@ -139,14 +139,14 @@ static enum dam_err check_lists(struct check *check, struct dam_arena *arena,
         return DAM_ENOMEM;
     }
     for (uint32_t i = 0; i < block->tx_count; i++) {
-        struct dam_chain_tx tx;
-        struct dam_chain_receipt from;
+        struct dam_ledger_chain_tx tx;
+        struct dam_ledger_chain_receipt from;
         struct dam_buf buf;
         uint64_t at_number;
         uint32_t at_index;
-        DAM_TRY(dam_chain_tx(check->txn, number, i, &tx));
+        DAM_TRY(dam_ledger_chain_tx(check->txn, number, i, &tx));
         DAM_TRY(dam_ledger_chain_receipt(check->txn, arena, number, i, &from));
-        if (dam_chain_find_tx(check->txn, &tx.hash, &at_number, &at_index) != DAM_OK ||
+        if (dam_ledger_chain_find_tx(check->txn, &tx.hash, &at_number, &at_index) != DAM_OK ||
             at_number != number || at_index != i) {
             found(check, "block %" PRIu64 ", transaction %u: its index points elsewhere", number,
                   i);
@@ -183,9 +183,9 @@ static enum dam_err check_blocks(struct check *check)
     enum dam_err err = DAM_OK;
     dam_arena_init(&arena, dam_heap(), 0);
     for (uint64_t n = 0; err == DAM_OK && n <= check->chain->head.header.number; n++) {
-        struct dam_chain_block block;
+        struct dam_ledger_chain_block block;
         struct dam_hash hash;
-        err = dam_chain_block(check->txn, n, &block);
+        err = dam_ledger_chain_block(check->txn, n, &block);
         if (err == DAM_ENOTFOUND || err == DAM_ECORRUPT) {
             found(check, "block %" PRIu64 ": %s", n, dam_err_text(err));
             err = DAM_OK;
@@ -290,13 +290,13 @@ static enum dam_err check_state(struct check *check)
     return err;
 }
 
-enum dam_err dam_inspect_check(struct dam_chain *chain, const struct dam_progress *progress,
+enum dam_err dam_inspect_check(struct dam_ledger_chain *chain, const struct dam_progress *progress,
                                struct dam_check_report *ret)
 {
     struct check check = {.chain = chain, .report = ret, .progress = progress};
     struct dam_store_stats stats;
     memset(ret, 0, sizeof(*ret));
-    check.txn = dam_chain_reader(chain);
+    check.txn = dam_ledger_chain_reader(chain);
     if (check.txn == NULL) {
         return DAM_EIO;
     }

@@ -14,14 +14,14 @@ struct dam_progress {
 
 /** Write blocks first..last as concatenated RLP, without the genesis, through `write`.
  *  Returns: DAM_OK; DAM_ENOTFOUND if a block's body is no longer kept; what write returned. */
-DAM_MUST_USE enum dam_err dam_inspect_export(struct dam_chain *chain, uint64_t first, uint64_t last,
-                                             enum dam_err (*write)(void *ctx,
-                                                                   struct dam_bytes block),
-                                             void *ctx, const struct dam_progress *progress);
+DAM_MUST_USE enum dam_err
+dam_inspect_export(struct dam_ledger_chain *chain, uint64_t first, uint64_t last,
+                   enum dam_err (*write)(void *ctx, struct dam_bytes block), void *ctx,
+                   const struct dam_progress *progress);
 
 /** Import concatenated RLP blocks; those that are there already are skipped. Returns: as
  *  dam_builder_import, fault->text in words; what came before stays. Out: *ret_count: imported. */
-DAM_MUST_USE enum dam_err dam_inspect_import(struct dam_chain *chain, struct dam_evm *evm,
+DAM_MUST_USE enum dam_err dam_inspect_import(struct dam_ledger_chain *chain, struct dam_evm *evm,
                                              struct dam_bytes file,
                                              const struct dam_progress *progress,
                                              uint64_t *ret_count, struct dam_import_fault *fault);
@@ -39,7 +39,7 @@ struct dam_check_report {
 /** Check every record's checksum, every block's hash, parent, transaction and receipt root, and the
  *  state: the roots that come out of the flat tables must be the trie's and the newest state's.
  *  Returns: DAM_OK also when faults were found; an error only if the store cannot be read. */
-DAM_MUST_USE enum dam_err dam_inspect_check(struct dam_chain *chain,
+DAM_MUST_USE enum dam_err dam_inspect_check(struct dam_ledger_chain *chain,
                                             const struct dam_progress *progress,
                                             struct dam_check_report *ret);
 

@@ -210,7 +210,7 @@ void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
 static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledger_options *options,
                                struct dam_store_fault *fault)
 {
-    struct dam_chain_options chain = {
+    struct dam_ledger_chain_options chain = {
         .store = {.dir = options->data_dir, .size_max = options->store_len_max},
         .genesis = options->genesis,
         .genesis_len = options->genesis_len,
@@ -230,7 +230,7 @@ static void free_parts(struct dam_ledger *ledger)
     dam_filters_destroy(ledger->filters);
     dam_pool_destroy(ledger->pool);
     dam_evm_destroy(ledger->evm);
-    dam_chain_close(ledger->chain);
+    dam_ledger_chain_close(ledger->chain);
     dam_arena_finish(&ledger->arena);
     free(ledger->dev_state.impersonated);
     free(ledger->dev_state.snapshots);
@@ -316,7 +316,7 @@ void dam_ledger_unlisten(struct dam_ledger *ledger, struct dam_ledger_listener *
     }
 }
 
-struct dam_chain *dam_ledger_chain(struct dam_ledger *ledger)
+struct dam_ledger_chain *dam_ledger_chain(struct dam_ledger *ledger)
 {
     return ledger->chain;
 }

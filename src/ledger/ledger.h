@@ -33,7 +33,8 @@ struct dam_ledger_options {
     const struct dam_clock *clock; /* NULL: the system's; borrowed for the ledger's life */
 };
 
-/** Open the ledger and take part in the loop. Returns: as dam_chain_open, fault->text in words. */
+/** Open the ledger and take part in the loop. Returns: as dam_ledger_chain_open, fault->text in
+ * words. */
 DAM_MUST_USE enum dam_err dam_ledger_open(uv_loop_t *loop, const struct dam_ledger_options *options,
                                           struct dam_ledger **ret, struct dam_store_fault *fault);
 
@@ -51,7 +52,7 @@ void dam_ledger_rpc(struct dam_ledger *ledger, const char *text, size_t len,
 
 /* Who wants to know about new blocks; called after they are durable, in the loop's thread. */
 struct dam_ledger_listener {
-    void (*block)(void *ctx, const struct dam_chain_block *block);
+    void (*block)(void *ctx, const struct dam_ledger_chain_block *block);
     void *ctx;
     struct dam_ledger_listener *next; /* private */
 };
@@ -61,7 +62,7 @@ void dam_ledger_listen(struct dam_ledger *ledger, struct dam_ledger_listener *li
 void dam_ledger_unlisten(struct dam_ledger *ledger, struct dam_ledger_listener *listener);
 
 /** The chain, for reading between turns of the loop. */
-struct dam_chain *dam_ledger_chain(struct dam_ledger *ledger);
+struct dam_ledger_chain *dam_ledger_chain(struct dam_ledger *ledger);
 
 /** Listen for JSON-RPC over HTTP and WebSocket. May be called once for TCP and once for a Unix
  *  socket. Returns: as dam_http_listen. In: cors: the Origin that browsers may come from, "*" for

@@ -54,7 +54,7 @@ struct dam_ledger_counters {
 struct dam_ledger {
     uv_loop_t *loop;
     const struct dam_clock *clock;
-    struct dam_chain *chain;
+    struct dam_ledger_chain *chain;
     struct dam_evm *evm;
     struct dam_pool *pool;
     struct dam_http_server *http;
@@ -149,7 +149,7 @@ void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err);
 DAM_MUST_USE enum dam_err dam_filters_create(struct dam_ledger *ledger, struct dam_filters **ret);
 void dam_filters_destroy(struct dam_filters *filters);
 /** A block is durable, or (removed) was taken back. */
-void dam_filters_block(struct dam_filters *filters, const struct dam_chain_block *block);
+void dam_filters_block(struct dam_filters *filters, const struct dam_ledger_chain_block *block);
 /** A transaction has come into the pool. */
 void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *hash);
 /** A WebSocket connection is gone, and its subscriptions with it. */

@@ -85,7 +85,7 @@ uint64_t dam_ledger_now(const struct dam_ledger *ledger)
 enum dam_err dam_ledger_view(struct dam_ledger *ledger, uint64_t version,
                              struct dam_builder_view *ret)
 {
-    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
@@ -133,7 +133,7 @@ static bool cost_of(const struct dam_signed_tx *tx, struct dam_u256 *ret)
 static enum dam_err check_fields(struct dam_ledger *ledger, const struct dam_signed_tx *tx,
                                  struct dam_offer_fault *fault)
 {
-    const struct dam_chain *chain = ledger->chain;
+    const struct dam_ledger_chain *chain = ledger->chain;
     const struct dam_tx *t = &tx->tx;
     if (t->has_chain_id && t->chain_id != chain->rules.config.chain_id) {
         return no(fault, "invalid chain id for signer: have %" PRIu64 " want %" PRIu64, t->chain_id,
@@ -361,7 +361,7 @@ static void drop_fresh(struct dam_ledger *ledger)
 static enum dam_err store_pool_once(struct dam_ledger *ledger)
 {
     struct dam_store_txn *txn;
-    dam_chain_release_reader(ledger->chain);
+    dam_ledger_chain_release_reader(ledger->chain);
     DAM_TRY(dam_store_begin(ledger->chain->store, true, &txn));
     enum dam_err err = put_fresh(ledger, txn);
     if (err != DAM_OK) {
@@ -413,7 +413,7 @@ static enum dam_err load_record(struct dam_ledger *ledger, struct dam_bytes key,
 enum dam_err dam_ledger_load_pool(struct dam_ledger *ledger)
 {
     struct dam_store_cursor cursor = {0};
-    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
@@ -436,7 +436,7 @@ enum dam_err dam_ledger_load_pool(struct dam_ledger *ledger)
 static void next_randao(const struct dam_ledger *ledger, uint64_t timestamp, struct dam_hash *ret)
 {
     uint8_t seed[32 + 8 + 20 + 8];
-    const struct dam_chain_block *head = &ledger->chain->head;
+    const struct dam_ledger_chain_block *head = &ledger->chain->head;
     memcpy(seed, head->hash.b, 32);
     dam_store_be64(seed + 32, head->header.number + 1);
     memcpy(seed + 40, ledger->coinbase.b, 20);
@@ -619,7 +619,7 @@ static void give_back(struct taken *taken)
 
 static void announce(struct dam_ledger *ledger)
 {
-    const struct dam_chain_block *head = &ledger->chain->head;
+    const struct dam_ledger_chain_block *head = &ledger->chain->head;
     dam_filters_block(ledger->filters, head);
     for (struct dam_ledger_listener *l = ledger->listeners; l != NULL; l = l->next) {
         l->block(l->ctx, head);

@@ -35,7 +35,7 @@ enum dam_err dam_record_head(struct dam_bytes bytes, struct dam_head_record *ret
     return good ? DAM_OK : DAM_ECORRUPT;
 }
 
-void dam_record_put_block(const struct dam_chain_block *block, struct dam_buf *buf)
+void dam_record_put_block(const struct dam_ledger_chain_block *block, struct dam_buf *buf)
 {
     size_t list = dam_rlp_put_list(buf);
     dam_rlp_put_u64(buf, RECORD_VERSION);
@@ -50,7 +50,7 @@ void dam_record_put_block(const struct dam_chain_block *block, struct dam_buf *b
     dam_rlp_put_list_end(buf, list);
 }
 
-enum dam_err dam_record_block(struct dam_bytes bytes, struct dam_chain_block *ret)
+enum dam_err dam_record_block(struct dam_bytes bytes, struct dam_ledger_chain_block *ret)
 {
     struct dam_rlp rlp;
     uint64_t tx_count = 0;
@@ -69,7 +69,7 @@ enum dam_err dam_record_block(struct dam_bytes bytes, struct dam_chain_block *re
     return good ? DAM_OK : DAM_ECORRUPT;
 }
 
-void dam_record_put_tx(const struct dam_chain_tx *tx, struct dam_buf *buf)
+void dam_record_put_tx(const struct dam_ledger_chain_tx *tx, struct dam_buf *buf)
 {
     size_t list = dam_rlp_put_list(buf);
     dam_rlp_put_u64(buf, RECORD_VERSION);
@@ -79,7 +79,7 @@ void dam_record_put_tx(const struct dam_chain_tx *tx, struct dam_buf *buf)
     dam_rlp_put_list_end(buf, list);
 }
 
-enum dam_err dam_record_tx(struct dam_bytes bytes, struct dam_chain_tx *ret)
+enum dam_err dam_record_tx(struct dam_bytes bytes, struct dam_ledger_chain_tx *ret)
 {
     struct dam_rlp rlp;
     DAM_TRY(open_record(bytes, &rlp));
@@ -89,7 +89,7 @@ enum dam_err dam_record_tx(struct dam_bytes bytes, struct dam_chain_tx *ret)
     return good ? DAM_OK : DAM_ECORRUPT;
 }
 
-void dam_record_put_receipt(const struct dam_chain_receipt *receipt, struct dam_buf *buf)
+void dam_record_put_receipt(const struct dam_ledger_chain_receipt *receipt, struct dam_buf *buf)
 {
     size_t list = dam_rlp_put_list(buf);
     dam_rlp_put_u64(buf, RECORD_VERSION);
@@ -107,7 +107,7 @@ void dam_record_put_receipt(const struct dam_chain_receipt *receipt, struct dam_
 }
 
 static enum dam_err read_logs(struct dam_rlp *rlp, struct dam_arena *arena,
-                              struct dam_chain_receipt *ret)
+                              struct dam_ledger_chain_receipt *ret)
 {
     struct dam_rlp list;
     size_t count;
@@ -144,7 +144,7 @@ static enum dam_err read_logs(struct dam_rlp *rlp, struct dam_arena *arena,
 }
 
 enum dam_err dam_record_receipt(struct dam_bytes bytes, struct dam_arena *arena,
-                                struct dam_chain_receipt *ret)
+                                struct dam_ledger_chain_receipt *ret)
 {
     struct dam_rlp rlp;
     struct dam_bytes root = {0};

@@ -16,15 +16,16 @@ struct dam_head_record {
 void dam_record_put_head(const struct dam_head_record *head, struct dam_buf *buf);
 DAM_MUST_USE enum dam_err dam_record_head(struct dam_bytes bytes, struct dam_head_record *ret);
 
-void dam_record_put_block(const struct dam_chain_block *block, struct dam_buf *buf);
-DAM_MUST_USE enum dam_err dam_record_block(struct dam_bytes bytes, struct dam_chain_block *ret);
+void dam_record_put_block(const struct dam_ledger_chain_block *block, struct dam_buf *buf);
+DAM_MUST_USE enum dam_err dam_record_block(struct dam_bytes bytes,
+                                           struct dam_ledger_chain_block *ret);
 
-void dam_record_put_tx(const struct dam_chain_tx *tx, struct dam_buf *buf);
+void dam_record_put_tx(const struct dam_ledger_chain_tx *tx, struct dam_buf *buf);
 /** number and index are the key's and not set. */
-DAM_MUST_USE enum dam_err dam_record_tx(struct dam_bytes bytes, struct dam_chain_tx *ret);
+DAM_MUST_USE enum dam_err dam_record_tx(struct dam_bytes bytes, struct dam_ledger_chain_tx *ret);
 
-void dam_record_put_receipt(const struct dam_chain_receipt *receipt, struct dam_buf *buf);
+void dam_record_put_receipt(const struct dam_ledger_chain_receipt *receipt, struct dam_buf *buf);
 DAM_MUST_USE enum dam_err dam_record_receipt(struct dam_bytes bytes, struct dam_arena *arena,
-                                             struct dam_chain_receipt *ret);
+                                             struct dam_ledger_chain_receipt *ret);
 
 #endif

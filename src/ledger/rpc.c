@@ -355,14 +355,14 @@ static bool replace_result(struct dam_rpc_request *request, const struct mark *m
         return false;
     }
     struct dam_rpc rpc = {.ledger = ledger, .request = request, .w = w, .arena = &ledger->arena};
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     uint64_t number = 0;
     uint32_t index = 0;
-    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     size_t at = w->buf->len;
     dam_json_put_key(w, "result");
-    if (txn == NULL || dam_chain_find_tx(txn, &mark->hash, &number, &index) != DAM_OK ||
-        dam_chain_block(txn, number, &block) != DAM_OK ||
+    if (txn == NULL || dam_ledger_chain_find_tx(txn, &mark->hash, &number, &index) != DAM_OK ||
+        dam_ledger_chain_block(txn, number, &block) != DAM_OK ||
         dam_rpc_put_receipt(&rpc, &block, index) != DAM_OK) {
         w->buf->len = at;
         w->comma = true;
@@ -584,12 +584,12 @@ bool dam_rpc_member_data(struct dam_rpc *rpc, const struct dam_json *object, con
 
 static bool block_by_number(struct dam_rpc *rpc, uint64_t number, struct dam_rpc_block *ret)
 {
-    struct dam_chain *chain = rpc->ledger->chain;
-    struct dam_store_txn *txn = dam_chain_reader(chain);
+    struct dam_ledger_chain *chain = rpc->ledger->chain;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(chain);
     if (number > chain->head.header.number) {
         return true;
     }
-    enum dam_err err = txn != NULL ? dam_chain_block(txn, number, &ret->block) : DAM_EIO;
+    enum dam_err err = txn != NULL ? dam_ledger_chain_block(txn, number, &ret->block) : DAM_EIO;
     if (err != DAM_OK && err != DAM_ENOTFOUND) {
         dam_rpc_fail_err(rpc, err);
         return false;
@@ -602,8 +602,8 @@ static bool block_by_hash(struct dam_rpc *rpc, const struct dam_hash *hash,
                           struct dam_rpc_block *ret)
 {
     uint64_t number = 0;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
-    enum dam_err err = txn != NULL ? dam_chain_number_of(txn, hash, &number) : DAM_EIO;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
+    enum dam_err err = txn != NULL ? dam_ledger_chain_number_of(txn, hash, &number) : DAM_EIO;
     if (err == DAM_ENOTFOUND) {
         return true;
     }
@@ -669,16 +669,16 @@ bool dam_rpc_block(struct dam_rpc *rpc, size_t index, struct dam_rpc_block *ret)
     return ret->found;
 }
 
-bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_chain_block *block,
+bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                   struct dam_builder_view *ret)
 {
-    const struct dam_chain *chain = rpc->ledger->chain;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
     bool newest = block->header.number == chain->head.header.number;
-    if (block->header.number < dam_chain_oldest_state(chain)) {
+    if (block->header.number < dam_ledger_chain_oldest_state(chain)) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER,
                      "missing trie node: the state of block %" PRIu64
                      " is no longer kept (--history), the oldest is %" PRIu64,
-                     block->header.number, dam_chain_oldest_state(chain));
+                     block->header.number, dam_ledger_chain_oldest_state(chain));
         return false;
     }
     enum dam_err err =

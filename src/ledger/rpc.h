@@ -97,7 +97,7 @@ bool dam_rpc_member_hash(struct dam_rpc *rpc, const struct dam_json *object, con
 struct dam_rpc_block {
     bool found;
     bool pending; /* the tag; block is the head then */
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
 };
 
 /** A number, tag, hash, or EIP-1898 object; a missing parameter is "latest". Returns: false after
@@ -108,7 +108,7 @@ bool dam_rpc_block_of(struct dam_rpc *rpc, const struct dam_json *node, size_t i
 bool dam_rpc_block(struct dam_rpc *rpc, size_t index, struct dam_rpc_block *ret);
 
 /** The view of the state after a block. Fails if that state is no longer kept. */
-bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_chain_block *block,
+bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                   struct dam_builder_view *ret);
 
 /* Results. */
@@ -125,7 +125,7 @@ void dam_rpc_put_data_at(struct dam_json_writer *w, const char *key, struct dam_
 
 /* Where a transaction is; NULL for one that waits. */
 struct dam_rpc_place {
-    const struct dam_chain_block *block;
+    const struct dam_ledger_chain_block *block;
     uint32_t index;
 };
 
@@ -134,11 +134,12 @@ void dam_rpc_put_tx(struct dam_json_writer *w, const struct dam_tx *tx, const st
 void dam_rpc_put_header_members(struct dam_json_writer *w, const struct dam_header *header,
                                 const struct dam_hash *hash);
 void dam_rpc_put_log(struct dam_json_writer *w, const struct dam_log *log,
-                     const struct dam_chain_block *block, const struct dam_hash *tx_hash,
+                     const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
                      uint32_t tx_index, uint32_t log_index, bool removed);
 /** A stored block with its transactions' hashes or whole. */
-enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_chain_block *block, bool full);
-enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_chain_block *block,
+enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
+                               bool full);
+enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                                  uint32_t index);
 
 /* ---- calls, shared by eth_call, estimates, traces and simulations ---------------------------- */

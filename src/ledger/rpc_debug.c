@@ -53,21 +53,21 @@ static void debug_getRawBlock(struct dam_rpc *rpc)
     if (raw_block(rpc, &block)) {
         dam_buf_init_arena(&buf, rpc->arena, RAW_LEN_MAX);
         put_buf(rpc, &buf,
-                dam_chain_block_rlp(dam_chain_reader(rpc->ledger->chain), block.block.header.number,
-                                    &buf));
+                dam_ledger_chain_block_rlp(dam_ledger_chain_reader(rpc->ledger->chain),
+                                           block.block.header.number, &buf));
     }
 }
 
 static void debug_getRawReceipts(struct dam_rpc *rpc)
 {
     struct dam_rpc_block block;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     if (!raw_block(rpc, &block)) {
         return;
     }
     dam_json_put_array(rpc->w);
     for (uint32_t i = 0; i < block.block.tx_count; i++) {
-        struct dam_chain_receipt from;
+        struct dam_ledger_chain_receipt from;
         struct dam_buf buf;
         struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
         enum dam_err err =
@@ -96,16 +96,16 @@ static void debug_getRawReceipts(struct dam_rpc *rpc)
 static void debug_getRawTransaction(struct dam_rpc *rpc)
 {
     struct dam_hash hash;
-    struct dam_chain_tx tx;
+    struct dam_ledger_chain_tx tx;
     uint64_t number;
     uint32_t index;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     if (!dam_rpc_hash(rpc, 0, &hash)) {
         return;
     }
-    enum dam_err err = dam_chain_find_tx(txn, &hash, &number, &index);
+    enum dam_err err = dam_ledger_chain_find_tx(txn, &hash, &number, &index);
     if (err == DAM_OK) {
-        err = dam_chain_tx(txn, number, index, &tx);
+        err = dam_ledger_chain_tx(txn, number, index, &tx);
     }
     if (err == DAM_ENOTFOUND) {
         dam_json_put_data(rpc->w, NULL, 0);
@@ -227,7 +227,7 @@ static void eth_getProof(struct dam_rpc *rpc)
         !dam_rpc_view(rpc, &block.block, &view)) {
         return;
     }
-    const struct dam_chain *chain = rpc->ledger->chain;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
     bool newest = block.block.header.number == chain->head.header.number;
     put_account_proof(rpc, &address, &view.state,
                       newest ? &chain->root : &block.block.header.state_root);

@@ -212,7 +212,7 @@ static void setCoinbase(struct dam_rpc *rpc)
 static void evm_snapshot(struct dam_rpc *rpc)
 {
     struct dam_dev_state *dev = &rpc->ledger->dev_state;
-    const struct dam_chain *chain = rpc->ledger->chain;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
     if (dev->snapshot_count >= SNAPSHOTS_MAX) {
         dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many snapshots");
         return;
@@ -230,7 +230,7 @@ static void evm_snapshot(struct dam_rpc *rpc)
 
 static bool rollback(struct dam_rpc *rpc, uint64_t number, uint64_t version)
 {
-    enum dam_err err = dam_chain_rollback(rpc->ledger->chain, number, version);
+    enum dam_err err = dam_ledger_chain_rollback(rpc->ledger->chain, number, version);
     if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
         return false;
@@ -350,13 +350,13 @@ typedef enum dam_err change_fn(struct dam_evm *evm, const struct dam_address *ad
 static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_txn *txn,
                                   const struct dam_evm_diff *diff)
 {
-    struct dam_chain *chain = ledger->chain;
+    struct dam_ledger_chain *chain = ledger->chain;
     struct dam_state_writer writer;
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     dam_state_write_begin(&writer, txn, &chain->arena, chain->version + 1, &chain->root);
     DAM_TRY(dam_state_write(&writer, diff));
     DAM_TRY(dam_state_write_end(&writer));
-    DAM_TRY(dam_chain_block(txn, chain->head.header.number, &block));
+    DAM_TRY(dam_ledger_chain_block(txn, chain->head.header.number, &block));
     void *uncles = dam_arena_copy(&chain->arena, block.uncles.data, block.uncles.len);
     void *withdrawals =
         dam_arena_copy(&chain->arena, block.withdrawals.data, block.withdrawals.len);
@@ -366,7 +366,7 @@ static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_tx
     block.uncles.data = uncles;
     block.withdrawals.data = withdrawals;
     block.version = writer.version;
-    return dam_chain_put_head(txn, &block, &writer.root, chain->oldest);
+    return dam_ledger_chain_put_head(txn, &block, &writer.root, chain->oldest);
 }
 
 /* Change the newest state in a durable step of its own. The head's header stays as it is; the next
@@ -374,14 +374,14 @@ static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_tx
 static enum dam_err change_state(struct dam_ledger *ledger, const struct dam_address *address,
                                  change_fn *change, void *ctx)
 {
-    struct dam_chain *chain = ledger->chain;
+    struct dam_ledger_chain *chain = ledger->chain;
     struct dam_store_txn *txn;
     struct dam_builder_view view;
     struct dam_evm_block block;
     struct dam_evm_diff diff;
     struct dam_evm_options options = dam_evm_options_of(
         &chain->rules.config, chain->head.header.number, chain->head.header.timestamp);
-    dam_chain_release_reader(chain);
+    dam_ledger_chain_release_reader(chain);
     DAM_TRY(dam_store_begin(chain->store, true, &txn));
     dam_builder_view_init(&view, txn, DAM_STATE_NEWEST);
     dam_rpc_block_env(ledger, &chain->head.header, &block);
@@ -400,7 +400,7 @@ static enum dam_err change_state(struct dam_ledger *ledger, const struct dam_add
         return err;
     }
     DAM_TRY(dam_store_commit(txn));
-    return dam_chain_adopt(chain);
+    return dam_ledger_chain_adopt(chain);
 }
 
 static void set_state(struct dam_rpc *rpc, change_fn *change, void *ctx)
@@ -542,7 +542,7 @@ static void put_true(struct dam_rpc *rpc)
 
 static void anvil_nodeInfo(struct dam_rpc *rpc)
 {
-    const struct dam_chain *chain = rpc->ledger->chain;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
     struct dam_json_writer *w = rpc->w;
     struct dam_builder_params params;
     dam_ledger_next_params(rpc->ledger, &params);
@@ -572,7 +572,7 @@ static void anvil_nodeInfo(struct dam_rpc *rpc)
 
 static void metadata(struct dam_rpc *rpc)
 {
-    const struct dam_chain *chain = rpc->ledger->chain;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
     struct dam_json_writer *w = rpc->w;
     dam_json_put_object(w);
     dam_json_put_key(w, "clientVersion");

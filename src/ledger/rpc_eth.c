@@ -331,13 +331,14 @@ static void eth_getBlockReceipts(struct dam_rpc *rpc)
 
 /* ---- transactions ---------------------------------------------------------------------------- */
 
-static void put_stored_tx(struct dam_rpc *rpc, const struct dam_chain_block *block, uint32_t index,
-                          bool raw)
+static void put_stored_tx(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
+                          uint32_t index, bool raw)
 {
-    struct dam_chain_tx tx;
+    struct dam_ledger_chain_tx tx;
     struct dam_tx decoded;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
-    enum dam_err err = txn != NULL ? dam_chain_tx(txn, block->header.number, index, &tx) : DAM_EIO;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
+    enum dam_err err =
+        txn != NULL ? dam_ledger_chain_tx(txn, block->header.number, index, &tx) : DAM_EIO;
     if (err == DAM_ENOTFOUND) {
         dam_json_put_null(rpc->w);
         return;
@@ -359,21 +360,21 @@ static void put_stored_tx(struct dam_rpc *rpc, const struct dam_chain_block *blo
 
 /* Where a transaction is. Returns: DAM_ENOTFOUND if it is in no block. */
 static enum dam_err locate(struct dam_rpc *rpc, const struct dam_hash *hash,
-                           struct dam_chain_block *ret, uint32_t *ret_index)
+                           struct dam_ledger_chain_block *ret, uint32_t *ret_index)
 {
     uint64_t number = 0;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
-    DAM_TRY(dam_chain_find_tx(txn, hash, &number, ret_index));
-    return dam_chain_block(txn, number, ret);
+    DAM_TRY(dam_ledger_chain_find_tx(txn, hash, &number, ret_index));
+    return dam_ledger_chain_block(txn, number, ret);
 }
 
 static void transaction_by_hash(struct dam_rpc *rpc, bool raw)
 {
     struct dam_hash hash;
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     struct dam_tx decoded;
     uint32_t index;
     if (!dam_rpc_hash(rpc, 0, &hash)) {
@@ -436,7 +437,7 @@ static void eth_getRawTransactionByIndex(struct dam_rpc *rpc)
 static void eth_getTransactionReceipt(struct dam_rpc *rpc)
 {
     struct dam_hash hash;
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     uint32_t index;
     if (!dam_rpc_hash(rpc, 0, &hash)) {
         return;
@@ -491,7 +492,7 @@ static void eth_baseFee(struct dam_rpc *rpc)
 
 static void eth_blobBaseFee(struct dam_rpc *rpc)
 {
-    const struct dam_chain *chain = rpc->ledger->chain;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
     struct dam_builder_params params;
     dam_ledger_next_params(rpc->ledger, &params);
     struct dam_blob_params blob = dam_chain_config_blob(&chain->rules.config, params.timestamp);
@@ -508,12 +509,12 @@ struct paid {
     uint64_t gas;
 };
 
-static enum dam_err collect_paid(struct dam_rpc *rpc, const struct dam_chain_block *block,
+static enum dam_err collect_paid(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                                  struct paid *list)
 {
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     for (uint32_t i = 0; i < block->tx_count; i++) {
-        struct dam_chain_receipt receipt;
+        struct dam_ledger_chain_receipt receipt;
         struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
         DAM_TRY(dam_ledger_chain_receipt(txn, rpc->arena, block->header.number, i, &receipt));
         struct paid one = {.gas = receipt.gas_used};
@@ -528,7 +529,7 @@ static enum dam_err collect_paid(struct dam_rpc *rpc, const struct dam_chain_blo
     return DAM_OK;
 }
 
-static enum dam_err put_rewards(struct dam_rpc *rpc, const struct dam_chain_block *block,
+static enum dam_err put_rewards(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                                 const double *percentiles, size_t count)
 {
     struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
@@ -598,17 +599,17 @@ static enum dam_err history_of(struct dam_rpc *rpc, uint64_t first, uint64_t las
                                const double *percentiles, size_t count)
 {
     struct dam_ledger *ledger = rpc->ledger;
-    const struct dam_chain *chain = ledger->chain;
-    struct dam_store_txn *txn = dam_chain_reader(ledger->chain);
+    const struct dam_ledger_chain *chain = ledger->chain;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     static const char *const keys[] = {"baseFeePerGas", "gasUsedRatio", "baseFeePerBlobGas",
                                        "blobGasUsedRatio", "reward"};
     dam_rpc_put_u64_at(rpc->w, "oldestBlock", first);
     for (size_t k = 0; k < (count > 0 ? 5u : 4u); k++) {
         dam_json_put_key(rpc->w, keys[k]);
         dam_json_put_array(rpc->w);
-        struct dam_chain_block block;
+        struct dam_ledger_chain_block block;
         for (uint64_t n = first; n <= last; n++) {
-            DAM_TRY(dam_chain_block(txn, n, &block));
+            DAM_TRY(dam_ledger_chain_block(txn, n, &block));
             const struct dam_header *h = &block.header;
             struct dam_blob_params blob = dam_chain_config_blob(&chain->rules.config, h->timestamp);
             struct dam_u256 fee = blob.base_fee_update_fraction != 0
@@ -667,7 +668,7 @@ static void eth_feeHistory(struct dam_rpc *rpc)
     }
     wanted = wanted > FEE_HISTORY_MAX ? FEE_HISTORY_MAX : wanted;
     uint64_t number = last.block.header.number;
-    uint64_t oldest = count > 0 ? dam_chain_oldest_state(rpc->ledger->chain) : 0;
+    uint64_t oldest = count > 0 ? dam_ledger_chain_oldest_state(rpc->ledger->chain) : 0;
     wanted = wanted > number - oldest + 1 ? number - oldest + 1 : wanted;
     dam_json_put_object(rpc->w);
     enum dam_err err =

@@ -235,10 +235,11 @@ static enum dam_err put_uncles(struct dam_json_writer *w, struct dam_bytes list)
     return DAM_OK;
 }
 
-enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_chain_block *block, bool full)
+enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
+                               bool full)
 {
     struct dam_json_writer *w = rpc->w;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     uint64_t number = block->header.number;
     if (txn == NULL) {
         return DAM_EIO;
@@ -249,8 +250,8 @@ enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_chain_block
     dam_json_put_key(w, "transactions");
     dam_json_put_array(w);
     for (uint32_t i = 0; i < block->tx_count; i++) {
-        struct dam_chain_tx tx;
-        DAM_TRY(dam_chain_tx(txn, number, i, &tx));
+        struct dam_ledger_chain_tx tx;
+        DAM_TRY(dam_ledger_chain_tx(txn, number, i, &tx));
         if (!full) {
             dam_rpc_put_hash(w, &tx.hash);
             continue;
@@ -272,7 +273,7 @@ enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_chain_block
 }
 
 void dam_rpc_put_log(struct dam_json_writer *w, const struct dam_log *log,
-                     const struct dam_chain_block *block, const struct dam_hash *tx_hash,
+                     const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
                      uint32_t tx_index, uint32_t log_index, bool removed)
 {
     dam_json_put_object(w);
@@ -295,9 +296,9 @@ void dam_rpc_put_log(struct dam_json_writer *w, const struct dam_log *log,
     dam_json_put_object_end(w);
 }
 
-static void put_receipt_members(struct dam_rpc *rpc, const struct dam_chain_block *block,
-                                const struct dam_chain_tx *tx, const struct dam_tx *decoded,
-                                const struct dam_chain_receipt *receipt)
+static void put_receipt_members(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
+                                const struct dam_ledger_chain_tx *tx, const struct dam_tx *decoded,
+                                const struct dam_ledger_chain_receipt *receipt)
 {
     struct dam_json_writer *w = rpc->w;
     struct dam_bloom bloom;
@@ -338,19 +339,19 @@ static void put_receipt_members(struct dam_rpc *rpc, const struct dam_chain_bloc
     dam_rpc_put_u64_at(w, "type", receipt->type);
 }
 
-enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_chain_block *block,
+enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                                  uint32_t index)
 {
     struct dam_json_writer *w = rpc->w;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
-    struct dam_chain_tx tx;
-    struct dam_chain_receipt receipt;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
+    struct dam_ledger_chain_tx tx;
+    struct dam_ledger_chain_receipt receipt;
     struct dam_tx decoded;
     struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
     if (txn == NULL) {
         return DAM_EIO;
     }
-    DAM_TRY(dam_chain_tx(txn, block->header.number, index, &tx));
+    DAM_TRY(dam_ledger_chain_tx(txn, block->header.number, index, &tx));
     DAM_TRY(dam_tx_decode(rpc->arena, tx.bytes, &decoded, NULL));
     DAM_TRY(dam_ledger_chain_receipt(txn, rpc->arena, block->header.number, index, &receipt));
     dam_json_put_object(w);

@@ -68,7 +68,7 @@ struct sim {
     struct dam_rpc *rpc;
     struct dam_store_txn *txn;
     struct sim_view view;
-    struct dam_chain_block base;
+    struct dam_ledger_chain_block base;
     struct sim_block *blocks;
     size_t block_count;
     size_t done; /* blocks that have their hash */
@@ -93,12 +93,12 @@ static enum dam_err sim_block_hash(void *ctx, uint64_t number, struct dam_hash *
             return DAM_OK;
         }
     }
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     memset(ret, 0, sizeof(*ret));
     if (number > view->sim->base.header.number) {
         return DAM_OK;
     }
-    enum dam_err err = dam_chain_block(view->base.state.txn, number, &block);
+    enum dam_err err = dam_ledger_chain_block(view->base.state.txn, number, &block);
     if (err == DAM_OK) {
         *ret = block.hash;
     }
@@ -243,7 +243,7 @@ static bool lay_out(struct sim *sim, const struct dam_json *list)
 static bool begin_header(struct sim *sim, struct sim_block *block, const struct dam_header *parent,
                          const struct dam_hash *parent_hash, struct dam_evm_block *env)
 {
-    const struct dam_chain_rules *rules = &sim->rpc->ledger->chain->rules;
+    const struct dam_ledger_chain_rules *rules = &sim->rpc->ledger->chain->rules;
     struct dam_header *h = &block->header;
     const struct dam_json *overrides =
         block->node != NULL ? dam_json_get(block->node, "blockOverrides") : NULL;
@@ -611,7 +611,7 @@ static bool run_block(struct sim *sim, size_t index)
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
-static void put_call(struct sim *sim, const struct dam_chain_block *block,
+static void put_call(struct sim *sim, const struct dam_ledger_chain_block *block,
                      const struct sim_call *call, uint32_t index)
 {
     struct dam_json_writer *w = sim->rpc->w;
@@ -645,7 +645,7 @@ static void put_call(struct sim *sim, const struct dam_chain_block *block,
 static void put_block(struct sim *sim, const struct sim_block *from)
 {
     struct dam_json_writer *w = sim->rpc->w;
-    struct dam_chain_block block = {.hash = from->hash, .header = from->header};
+    struct dam_ledger_chain_block block = {.hash = from->hash, .header = from->header};
     dam_json_put_object(w);
     dam_rpc_put_header_members(w, &from->header, &from->hash);
     dam_rpc_put_u64_at(w, "size", from->size);
@@ -681,8 +681,8 @@ static void put_block(struct sim *sim, const struct sim_block *from)
 /* Open the transaction of the store and go back to the base block's state in it. */
 static enum dam_err open_base(struct sim *sim)
 {
-    struct dam_chain *chain = sim->rpc->ledger->chain;
-    dam_chain_release_reader(chain);
+    struct dam_ledger_chain *chain = sim->rpc->ledger->chain;
+    dam_ledger_chain_release_reader(chain);
     DAM_TRY(dam_store_begin(chain->store, true, &sim->txn));
     sim->root = chain->root;
     sim->version = chain->version;

@@ -8,8 +8,8 @@
 
 /* A transaction to trace and what has to be run before it. */
 struct target {
-    struct dam_chain_block block; /* whose environment it has */
-    struct dam_builder_view view; /* the state before the block, or after it for a call */
+    struct dam_ledger_chain_block block; /* whose environment it has */
+    struct dam_builder_view view;        /* the state before the block, or after it for a call */
     struct dam_evm_block env;
     struct dam_evm_options options;
     uint32_t before; /* transactions of the block that run first */
@@ -68,9 +68,9 @@ static bool read_options(struct dam_rpc *rpc, const struct dam_json *node,
 static enum dam_err read_tx(struct dam_rpc *rpc, uint64_t number, uint32_t index,
                             struct dam_evm_tx *ret)
 {
-    struct dam_chain_tx row;
+    struct dam_ledger_chain_tx row;
     struct dam_tx tx;
-    DAM_TRY(dam_chain_tx(dam_chain_reader(rpc->ledger->chain), number, index, &row));
+    DAM_TRY(dam_ledger_chain_tx(dam_ledger_chain_reader(rpc->ledger->chain), number, index, &row));
     DAM_TRY(dam_tx_decode(rpc->arena, row.bytes, &tx, NULL));
     return dam_signed_tx_to_evm(rpc->arena, &tx, &row.sender, ret);
 }
@@ -490,10 +490,10 @@ static void trace(struct dam_rpc *rpc, struct target *target,
 /* ---- methods --------------------------------------------------------------------------------- */
 
 /* The state before a block, in its environment. */
-static bool aim_at_block(struct dam_rpc *rpc, const struct dam_chain_block *block,
+static bool aim_at_block(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                          struct target *ret)
 {
-    struct dam_chain_block parent;
+    struct dam_ledger_chain_block parent;
     memset(ret, 0, sizeof(*ret));
     if (block->header.number == 0) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "genesis is not traceable");
@@ -501,8 +501,8 @@ static bool aim_at_block(struct dam_rpc *rpc, const struct dam_chain_block *bloc
     }
     ret->block = *block;
     ret->in_block = true;
-    enum dam_err err =
-        dam_chain_block(dam_chain_reader(rpc->ledger->chain), block->header.number - 1, &parent);
+    enum dam_err err = dam_ledger_chain_block(dam_ledger_chain_reader(rpc->ledger->chain),
+                                              block->header.number - 1, &parent);
     if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
         return false;
@@ -521,20 +521,20 @@ void dam_trace_transaction(struct dam_rpc *rpc)
     struct dam_hash hash;
     struct dam_trace_options options;
     struct target target;
-    struct dam_chain_block block;
+    struct dam_ledger_chain_block block;
     uint64_t number = 0;
     uint32_t index = 0;
-    struct dam_store_txn *txn = dam_chain_reader(rpc->ledger->chain);
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
     if (!dam_rpc_hash(rpc, 0, &hash) || !read_options(rpc, dam_rpc_param(rpc, 1), &options)) {
         return;
     }
-    enum dam_err err = dam_chain_find_tx(txn, &hash, &number, &index);
+    enum dam_err err = dam_ledger_chain_find_tx(txn, &hash, &number, &index);
     if (err == DAM_ENOTFOUND) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "transaction not found");
         return;
     }
     if (err == DAM_OK) {
-        err = dam_chain_block(txn, number, &block);
+        err = dam_ledger_chain_block(txn, number, &block);
     }
     if (err == DAM_OK && !aim_at_block(rpc, &block, &target)) {
         return;
@@ -568,11 +568,11 @@ void dam_trace_block(struct dam_rpc *rpc)
     }
     dam_json_put_array(rpc->w);
     for (uint32_t i = 0; i < block.block.tx_count && rpc->error_code == 0; i++) {
-        struct dam_chain_tx row;
+        struct dam_ledger_chain_tx row;
         struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
         target.before = i;
-        enum dam_err err =
-            dam_chain_tx(dam_chain_reader(rpc->ledger->chain), block.block.header.number, i, &row);
+        enum dam_err err = dam_ledger_chain_tx(dam_ledger_chain_reader(rpc->ledger->chain),
+                                               block.block.header.number, i, &row);
         if (err == DAM_OK) {
             err = read_tx(rpc, block.block.header.number, i, &target.tx);
         }
