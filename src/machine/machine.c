@@ -388,6 +388,13 @@ static void on_state(void *ctx, bool up, const char *text)
         up ? "up" : "down", text);
 }
 
+static int64_t on_wall_ms(void *ctx)
+{
+    const struct machine_link *link = ctx;
+    const struct dam_machine *m = link->machine;
+    return m->events.now(m->events.ctx).wall_ms;
+}
+
 static enum dam_err link_points(struct dam_machine *m, struct machine_link *link)
 {
     size_t max = m->manifest.channel_count + m->manifest.actuator_count;
@@ -436,6 +443,7 @@ enum dam_err dam_machine_connect(struct dam_machine *m, uv_loop_t *loop,
             .points = link->points,
             .point_count = link->point_count,
             .events = {on_sample, on_fault, on_written, on_state, link},
+            .wall_ms = on_wall_ms,
         };
         enum dam_err err = described->kind->open(&setup, &link->link, &why);
         if (err != DAM_OK) {

@@ -14,6 +14,7 @@
 
 #define DAM_LINK_POINTS_MAX 320u
 #define DAM_LINK_OPTIONS_MAX 16u
+#define DAM_LINK_KINDS_MAX 16u
 
 /* A setting of the link as text, from the manifest; NUL-terminated, borrowed for open(). */
 struct dam_link_option {
@@ -61,6 +62,9 @@ struct dam_link_setup {
     const struct dam_link_point *points;
     size_t point_count;
     struct dam_link_events events;
+    /* The machine's time in Unix milliseconds, which may be replayed or stepped. Called with
+     * events.ctx, on the loop's thread. NULL: the system's. */
+    int64_t (*wall_ms)(void *ctx);
 };
 
 struct dam_link_kind {
@@ -84,7 +88,11 @@ struct dam_link_kind {
 };
 
 /** All kinds, ended by NULL. */
-extern const struct dam_link_kind *const dam_link_kinds[];
+extern const struct dam_link_kind *dam_link_kinds[DAM_LINK_KINDS_MAX + 1];
+
+/** Make a kind known that lies in a higher room. Called by app at the start, before any manifest is
+ *  read; with a name that no other kind has. In: kind: borrowed for ever. */
+void dam_link_kind_add(const struct dam_link_kind *kind);
 
 /** Find a kind by name. Returns: NULL if there is none. */
 const struct dam_link_kind *dam_link_kind_find(const char *name);

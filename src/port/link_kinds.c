@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The one list of field protocols. */
+/* The one list of field protocols; app adds those of higher rooms. */
+#include "base/assert.h"
 #include "port/link_csv.h"
 #include "port/link_http.h"
 #include "port/link_modbus.h"
 #include "port/link_mqtt.h"
 
-const struct dam_link_kind *const dam_link_kinds[] = {
-    &dam_link_csv, &dam_link_http, &dam_link_modbus, &dam_link_mqtt, NULL,
+const struct dam_link_kind *dam_link_kinds[DAM_LINK_KINDS_MAX + 1] = {
+    &dam_link_csv,
+    &dam_link_http,
+    &dam_link_modbus,
+    &dam_link_mqtt,
 };
+
+void dam_link_kind_add(const struct dam_link_kind *kind)
+{
+    size_t count = 0;
+    DAM_ASSERT(dam_link_kind_find(kind->name) == NULL);
+    while (dam_link_kinds[count] != NULL) {
+        count++;
+    }
+    DAM_ASSERT(count < DAM_LINK_KINDS_MAX);
+    dam_link_kinds[count] = kind;
+}
