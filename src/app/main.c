@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `dam`: finds the verb and runs it. */
 #include "app/verb.h"
+#include "trade/link_energy_market.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    dam_link_kind_add(&dam_link_energy_market);
     if (argc < 2) {
         list_verbs(stderr);
         return DAM_EXIT_USAGE;

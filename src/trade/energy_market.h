@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A machine's seat at an energy market (contracts/src/market/EnergyMarket.sol): it offers energy
+ * for the next delivery interval from the machine's account, claims what was filled and collects
+ * what was earned. One order an interval. The key is the signer process's alone; what was signed is
+ * durable before it leaves, and the outbox's folder is all that is remembered: a seat that opens
+ * again goes on with the intervals that it finds there. Blocks; one thread. */
+#ifndef DAM_TRADE_ENERGY_MARKET_H
+#define DAM_TRADE_ENERGY_MARKET_H
+
+#include "chain/outbox.h"
+#include "signer/signer.h"
+
+#define DAM_TRADE_WHY_SIZE 384u
+#define DAM_TRADE_OPEN_MAX 64u /* intervals that are not settled; when full nothing is offered */
+
+struct dam_energy_market_options {
+    const char *url; /* JSON-RPC */
+    struct dam_address account;
+    struct dam_address market;
+    const char *outbox_folder;
+    const char *signer_folder; /* signer/home.h */
+    const char *password_path;
+    uint32_t timeout_ms; /* of one call to the chain */
+};
+
+struct dam_energy_market {
+    struct dam_energy_market_options options; /* texts are borrowed */
+    struct dam_arena arena;                   /* of one call of this room */
+    struct dam_http_client http;
+    struct dam_remote chain;
+    struct dam_signer *signer;
+    struct dam_signer_pin pin;
+    struct dam_outbox outbox;
+    bool ready; /* connected, unlocked, and the fields below are known */
+    struct dam_u256 id;
+    struct dam_address constitution;
+    struct dam_address token;
+    uint32_t length;
+    uint32_t gate;
+    uint64_t step;
+    uint64_t deposit;
+    unsigned token_decimals;
+    uint32_t open[DAM_TRADE_OPEN_MAX]; /* intervals with an order of ours, oldest first */
+    size_t open_count;
+    bool has_price; /* something was traded in one of the last intervals */
+    struct dam_u256 last_price;
+    struct dam_u256 balance;
+    char why[DAM_TRADE_WHY_SIZE]; /* of the last failure or the last order, for people */
+};
+
+/** Prepare; touches nothing outside. */
+void dam_energy_market_init(struct dam_energy_market *market,
+                            const struct dam_energy_market_options *options);
+
+/** Stop the signer and close everything. */
+void dam_energy_market_finish(struct dam_energy_market *market);
+
+/** Connect if it is not: chain, signer, outbox, and the contracts' constants. Harmless to repeat.
+ *  Returns: DAM_OK; DAM_ECONFLICT if the parts do not belong together (the signer is another
+ *           account's, the outbox another sender's); DAM_EREFUSED if the signer will not unlock;
+ *           else why it is not reached. */
+DAM_MUST_USE enum dam_err dam_energy_market_connect(struct dam_energy_market *market,
+                                                    int64_t wall_ms);
+
+/** Send again what is in no block, claim what was cleared, collect what is metered, and read price
+ *  and balance. Idempotent. */
+DAM_MUST_USE enum dam_err dam_energy_market_settle(struct dam_energy_market *market);
+
+/** Offer energy for the first interval whose gate is open.
+ *  Returns: DAM_OK once the order is durable and a node has it; DAM_EEXIST if that interval has an
+ *           order of ours; DAM_ERANGE if the price is above the ladder; DAM_EREFUSED if policy,
+ *           signer or market said no; else the world's failure.
+ *  In:      wall_ms: the machine's time; the chain's counts where it is later.
+ *           wh: above 0. price: of a kWh in the token's whole unit, with decimals.
+ *  Out:     ret_recorded: after a failure, whether the order may still reach the market. */
+DAM_MUST_USE enum dam_err dam_energy_market_offer(struct dam_energy_market *market, int64_t wall_ms,
+                                                  uint64_t wh, int64_t price, unsigned decimals,
+                                                  bool *ret_recorded);
+
+#endif
