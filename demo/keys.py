@@ -5,6 +5,8 @@ Test keys that everybody knows, in plain Python: never for money that anybody wa
 """
 import hashlib
 import hmac
+import json
+import subprocess
 
 from chain import encode_one, keccak
 
@@ -123,3 +125,17 @@ def derive(index, mnemonic=TEST_MNEMONIC):
         out = hmac.digest(code, data + step.to_bytes(4, "big"), "sha512")
         node = ((int.from_bytes(out[:32], "big") + secret) % N).to_bytes(32, "big") + out[32:]
     return Key(int.from_bytes(node[:32], "big"))
+
+
+def keystore(key, password):
+    """The key as a Web3 Secret Storage file (version 3, light scrypt), for programs that take nothing else. Salt and IV follow from the
+    address, so that a seed gives the same files twice: test keys only."""
+    salt, iv = keccak(bytes.fromhex(key.address[2:])), keccak(key.address.encode())[:16]
+    derived = hashlib.scrypt(password.encode(), salt=salt, n=4096, r=8, p=1, dklen=32)
+    done = subprocess.run(["openssl", "enc", "-aes-128-ctr", "-K", derived[:16].hex(), "-iv", iv.hex()],
+                          input=key.secret.to_bytes(32, "big"), stdout=subprocess.PIPE, check=True)
+    return json.dumps({
+        "version": 3, "id": "00000000-0000-4000-8000-000000000000", "address": key.address[2:],
+        "crypto": {"cipher": "aes-128-ctr", "cipherparams": {"iv": iv.hex()}, "ciphertext": done.stdout.hex(),
+                   "kdf": "scrypt", "kdfparams": {"n": 4096, "r": 8, "p": 1, "dklen": 32, "salt": salt.hex()},
+                   "mac": keccak(derived[16:] + done.stdout).hex()}})
