@@ -27,6 +27,16 @@ static enum dam_err row_parse(const char *line, struct dam_plant_row *ret)
     return in_range ? DAM_OK : DAM_EPARSE;
 }
 
+/* What the data says for this hour. */
+static void row_show(struct dam_plant *plant)
+{
+    const struct dam_plant_row *row =
+        &plant->rows[(size_t)(plant->time_s / 3600) % plant->row_count];
+    plant->pv_w = row->pv_wh * (100 - plant->soiling_pct) / 100;
+    plant->price_millicent_kwh = row->price_millicent_kwh;
+    memcpy(plant->house_w, row->house_wh, sizeof(plant->house_w));
+}
+
 enum dam_err dam_plant_init(struct dam_plant *plant, const char *path, size_t *ret_line)
 {
     *plant = (struct dam_plant){
@@ -58,8 +68,10 @@ enum dam_err dam_plant_init(struct dam_plant *plant, const char *path, size_t *r
     }
     if (err != DAM_OK) {
         dam_plant_finish(plant);
+        return err;
     }
-    return err;
+    row_show(plant);
+    return DAM_OK;
 }
 
 void dam_plant_finish(struct dam_plant *plant)
@@ -95,18 +107,14 @@ static int64_t battery_step(struct dam_plant *plant, int64_t step_s)
 void dam_plant_step(struct dam_plant *plant, int64_t step_s)
 {
     DAM_ASSERT(step_s > 0 && step_s <= 3600 && plant->row_count > 0);
-    const struct dam_plant_row *row =
-        &plant->rows[(size_t)(plant->time_s / 3600) % plant->row_count];
-    plant->pv_w = row->pv_wh * (100 - plant->soiling_pct) / 100;
+    row_show(plant);
     plant->battery_w = battery_step(plant, step_s);
-    plant->price_millicent_kwh = row->price_millicent_kwh;
     plant->pv_mwh += (uint64_t)(plant->pv_w * step_s * 1000 / 3600);
     int64_t export_w = plant->pv_w + plant->battery_w;
     if (export_w > 0) {
         plant->export_mwh += (uint64_t)(export_w * step_s * 1000 / 3600);
     }
     for (int i = 0; i < DAM_PLANT_HOUSES; i++) {
-        plant->house_w[i] = row->house_wh[i];
         plant->house_mwh[i] += (uint64_t)(plant->house_w[i] * step_s * 1000 / 3600);
     }
     plant->time_s += step_s;

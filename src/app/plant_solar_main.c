@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The simulated solar site as a process: a Modbus TCP server with SunSpec registers, the houses'
  * meters on MQTT, and a line protocol on standard input by which a demo or a test moves its clock:
- *     step SECONDS | soiling PERCENT | quit
+ *     step SECONDS | soiling PERCENT | publish | quit
  * Each line is answered by one line of JSON with the truth that no device shows, for those who
  * judge the meters. */
 #include "app/plant_solar.h"
@@ -193,11 +193,14 @@ static bool command(struct process *process, const char *line)
         advance(process, value);
     } else if (sscanf(line, "soiling %" SCNd64, &value) == 1 && value >= 0 && value <= 100) {
         process->plant.soiling_pct = value;
+    } else if (strncmp(line, "publish", 7) == 0) {
+        meters_publish(process);
     } else if (strncmp(line, "quit", 4) == 0) {
         return false;
     } else {
         (void)fprintf(stderr, "plant: unknown command: %s", line);
-        (void)puts("{\"error\":\"commands are: step SECONDS (1..604800), soiling PERCENT, quit\"}");
+        (void)puts("{\"error\":\"commands are: step SECONDS (1..604800), soiling PERCENT, publish, "
+                   "quit\"}");
         (void)fflush(stdout);
         return true;
     }
@@ -423,6 +426,7 @@ int dam_plant_main(int argc, char **argv)
                              options.mqtt_port);
     } else {
         (void)clock_gettime(CLOCK_MONOTONIC, &process.last);
+        meters_publish(&process);
         answer(&process);
         code = serve(&process);
     }

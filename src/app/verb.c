@@ -85,7 +85,7 @@ const struct dam_verb dam_verbs[] = {
      "answers as a SunSpec device on Modbus TCP (127.0.0.1:1502 unless told) and publishes the\n"
      "houses' meters to the MQTT broker at --mqtt-port. With --speed X time runs X times as fast\n"
      "as the wall's; without it, time moves by commands on standard input, each answered by one\n"
-     "line of JSON: step SECONDS | soiling PERCENT | quit\n",
+     "line of JSON: step SECONDS | soiling PERCENT | publish | quit\n",
      dam_plant_main},
     {"deploy", "make the shared contracts of a network", dam_verb_deploy_help, dam_verb_deploy},
     {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
