@@ -56,6 +56,7 @@ class Site(Process):
 
     def restart(self):
         self.stop()
+        self.plant.tell("publish")
         self.open()
 
     def run(self, *words):
@@ -100,13 +101,18 @@ class Site(Process):
                 raise TimeoutError(f"the site waits for {what}: {channels}")
             time.sleep(0.004)
 
-    def turn(self, now, truth):
+    def await_houses(self):
+        self.await_state(lambda c: all(c[f"house{i}"]["age_ms"] < FRESH_MS for i in (1, 2, 3, 4)), "the houses' meters", 40)
+
+    def turn(self, now, truth, blind=False):
         """Bring the site's clock to the turn at `now`, wait until it has read the plant as it is, let it decide and act.
-        Returns the permitted action: battery rate, offer, price."""
+        In: blind: the broker is down, so the houses and the tariff are not waited for.
+        Returns: the permitted action: battery rate, offer, price."""
         self.step(f"{(now - self.now) * 1000 - FRESH_MS}ms")
         self.plant.tell("publish")  # the houses' meters speak again, now
-        want = {"pv": truth["pv_w"] // 10 * 10, "soc": truth["soc_centipct"], "tariff": truth["price_millicent_kwh"]}
-        want |= {f"house{i + 1}": w for i, w in enumerate(truth["house_w"])}
+        want = {"pv": truth["pv_w"] // 10 * 10, "soc": truth["soc_centipct"]}
+        if not blind:
+            want |= {"tariff": truth["price_millicent_kwh"]} | {f"house{i + 1}": w for i, w in enumerate(truth["house_w"])}
         self.await_state(lambda c: all(int(c[n]["value"]) == x and c[n]["age_ms"] < FRESH_MS for n, x in want.items()), f"{want}")
         self.step(f"{FRESH_MS}ms")
         self.now = now

@@ -20,8 +20,10 @@ import books
 import village
 from chain import Chain, RpcError, encode, keccak
 from keys import derive
-from market import GAS, Market, StandInSite
+from evidence import decision_leaf, leaf_hash
+from market import GAS, Market
 from village import DAY, FIRM, HOUSES, INTERVAL, MEMBERS, METERS, NAMES, NEIGHBOUR, OPERATOR, OUTSIDER, UNIT, batch, terms
+from solar_site import Site
 from world import Broker, Ledger, Plant
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -81,15 +83,16 @@ class Story:
         self.now = self.start
         self.broker = Broker(self.folder)
         self.plant = Plant(dam, self.folder, self.args.data, self.start, self.broker.port)
-        self.site = StandInSite(self.v, self.site_key)
+        self.site = Site(dam, os.path.join(ROOT, "profiles/solar-site"), self.folder, self.v, self.site_key, self.plant, self.broker, self.start)
         self.market = Market(self.v)
         self.place = {"token": self.v.token.address, "market": self.v.market.address}
         with open(os.path.join(self.folder, "deployment.json"), "w", encoding="utf-8") as f:
             json.dump(self.place, f)
+        self.say(f"the dashboard: http://127.0.0.1:{self.site.port}/")
         self.say(f"the community has voted the site into being: machine {self.v.machine[:18]}...")
 
     def end(self):
-        for process in ("plant", "broker", "ledger"):
+        for process in ("site", "plant", "broker", "ledger"):
             if hasattr(self, process):
                 getattr(self, process).stop()
         if not self.args.keep:
@@ -102,7 +105,7 @@ class Story:
         self.now = self.start + k * INTERVAL
         interval = self.now // INTERVAL
         self.chain.now = max(self.chain.now, self.now)
-        rate, offer_wh, price = self.site.turn(self.now, truth)
+        rate, offer_wh, price = self.site.turn(self.now, truth, blind=getattr(self, "broker_down", False))
         if k > 0:
             delivered_wh = (truth["export_mwh"] - self.exported_mwh) // 1000
             readings, metered = self.market.report(interval - 1, delivered_wh, lie_wh)
@@ -134,12 +137,15 @@ class Story:
     def plot(self):
         total = self.days * SLOTS
         at = lambda share: int(total * share)
-        yield at(0.10), self.open_tab
-        yield at(0.18), self.soil
-        yield at(0.30), self.lying_meter
-        yield at(0.40), self.kill_ledger
-        yield at(0.45), lambda: self.propose_mind("PeakMind", "Vote in the mind that keeps the battery for the dear hours")
-        yield at(0.62), self.settle_tab
+        yield at(0.06), self.open_tab
+        yield SLOTS + 8, self.soil
+        yield at(0.28), self.lying_meter
+        yield at(0.34), self.kill_broker
+        yield at(0.38), self.kill_ledger
+        yield at(0.40), self.propose_rewards
+        yield at(0.42), lambda: self.propose_mind("PeakMind", "Vote in the mind that keeps the battery for the dear hours")
+        yield at(0.60), self.settle_tab
+        yield at(0.62), lambda: self.propose_mind("SpendthriftMind", "Vote in a mind that sells everything at once")
         yield at(0.80), self.tampered_build
         yield total - 2, self.pay_out
 
@@ -163,18 +169,20 @@ class Story:
     # point 2
 
     def soil(self):
-        self.plant.tell("soiling 30")
-        self.say("dust settles on the panels (30 % of the output is lost; stated by this demo, not by the data)")
+        self.plant.tell("soiling 40")
+        self.say("dust settles on the panels (40 % of the output is lost; stated by this demo, not by the data)")
 
     def watch(self):
-        """Drift: what the array gives against what it gave in the same quarter of earlier days, a Page-Hinkley test on the ratio."""
+        """After every quarter: is the output what it was (a cumulative sum over the shortfall), is the mind any good?"""
         quarter, pv = self.k % SLOTS, self.plant.truth["pv_w"]
         best = self.__dict__.setdefault("best", {})
-        if best.get(quarter, 0) > 3000 and not hasattr(self, "job"):
+        if best.get(quarter, 0) > 2000 and not hasattr(self, "job"):
             self.drift = max(0, getattr(self, "drift", 0) + 0.85 - pv / best[quarter])
-            if self.drift > 2 and self.plant.truth["pv_w"] > 0:
+            if self.drift > 1.5:
                 self.hire(pv, best[quarter])
         best[quarter] = max(best.get(quarter, 0), pv)
+        if getattr(self, "probation", 0) > 0:
+            self.judge_mind()
 
     def hire(self, pv, before):
         v, firm = self.v, self.v.key(FIRM)
@@ -269,19 +277,101 @@ class Story:
     def enact(self, mind):
         v = self.v
         v.constitution.send(v.key(OPERATOR), "enact", v.id)
-        epoch = v.constitution.read("epochOf", v.id)
+        self.follow(mind)
+        if mind == "PeakMind":
+            self.show(4, f"epoch {self.epoch}: {mind} takes over, by the vote")
+        else:
+            self.say(f"epoch {self.epoch}: {mind} takes over, by the vote; the guardian watches it")
+            self.probation, self.denials = 12, 0
+
+    def follow(self, mind):
+        """The site begins again under the mind that the constitution names."""
+        v = self.v
+        self.epoch = v.constitution.read("epochOf", v.id)
         assert v.constitution.read("current", v.id)["mind"] == v.minds[mind]
-        self.show(4, f"epoch {epoch}: {mind} takes over")
+        self.site.think(v, mind)
+        self.site.restart()
+
+    def judge_mind(self):
+        """The rule of probation: three turns that the charter had to change within three hours, and the terms are taken back."""
+        v = self.v
+        self.probation -= 1
+        self.denials += self.site.get("/api/decisions?limit=1")["decisions"][0]["outcome"] == 1
+        if self.denials < 3:
+            return
+        self.probation = 0
+        v.constitution.send(v.key(OPERATOR), "rollback", v.id)
+        self.follow("PeakMind")
+        self.show(4, f"the charter had to correct it {self.denials} times: rolled back by rule, epoch {self.epoch} is PeakMind again")
 
     # point 5
 
     def tampered_build(self):
-        pass
+        """Another site with the same mind and charter, whose build records an action that its charter never gave."""
+        v, operator, cheat = self.v, self.v.key(OPERATOR), derive(20)
+        receipt = v.registry.send(operator, "register(string)", "data:application/json,{\"name\":\"Tampered build\"}")
+        self.cheat = v.registry.events(receipt, "Registered")[0]["agentId"]
+        domain = dict(name="ERC8004IdentityRegistry", version="1", chainId=self.chain.id, verifyingContract=v.registry.address)
+        proof = cheat.sign_typed(domain, "MachineKeySet(uint256 agentId,address key,uint32 tenure)",
+                                 dict(agentId=self.cheat, key=cheat.address, tenure=0))
+        v.registry.send(operator, "setKey", self.cheat, cheat.address, proof)
+        v.registry.send(operator, "addObligor", self.cheat, v.court.address)
+        v.court.send(operator, "deposit", self.cheat, value=10**18)
+        v.constitution.send(operator, "propose", self.cheat, terms(v, "PeakMind"))
+        machine = v.registry.read("machineOf", self.cheat)
+        honest = self.honest_decision(v)
+        lie = dict(honest, action=[honest["action"][0] + 2500, *honest["action"][1:]])
+        for decision, lies in ((honest, False), (lie, True)):
+            leaf = decision_leaf(machine, self.now * 1000, **decision)
+            assert (v.court.read("judge", self.cheat, 0, leaf) != 0) == lies, "the Court cannot tell a lie from the truth"
+        checkpoint = dict(machine=machine, size=1, root=leaf_hash(leaf), time=self.chain.now)
+        domain = dict(name="DAM Evidence", version="1", chainId=self.chain.id, verifyingContract=v.evidence.address)
+        signature = cheat.sign_typed(domain, "Checkpoint(bytes32 machine,uint64 size,bytes32 root,uint64 time)", checkpoint)
+        v.evidence.send(operator, "anchor", self.cheat, 1, checkpoint["root"], checkpoint["time"], signature)
+        receipt = v.court.send(v.key(OUTSIDER), "challenge", self.cheat, 1, 0, leaf, [], value=10**17)
+        convicted = v.court.events(receipt, "Convicted")[0]
+        self.say(f"an outsider re-runs a tampered build's decision and challenges it; the Court re-executes: fault {convicted['fault']}, "
+                 f"{int(receipt['gasUsed'], 16):,} gas")
+
+    def honest_decision(self, v):
+        """What mind and charter really give for the plant as it is."""
+        from village import CHANNELS
+        truth, t = self.plant.truth, terms(v, "PeakMind")
+        values = [self.now, truth["pv_w"], truth["soc_centipct"], *truth["house_w"], truth["price_millicent_kwh"], 0, 0, 102_400]
+        assert len(values) == len(CHANNELS)
+        observation = b"".join(x.to_bytes(8, "big", signed=True) + bytes(8) for x in values)
+        memory, proposal = self.chain.at("IMind", t["mind"]).read("decide", b"", observation)
+        action, reasons = self.chain.at("ICharter", t["charter"]).read("review", b"", observation, proposal)
+        ints = lambda text: [int.from_bytes(bytes.fromhex(text[2:])[i:i + 8], "big", signed=True) for i in range(0, len(text) // 2 - 1, 8)]
+        return dict(mind=t["mind"], charter=t["charter"], epoch=1, memory=b"", observation=observation, next_memory=bytes.fromhex(memory[2:]),
+                    proposal=ints(proposal), action=ints(action), reasons=bytes.fromhex(reasons[2:]))
+
+    def settle_case(self):
+        v, outsider = self.v, self.v.key(OUTSIDER)
+        self.chain.mine(self.chain.now + 3 * DAY + 1)
+        receipt = v.court.send(outsider, "settle", self.cheat)
+        slashed = v.court.events(receipt, "Slashed")[0]
+        v.court.send(outsider, "collect")
+        assert slashed["amount"] == 10**18 and v.court.read("bondOf", self.cheat) == 0
+        self.show(5, "the lie is slashed: the bond of 1 ether is gone, half of it is the outsider's")
 
     # point 6
 
     def lying_meter(self):
         self.lie_wh = 99_999
+
+    def kill_broker(self):
+        self.broker.stop(signal.SIGKILL)
+        self.broker_down = True
+        self.say("the broker is killed; the houses' meters fall silent, the site goes on with what it knows")
+        self.later.append((self.k + 2, self.broker_back))
+
+    def broker_back(self):
+        self.broker.open()
+        self.broker_down = False
+        self.plant.tell("publish")
+        self.site.await_houses()
+        self.show(6, "the broker is back; two turns were taken without it, their readings are marked by age in the evidence")
 
     def kill_ledger(self):
         v = self.v
@@ -300,6 +390,27 @@ class Story:
 
     # point 7
 
+    def propose_rewards(self):
+        """Contributors of data: the three meters, by readings given. Anyone can add them up from the oracle's reports."""
+        v, operator = self.v, self.v.key(OPERATOR)
+        self.parts = {index: 2 * UNIT + i for i, index in enumerate(METERS[:2])}
+        self.leaves = {index: keccak(keccak(bytes.fromhex(v.key(index).address[2:]).rjust(32, b"\0") + amount.to_bytes(32, "big")))
+                       for index, amount in self.parts.items()}
+        total = sum(self.parts.values())
+        v.token.send(operator, "mint", operator.address, total + 10 * UNIT)
+        v.token.send(operator, "approve", v.rewards.address, total + 10 * UNIT)
+        v.rewards.send(operator, "propose", keccak(b"".join(sorted(self.leaves.values()))), total, keccak(b"data"), "books.py")
+        self.say("the rewards of the meters' owners are published; anyone may object for a day")
+
+    def claim_rewards(self):
+        v = self.v
+        for index, amount in self.parts.items():
+            other = next(leaf for i, leaf in self.leaves.items() if i != index)
+            before = v.token.read("balanceOf", v.key(index).address)
+            v.rewards.send(v.key(index), "claim", 1, v.key(index).address, amount, [other])
+            assert v.token.read("balanceOf", v.key(index).address) - before == amount
+        self.show(7, f"nobody objected: {', '.join(NAMES[i] for i in self.parts)} have their rewards")
+
     def pay_out(self):
         v = self.v
         balance = v.token.read("balanceOf", v.account.address)
@@ -316,7 +427,22 @@ class Story:
 
     # ---- the end ------------------------------------------------------------------------------------------------------
 
+    def check_evidence(self):
+        """The whole log, every decision again, and what the first mind would have done: by the program itself."""
+        size = self.site.anchor()
+        code, said = self.site.run("verify", self.site.home)
+        assert code == 0, said
+        self.show(1, f"the log of {size} leaves is whole and anchored; root {said.split('root ')[1][:16]}...")
+        code, said = self.site.run("replay", "all", self.site.home)
+        self.say(said.strip().splitlines()[-1] if said.strip() else "replay said nothing")
+        code, said = self.site.run("whatif", "--mind", "SurplusMind", self.site.home)
+        for line in said.strip().splitlines()[:6]:
+            self.say("whatif " + line)
+
     def finish(self):
+        self.claim_rewards()
+        self.check_evidence()
+        self.settle_case()
         path = os.path.join(self.folder, "accounts.csv")
         with open(path, "w", encoding="utf-8") as f:
             f.write("time,delivered_wh,metered_wh,sold_wh,price_units_per_wh\n")
