@@ -54,13 +54,15 @@ def audit(url, place):
         amount = decode_one({"type": "uint256"}, bytes.fromhex(log["data"][2:]), 32)[0]
         if "0x" + log["topics"][1][26:] == ZERO:
             credits[interval] = credits.get(interval, 0) + amount
+    credits = {interval: wh for interval, wh in credits.items() if wh}
     cleared = {}
     topic = "0x" + keccak(b"Cleared(uint32,uint256,uint64)").hex()
     for log in logs(rpc, place["market"], topic):
         cleared[int(log["topics"][1], 16)] = int(log["data"][66:], 16)
     sold = {k: wh for k, wh in cleared.items() if wh}
     rows.append(("credits made = energy cleared, every interval", credits == sold,
-                 f"{sum(sold.values()) / 1000:,.1f} kWh in {len(sold)} intervals"))
+                 f"{sum(sold.values()) / 1000:,.1f} kWh in {len(sold)} intervals" if credits == sold else
+                 f"not so: {[(k, credits.get(k), sold.get(k)) for k in sorted({*credits, *sold}) if credits.get(k) != sold.get(k)]}"))
     return rows
 
 

@@ -57,7 +57,7 @@ class Story:
         clock = time.strftime("%a %H:%M", time.gmtime(self.now)) if hasattr(self, "now") else "founding "
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")
-        print(f"{clock:9} {mark} {text}", flush=True)
+        print(f"{clock:9} {mark} {text}", file=sys.stderr if self.args.json else sys.stdout, flush=True)
 
     def progress(self, slot, slots):
         if sys.stderr.isatty() and not self.args.json:
@@ -432,7 +432,8 @@ class Story:
         size = self.site.anchor()
         code, said = self.site.run("verify", self.site.home)
         assert code == 0, said
-        self.show(1, f"the log of {size} leaves is whole and anchored; root {said.split('root ')[1][:16]}...")
+        self.evidence_root = said.split("root ")[1].split()[0]
+        self.show(1, f"the log of {size} leaves is whole and anchored; root {self.evidence_root[:16]}...")
         code, said = self.site.run("replay", "all", self.site.home)
         self.say(said.strip().splitlines()[-1] if said.strip() else "replay said nothing")
         code, said = self.site.run("whatif", "--mind", "SurplusMind", self.site.home)
@@ -459,12 +460,19 @@ class Story:
         self.state_root, self.height = head["stateRoot"], int(head["number"], 16)
 
     def summary(self):
+        holds = {point: point in self.shown for point in POINTS}
+        if self.args.json:
+            print(json.dumps(dict(points=holds, shown=self.shown, days=self.days, blocks=self.height, state_root=self.state_root,
+                                  evidence_root=self.evidence_root, seconds=round(time.monotonic() - self.begun, 1))))
+            return all(holds.values())
         print()
         for point, text in POINTS.items():
-            print(f"  {'✓' if point in self.shown else '✗'} {point}  {text}")
-        print(f"\n  {self.days} days, {self.height} blocks, final state root {self.state_root}")
-        print(f"  {time.monotonic() - self.begun:.0f} s")
-        return all(point in self.shown for point in POINTS)
+            print(f"  {'✓' if holds[point] else '✗'} {point}  {text}")
+        print(f"\n  {self.days} days, {self.height} blocks, {time.monotonic() - self.begun:.0f} s")
+        print(f"  state root     {self.state_root}\n  evidence root  {self.evidence_root}")
+        if self.args.keep:
+            print(f"  chain, evidence and accounts are kept in {self.folder}")
+        return all(holds.values())
 
 
 def main():
