@@ -23,6 +23,7 @@ from keys import derive
 from evidence import decision_leaf, leaf_hash
 from market import GAS, Market
 from village import DAY, FIRM, HOUSES, INTERVAL, MEMBERS, METERS, NAMES, NEIGHBOUR, OPERATOR, OUTSIDER, UNIT, batch, terms
+from panels import Panels
 from solar_site import Site
 from world import Broker, Ledger, Plant
 
@@ -85,10 +86,16 @@ class Story:
         self.plant = Plant(dam, self.folder, self.args.data, self.start, self.broker.port)
         self.site = Site(dam, os.path.join(ROOT, "profiles/solar-site"), self.folder, self.v, self.site_key, self.plant, self.broker, self.start)
         self.market = Market(self.v)
+        self.panels = Panels(self.site.home, self.v)
+        self.panels.once(self.ledger.url)
+        self.proposals = []
         self.place = {"token": self.v.token.address, "market": self.v.market.address}
         with open(os.path.join(self.folder, "deployment.json"), "w", encoding="utf-8") as f:
             json.dump(self.place, f)
         self.say(f"the dashboard: http://127.0.0.1:{self.site.port}/")
+        opener = shutil.which("xdg-open")
+        if not self.args.headless and opener and os.environ.get("DISPLAY"):
+            subprocess.Popen([opener, f"http://127.0.0.1:{self.site.port}/"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.say(f"the community has voted the site into being: machine {self.v.machine[:18]}...")
 
     def end(self):
@@ -110,6 +117,7 @@ class Story:
             delivered_wh = (truth["export_mwh"] - self.exported_mwh) // 1000
             readings, metered = self.market.report(interval - 1, delivered_wh, lie_wh)
             self.book(interval - 1, delivered_wh, metered)
+            self.panels.oracles(readings, metered, self.now)
             if lie_wh is not None:
                 honest = sorted(r for index, r in readings.items() if index != METERS[2])
                 assert honest[0] <= metered <= honest[-1], "a lying meter moved the median"
@@ -126,6 +134,16 @@ class Story:
         self.market.clear(interval + 1)
         self.site.actuate(self.plant, rate)
         self.plant.tell(f"step {INTERVAL}")
+
+    def show_panels(self):
+        interval = self.now // INTERVAL
+        self.panels.energy(self.plant.truth, self.market.price.get(interval + 1, 0))
+        self.panels.market(self.market, interval + 2)
+        if self.k % 4 == 0:
+            spent = 80 * UNIT if hasattr(self, "job") else 0
+            self.panels.money(sum(min(r["sold_wh"], r["metered_wh"]) * r["price"] for r in self.accounts), spent)
+            self.panels.jobs(getattr(self, "job", None))
+            self.panels.votes(self.proposals)
 
     def book(self, interval, delivered_wh, metered_wh):
         self.accounts.append(dict(
@@ -163,6 +181,7 @@ class Story:
             lie, self.lie_wh = self.lie_wh, None
             self.slot(k, lie)
             self.watch()
+            self.show_panels()
             self.progress(k + 1, total)
         self.finish()
 
@@ -257,6 +276,7 @@ class Story:
         self.ballot = ([c.address for c, *_ in calls], [0], [c.data(name, *args) for c, name, *args in calls], title)
         receipt = v.governor.send(v.key(MEMBERS[1]), "propose", *self.ballot)
         self.proposal = v.governor.events(receipt, "ProposalCreated")[0]["proposalId"]
+        self.proposals.append((self.proposal, title))
         self.say(f"{NAMES[MEMBERS[1]]} proposes: {title}")
         self.later += [(self.k + 1, self.vote), (self.k + 18, self.queue), (self.k + 23, self.execute), (self.k + 28, lambda: self.enact(mind))]
 
@@ -480,7 +500,6 @@ def main():
     parser.add_argument("--headless", action="store_true", help="no browser; the story is told on the terminal")
     parser.add_argument("--days", type=int, default=7, help="3 to 42 (default 7)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--speed", type=float, default=0, help="times real time; 0: as fast as it goes")
     parser.add_argument("--data", default=os.path.join(ROOT, "profiles/solar-site/data/village.csv"), help="your own CSV")
     parser.add_argument("--keep", metavar="DIR", help="keep chain, evidence and accounts there")
     parser.add_argument("--json", action="store_true", help="the summary as JSON")
@@ -493,6 +512,10 @@ def main():
     try:
         story.run()
         ok = story.summary()
+        if not args.headless and sys.stdin.isatty():
+            input(f"\nThe dashboard stays at http://127.0.0.1:{story.site.port}/ - press Enter to end: ")
+    except KeyboardInterrupt:
+        return 130
     finally:
         story.end()
     return 0 if ok else 1
