@@ -13,7 +13,7 @@
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 #define MEMORY_CAPACITY_MIN 4096u
-#define MEMORY_CAPACITY_KEPT (1024u * 1024u) /* more is given back when a session begins */
+#define MEMORY_KEPT (16u * 1024 * 1024) /* of all frames; more is given back between sessions */
 
 static bool memory_reserve(struct dam_evm *evm, struct dam_evm_frame *frame, uint64_t len)
 {
@@ -102,8 +102,11 @@ void dam_evm_frames_reset(struct dam_evm *evm)
             evm->frame->pinned->pins--;
         }
     }
+    uint64_t kept = 0;
     for (struct dam_evm_frame *frame = evm->outermost; frame != NULL; frame = frame->inner) {
-        if (frame->memory_capacity > MEMORY_CAPACITY_KEPT) {
+        kept += frame->memory_capacity;
+        if (kept > MEMORY_KEPT) {
+            kept -= frame->memory_capacity;
             evm->mem.free(evm->mem.ctx, frame->memory, frame->memory_capacity);
             frame->memory = NULL;
             frame->memory_capacity = 0;
