@@ -9,6 +9,14 @@
 
 typedef unsigned __int128 u128; /* a scalar's name, as uint64_t is */
 
+#define SET4(v, a, b, c, d)                                                                        \
+    do {                                                                                           \
+        (v)->w[0] = (a);                                                                           \
+        (v)->w[1] = (b);                                                                           \
+        (v)->w[2] = (c);                                                                           \
+        (v)->w[3] = (d);                                                                           \
+    } while (0)
+
 /* First approximation of the reciprocal: floor((2^19 - 3 * 2^8) / d9) for d9 = 256..511. */
 #define R1(d9) ((uint16_t)(0x7fd00u / (d9)))
 #define R4(d9) R1(d9), R1((d9) + 1), R1((d9) + 2), R1((d9) + 3)
@@ -166,81 +174,82 @@ static inline unsigned limb_count(const uint64_t *w, unsigned n)
     return n;
 }
 
-/* Divide u (up to 8 limbs) by d (not zero). *q gets 8 limbs where wanted, *r 4; r may be d. */
-static inline void divide(const uint64_t *u, unsigned u_len, const struct dam_u256 *d, uint64_t *q,
-                          struct dam_u256 *r)
+/* A limb of two shifted up, and back down. `>> 1 >> (63 - up)` is a shift by 64 - up without the
+ * undefined shift by 64. */
+static inline uint64_t shift_in(uint64_t high, uint64_t low, unsigned up)
+{
+    return high << up | low >> 1 >> (63 - up);
+}
+
+static inline uint64_t shift_out(uint64_t high, uint64_t low, unsigned up)
+{
+    return low >> up | high << 1 << (63 - up);
+}
+
+/* Divide u (u_len limbs, a constant in each copy) by d (not zero). Of q, u_len limbs, only those
+ * that may not be zero are written; *r may be d. */
+DAM_ALWAYS_INLINE void divide(const uint64_t *u, unsigned u_len, const struct dam_u256 *d,
+                              uint64_t *q, struct dam_u256 *r)
 {
     const unsigned n = limb_count(d->w, 4);
-    const unsigned un = limb_count(u, u_len);
+    unsigned un = limb_count(u, u_len);
     const unsigned up = (unsigned)__builtin_clzll(d->w[n - 1]);
-    const unsigned down = 63 - up;
     uint64_t num[9];
-    uint64_t quotient[8];
-    uint64_t den[4];
-    struct dam_u256 rest = {{0, 0, 0, 0}};
     if (un < n) {
-        memcpy(rest.w, u, un * sizeof(u[0]));
-        *r = rest;
+        for (unsigned i = 0; i < 4; i++) {
+            r->w[i] = u[i];
+        }
         return;
     }
-    num[un] = u[un - 1] >> 1 >> down;
-    for (unsigned i = un; i-- > 1;) {
-        num[i] = u[i] << up | u[i - 1] >> 1 >> down;
+    num[u_len] = u[u_len - 1] >> 1 >> (63 - up);
+    for (unsigned i = u_len; i-- > 1;) {
+        num[i] = shift_in(u[i], u[i - 1], up);
     }
     num[0] = u[0] << up;
-    for (unsigned i = n; i-- > 1;) {
-        den[i] = d->w[i] << up | d->w[i - 1] >> 1 >> down;
-    }
-    den[0] = d->w[0] << up;
-    switch (n) {
-    case 1: {
-        const uint64_t v = reciprocal_2by1(den[0]);
-        uint64_t above = num[un];
-        for (unsigned i = un; i-- > 0;) {
-            quotient[i] = divide_2by1(above, num[i], den[0], v, &above);
-        }
-        num[0] = above;
-        break;
+    const uint64_t den[4] = {d->w[0] << up, shift_in(d->w[1], d->w[0], up),
+                             shift_in(d->w[2], d->w[1], up), shift_in(d->w[3], d->w[2], up)};
+    if (num[un] == 0 && num[un - 1] < den[n - 1]) {
+        un--; /* the highest limb of the quotient is zero */
     }
     /* The length is a constant in each copy, so that the inner loops unroll. */
-    case 2:
-        divide_long(num, un, den, 2, quotient);
-        break;
-    case 3:
-        divide_long(num, un, den, 3, quotient);
-        break;
-    case 4:
-        divide_long(num, un, den, 4, quotient);
-        break;
+    if (n == 1) {
+        const uint64_t v = reciprocal_2by1(den[0]);
+        uint64_t rest = num[un];
+        for (unsigned i = un; i-- > 0;) {
+            q[i] = divide_2by1(rest, num[i], den[0], v, &rest);
+        }
+        SET4(r, rest >> up, 0, 0, 0);
+    } else if (n == 2) {
+        divide_long(num, un, den, 2, q);
+        SET4(r, shift_out(num[1], num[0], up), num[1] >> up, 0, 0);
+    } else if (n == 3) {
+        divide_long(num, un, den, 3, q);
+        SET4(r, shift_out(num[1], num[0], up), shift_out(num[2], num[1], up), num[2] >> up, 0);
+    } else {
+        divide_long(num, un, den, 4, q);
+        SET4(r, shift_out(num[1], num[0], up), shift_out(num[2], num[1], up),
+             shift_out(num[3], num[2], up), num[3] >> up);
     }
-    if (q != NULL) {
-        memcpy(q, quotient, (un - n + 1) * sizeof(q[0]));
-    }
-    num[n] = 0;
-    for (unsigned i = 0; i < n; i++) {
-        rest.w[i] = num[i] >> up | num[i + 1] << 1 << down;
-    }
-    *r = rest;
 }
 
 void dam_u256_divmod(const struct dam_u256 *a, const struct dam_u256 *b,
                      struct dam_u256 *ret_quotient, struct dam_u256 *ret_remainder)
 {
-    struct dam_u256 q = {{0, 0, 0, 0}};
+    uint64_t q[4] = {0, 0, 0, 0};
     struct dam_u256 r = {{0, 0, 0, 0}};
     if ((b->w[1] | b->w[2] | b->w[3] | a->w[1] | a->w[2] | a->w[3]) == 0) {
         if (b->w[0] != 0) {
-            q.w[0] = a->w[0] / b->w[0];
+            q[0] = a->w[0] / b->w[0];
             r.w[0] = a->w[0] % b->w[0];
         }
     } else if (!dam_u256_is_zero(b)) {
-        divide(a->w, 4, b, q.w, &r);
+        divide(a->w, 4, b, q, &r);
     }
     if (ret_quotient != NULL) {
-        *ret_quotient = q;
+        SET4(ret_quotient, q[0], q[1], q[2], q[3]);
     }
     if (ret_remainder != NULL) {
-        *ret_remainder = r;
+        SET4(ret_remainder, r.w[0], r.w[1], r.w[2], r.w[3]);
     }
 }
 
@@ -296,9 +305,10 @@ void dam_u256_addmod(struct dam_u256 *ret, const struct dam_u256 *a, const struc
     }
     struct dam_u256 sum;
     uint64_t wide[5];
+    uint64_t quotient[5];
     wide[4] = dam_u256_add(&sum, a, b);
     memcpy(wide, sum.w, sizeof(sum.w));
-    divide(wide, 5, m, NULL, ret);
+    divide(wide, 5, m, quotient, ret);
 }
 
 void dam_u256_mulmod(struct dam_u256 *ret, const struct dam_u256 *a, const struct dam_u256 *b,
@@ -309,6 +319,7 @@ void dam_u256_mulmod(struct dam_u256 *ret, const struct dam_u256 *a, const struc
         return;
     }
     uint64_t wide[8] = {0};
+    uint64_t quotient[8];
     for (unsigned i = 0; i < 4; i++) {
         uint64_t carry = 0;
         for (unsigned j = 0; j < 4; j++) {
@@ -318,7 +329,7 @@ void dam_u256_mulmod(struct dam_u256 *ret, const struct dam_u256 *a, const struc
         }
         wide[i + 4] = carry;
     }
-    divide(wide, 8, m, NULL, ret);
+    divide(wide, 8, m, quotient, ret);
 }
 
 static inline void square(struct dam_u256 *ret, const struct dam_u256 *v)
