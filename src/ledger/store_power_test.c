@@ -4,6 +4,10 @@
  * those that were not each 512-byte sector may be there, be missing, or be torn at 8 bytes. Each
  * image is opened and must hold the last acknowledged transaction or the one under way, whole, and
  * go on. DAM_POWER_IMAGES sets how many images (default 1,000). */
+/* LMDB calls pwrite by that name; where 64-bit file offsets are asked for, glibc would rename the
+ * one below to pwrite64, and nothing would be recorded. */
+#undef _FILE_OFFSET_BITS
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
