@@ -55,6 +55,8 @@ class Site(Process):
         self.await_links()
 
     def restart(self):
+        # The last leaf shows how old each reading is: let the device be read once more, so that it is the same every time.
+        self.await_state(lambda c: c["pv"]["age_ms"] == 0 and c["soc"]["age_ms"] == 0, "a last reading")
         self.stop()
         self.plant.tell("publish")
         self.open()

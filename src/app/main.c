@@ -22,7 +22,7 @@ static void list_verbs(FILE *out)
                 "[ARGUMENT...]\n\n",
                 out);
     for (const struct dam_verb *verb = dam_verbs; verb->name != NULL; verb++) {
-        (void)fprintf(out, "  %-10s %s\n", verb->name, verb->summary);
+        (void)fprintf(out, "  %-14s %s\n", verb->name, verb->summary);
     }
     (void)fputs("\n`dam help VERB` tells more; `dam --version` tells the version.\n", out);
 }

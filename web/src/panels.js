@@ -53,7 +53,7 @@ export function Oracles({ oracles, now }) {
 export function Evidence({ evidence: e, machine }) {
   if (!e) return html`<p class="empty">No evidence yet.</p>`;
   return html`<${Facts} rows=${[["Leaves", e.size.toLocaleString()], ["Root", html`<code>${short(e.root)}</code>`],
-      ["Anchored on chain", e.anchored_size === null ? "not yet" : `${e.anchored_size.toLocaleString()} leaves`],
+      ["Anchored on chain", e.anchored_size == null ? "not yet" : `${e.anchored_size.toLocaleString()} leaves`],
       ["Machine", html`<code>${short(machine.id)}</code>`]]} />
     <p><a href="/api/export.csv" download>Decisions as CSV</a> · <a href="/checkpoint">Checkpoint</a></p>`;
 }
