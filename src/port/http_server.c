@@ -528,7 +528,7 @@ static int on_headers_complete(http_parser *parser)
     bool has_length = parser->content_length != UINT64_MAX;
     if (has_length && parser->content_length > conn->server->limits.body_len_max) {
         conn->body_too_long = true;
-        return 2; /* refused before a byte of it is read; any value but 0 and 1 is an error */
+        return -1; /* refused before a byte of it is read: any value but 0, 1 and 2 is an error */
     }
     return 0;
 }
