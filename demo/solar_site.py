@@ -16,7 +16,7 @@ FRESH_MS = 1000  # a reading of this turn is at most this old
 
 
 class Site(Process):
-    """Starts from profiles/solar-site; what the demo changes in its manifest: addresses, ports, identity, mind."""
+    """Starts from profiles/solar-site; what the demo changes in its manifest: identity, mind, charter's address."""
 
     def __init__(self, dam, profile, folder, village, key, plant, broker, epoch):
         super().__init__("site", folder)
@@ -26,15 +26,16 @@ class Site(Process):
         shutil.copytree(profile, self.home)
         self.path = os.path.join(self.home, "dam.toml")
         text = open(self.path, encoding="utf-8").read()
-        text = text.replace("tcp://127.0.0.1:1502", f"tcp://127.0.0.1:{plant.port}").replace("every_ms = 1000", "every_ms = 10")
-        text = text.replace("mqtt://127.0.0.1:1883", f"mqtt://127.0.0.1:{broker.port}")
         text = text.replace('title = "Village solar site"', 'title = "Village solar site"\nwrite_timeout = "5s"', 1)
         text += f'\n[identity]\nchain_id = {village.chain.id}\nregistry = "{village.registry.address}"\ntoken = "{village.id}"\n'
         text = text.replace("[charter]\n", f'[charter]\ncode = "BoundsCharter"\naddress = "{village.charter}"\n')
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(text)
         self.now = epoch - INTERVAL
-        self.environment = os.environ | {"DAM_CONTRACTS": village.chain.artifacts}
+        # Ports differ from run to run; the manifest, whose hash is part of the evidence, does not.
+        self.environment = os.environ | {
+            "DAM_CONTRACTS": village.chain.artifacts, "DAM_LINK_INVERTER_URL": f"tcp://127.0.0.1:{plant.port}",
+            "DAM_LINK_INVERTER_EVERY_MS": "10", "DAM_LINK_VILLAGE_URL": f"mqtt://127.0.0.1:{broker.port}"}
         self.think(village, "SurplusMind")
         self.open()
 
