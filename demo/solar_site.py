@@ -42,8 +42,9 @@ class Site(Process):
     # ---- the process --------------------------------------------------------------------------------------------------
 
     def think(self, village, mind):
-        """Name the mind that the constitution names. It counts when the process starts again."""
+        """Name the mind that the constitution names, and its epoch. It counts when the process starts again."""
         text = open(self.path, encoding="utf-8").read()
+        text = re.sub(r"\nepoch = .*", "", text).rstrip() + f"\nepoch = {village.constitution.read('epochOf', village.id)}\n"
         text = re.sub(r'\[mind\]\n(address = .*\n)?code = ".*"', f'[mind]\naddress = "{village.minds[mind]}"\ncode = "{mind}"', text)
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(text)

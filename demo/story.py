@@ -454,6 +454,10 @@ class Story:
         assert code == 0, said
         self.evidence_root = said.split("root ")[1].split()[0]
         self.show(1, f"the log of {size} leaves is whole and anchored; root {self.evidence_root[:16]}...")
+        decisions = self.site.get("/api/decisions?limit=200")["decisions"]
+        faults = [self.v.court.read("judge", self.v.id, d["seq"], self.site.get(f"/api/decisions/{d['seq']}")["leaf"]) for d in decisions[::20]]
+        assert not any(faults), f"the Court finds faults in honest leaves: {faults}"
+        self.show(5, f"the Court re-executes {len(faults)} of the site's own decisions and finds nothing wrong with them")
         code, said = self.site.run("replay", "all", self.site.home)
         self.say(said.strip().splitlines()[-1] if said.strip() else "replay said nothing")
         code, said = self.site.run("whatif", "--mind", "SurplusMind", self.site.home)

@@ -230,6 +230,11 @@ int dam_face_decision(struct dam_machine *machine, uint64_t seq, struct dam_buf 
     put_u64(&w, "charter_gas", leaf.decision.charter_gas);
     put_u64(&w, "memory_len", leaf.decision.memory.len);
     put_receipt(&w, machine, seq);
+    struct dam_bytes data;
+    if (dam_evidence_read(evidence, seq, &data) == DAM_OK) {
+        dam_json_put_key(&w, "leaf");
+        dam_json_put_data(&w, data.data, data.len);
+    }
     if (dam_evidence_hash(evidence, seq, &hash) == DAM_OK) {
         put_hex(&w, "leaf_hash", hash.b, sizeof(hash.b));
     }

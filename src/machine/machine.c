@@ -277,6 +277,7 @@ static void decision_leaf(const struct dam_machine *m, const struct dam_bytes me
         .mind = m->law.mind,
         .charter = m->law.charter,
         .outcome = d->outcome,
+        .epoch = m->manifest.epoch,
         .mind_gas = d->mind_gas,
         .charter_gas = d->charter_gas,
         .memory = memory,
@@ -628,7 +629,8 @@ static enum dam_err boot_record(struct dam_machine *m, const struct dam_now *now
         dam_machine_gap(m, now, past->last_ms, "the machine was not running");
     }
     leaf = (struct dam_record_leaf){.kind = DAM_RECORD_CHANGE};
-    leaf.change = (struct dam_record_change){.mind = m->law.mind, .charter = m->law.charter};
+    leaf.change = (struct dam_record_change){
+        .epoch = m->manifest.epoch, .mind = m->law.mind, .charter = m->law.charter};
     dam_sha256(m->manifest.source.data, m->manifest.source.len, &leaf.change.manifest);
     DAM_TRY(leaf_append(m, now, &leaf, &seq));
     return dam_evidence_sync(m->evidence);

@@ -84,11 +84,14 @@ static enum dam_err machine_read(struct dam_manifest_reader *r, const struct dam
 
 static enum dam_err identity_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
-    static const char *const keys[] = {"chain_id", "registry", "token", "account", NULL};
+    static const char *const keys[] = {"chain_id", "registry", "token", "account", "epoch", NULL};
     int64_t chain_id = 0;
+    int64_t epoch = 0;
     DAM_TRY(dam_manifest_keys(r, table, "[identity]", keys));
     DAM_TRY(dam_manifest_integer(r, table, "chain_id", 0, INT64_MAX, &chain_id));
     r->manifest->chain_id = (uint64_t)chain_id;
+    DAM_TRY(dam_manifest_integer(r, table, "epoch", 0, UINT32_MAX, &epoch));
+    r->manifest->epoch = (uint32_t)epoch;
     DAM_TRY(dam_manifest_text(r, table, "registry", false, &r->manifest->registry));
     return dam_manifest_text(r, table, "token", false, &r->manifest->token);
 }

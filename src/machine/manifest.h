@@ -81,6 +81,7 @@ struct dam_manifest {
     uint64_t chain_id;
     const char *registry;
     const char *token;
+    uint32_t epoch; /* of the constitution's terms that mind and charter stand for; 0: none */
     struct dam_manifest_link links[DAM_MANIFEST_LINKS_MAX];
     size_t link_count;
     struct dam_manifest_channel channels[DAM_FLOW_CHANNELS_MAX];
