@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/mind_lab.h"
 
+#include "base/heap.h"
 #include "base/hex.h"
 
 #include <jansson.h>
@@ -11,27 +12,12 @@
 #define MEMORY_MAX 8192u
 #define DEPLOY_GAS (INT64_C(1) << 40)
 
-static void *heap_alloc(void *ctx, size_t len)
-{
-    (void)ctx;
-    return malloc(len);
-}
-
-static void heap_free(void *ctx, void *block, size_t len)
-{
-    (void)ctx;
-    (void)len;
-    free(block);
-}
-
-static const struct dam_mem heap = {heap_alloc, heap_free, NULL};
-
 enum dam_err dam_lab_open(struct dam_lab *lab)
 {
     memset(lab, 0, sizeof(*lab));
-    dam_evm_world_init(&lab->world, &heap);
+    dam_evm_world_init(&lab->world, dam_heap());
     lab->view = dam_evm_world_view(&lab->world);
-    return dam_evm_create(&heap, NULL, &lab->evm);
+    return dam_evm_create(dam_heap(), NULL, &lab->evm);
 }
 
 void dam_lab_close(struct dam_lab *lab)

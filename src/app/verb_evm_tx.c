@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "core/eth/block.h"
 #include "core/eth/tx.h"
+#include "core/evm/block.h"
 
 #include <stdio.h>
 
@@ -56,45 +57,6 @@ static enum dam_err no_block_hash(void *ctx, uint64_t number, struct dam_hash *r
     (void)ctx;
     (void)number;
     *ret = (struct dam_hash){{0}};
-    return DAM_OK;
-}
-
-/* The transaction for the EVM. Authorizations count for the gas only, so none is recovered. No
- * value is sent, because what a sender owns is no part of these tests. */
-static enum dam_err evm_tx(struct dam_arena *arena, const struct dam_tx *tx,
-                           const struct dam_address *sender, struct dam_evm_tx *ret)
-{
-    struct dam_evm_access *access = dam_arena_alloc(arena, tx->access_count * sizeof(*access));
-    struct dam_evm_authorization *authorizations =
-        dam_arena_zalloc(arena, tx->authorization_count * sizeof(*authorizations));
-    if (access == NULL || authorizations == NULL) {
-        return DAM_ENOMEM;
-    }
-    for (size_t i = 0; i < tx->access_count; i++) {
-        access[i] = (struct dam_evm_access){.address = tx->access_list[i].address,
-                                            .keys = tx->access_list[i].keys,
-                                            .key_count = tx->access_list[i].key_count};
-    }
-    *ret = (struct dam_evm_tx){
-        .type = (uint8_t)tx->type,
-        .create = tx->is_create,
-        .sender = *sender,
-        .to = tx->to,
-        .nonce = tx->nonce,
-        .gas_limit = tx->gas_limit,
-        .gas_price_max = tx->max_fee,
-        .priority_fee_max = tx->max_priority_fee,
-        .data = tx->data,
-        .has_chain_id = tx->has_chain_id,
-        .chain_id = tx->chain_id,
-        .access = access,
-        .access_count = tx->access_count,
-        .blob_fee_max = tx->max_blob_fee,
-        .blob_hashes = tx->blob_hashes,
-        .blob_hash_count = tx->blob_hash_count,
-        .authorizations = authorizations,
-        .authorization_count = tx->authorization_count,
-    };
     return DAM_OK;
 }
 
@@ -182,7 +144,8 @@ static enum dam_err judge(struct dam_evm_worker *worker, enum dam_fork fork, str
     }
     DAM_TRY(err);
     DAM_TRY(dam_tx_hash(&tx, &worker->arena, &ret->hash));
-    DAM_TRY(evm_tx(&worker->arena, &tx, &ret->sender, &evm_form));
+    DAM_TRY(dam_evm_tx_from(&worker->arena, &tx, &ret->sender, &evm_form));
+    evm_form.value = dam_u256_from_u64(0); /* what a sender owns is no part of these tests */
     DAM_TRY(verdict(worker->evm, fork, &evm_form, &invalid));
     if (fee_overflows(&tx)) {
         invalid = DAM_TX_GAS_PRICE_OVERFLOW;

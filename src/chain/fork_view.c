@@ -4,6 +4,7 @@
 #include "base/heap.h"
 #include "core/crypto/keccak.h"
 #include "core/eth/trie.h"
+#include "core/evm/block.h"
 
 struct slot {
     struct slot *next;
@@ -164,15 +165,5 @@ void dam_fork_view_close(struct dam_fork_view *view)
 
 void dam_fork_view_block(const struct dam_fork_view *view, struct dam_evm_block *ret)
 {
-    const struct dam_header *header = &view->header;
-    *ret = (struct dam_evm_block){
-        .number = header->number,
-        .time = header->timestamp,
-        .gas_limit = header->gas_limit,
-        .coinbase = header->beneficiary,
-        .base_fee = header->base_fee,
-        .difficulty = header->difficulty,
-        .prev_randao = header->prev_randao,
-        .excess_blob_gas = header->excess_blob_gas,
-    };
+    *ret = dam_evm_block_env(&view->header);
 }

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "core/crypto/keccak.h"
+#include "core/evm/block.h"
 #include "ledger/fees.h"
 
 #define DEPOSIT_DATA_LEN 576u /* EIP-6110: the ABI form of five byte strings */
@@ -37,15 +38,6 @@ void dam_builder_view_init(struct dam_builder_view *view, struct dam_store_txn *
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
-static enum dam_header_form form_of(enum dam_fork fork)
-{
-    return fork >= DAM_FORK_PRAGUE     ? DAM_HEADER_PRAGUE
-           : fork >= DAM_FORK_CANCUN   ? DAM_HEADER_CANCUN
-           : fork >= DAM_FORK_SHANGHAI ? DAM_HEADER_SHANGHAI
-           : fork >= DAM_FORK_LONDON   ? DAM_HEADER_LONDON
-                                       : DAM_HEADER_FRONTIER;
-}
-
 static void begin_header(struct dam_builder *b)
 {
     const struct dam_ledger_chain *chain = b->chain;
@@ -53,7 +45,7 @@ static void begin_header(struct dam_builder *b)
     const struct dam_header *parent = &chain->head.header;
     struct dam_header *header = &b->header;
     memset(header, 0, sizeof(*header));
-    header->form = form_of(b->fork);
+    header->form = dam_evm_header_form(b->fork);
     header->parent_hash = chain->head.hash;
     header->beneficiary = params->coinbase;
     header->difficulty = params->difficulty;
@@ -68,18 +60,9 @@ static void begin_header(struct dam_builder *b)
                            ? *params->base_fee
                            : dam_fees_next_base(&chain->rules, parent, params->timestamp);
     header->excess_blob_gas =
-        dam_fees_next_excess_blob_gas(&chain->rules, parent, params->timestamp);
+        dam_evm_next_excess_blob_gas(&chain->rules.config, parent, params->timestamp);
     header->parent_beacon_root = params->parent_beacon_root;
-    b->block = (struct dam_evm_block){
-        .number = header->number,
-        .time = header->timestamp,
-        .gas_limit = header->gas_limit,
-        .coinbase = header->beneficiary,
-        .base_fee = header->base_fee,
-        .difficulty = header->difficulty,
-        .prev_randao = header->prev_randao,
-        .excess_blob_gas = header->excess_blob_gas,
-    };
+    b->block = dam_evm_block_env(header);
 }
 
 enum dam_err dam_builder_begin(struct dam_builder *builder, struct dam_ledger_chain *chain,

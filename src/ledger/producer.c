@@ -11,7 +11,7 @@
 #include "base/heap.h"
 #include "base/u256_text.h"
 #include "core/crypto/keccak.h"
-#include "ledger/fees.h"
+#include "core/evm/block.h"
 #include "ledger/node.h"
 
 #define TX_LEN_MAX (128u * 1024) /* as geth's pool */
@@ -23,6 +23,8 @@ const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid)
     switch (invalid) {
     case DAM_TX_NONE:
         return "";
+    case DAM_TX_SIGNATURE:
+        return "invalid sender";
     case DAM_TX_TYPE_NOT_SUPPORTED:
     case DAM_TX_TYPE_1_PRE_FORK:
     case DAM_TX_TYPE_2_PRE_FORK:
@@ -552,7 +554,7 @@ static enum dam_err run_one(struct dam_ledger *ledger, struct dam_builder *build
         dam_signed_tx_read(&ledger->arena, dam_bytes(entry->bytes, entry->len), &tx, NULL);
     if (err == DAM_OK) {
         tx.sender = entry->sender;
-        err = dam_signed_tx_to_evm(&ledger->arena, &tx.tx, &tx.sender, &tx.evm);
+        err = dam_evm_tx_from(&ledger->arena, &tx.tx, &tx.sender, &tx.evm);
     }
     if (err == DAM_OK) {
         err = dam_builder_add(builder, &tx, &invalid);

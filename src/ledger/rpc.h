@@ -154,10 +154,6 @@ struct dam_rpc_call {
 /** Read a transaction object. In: node: NULL fails. */
 bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct dam_rpc_call *ret);
 
-/** The EVM's block for running on top of a stored block: the block's own environment. */
-void dam_rpc_block_env(const struct dam_ledger *ledger, const struct dam_header *header,
-                       struct dam_evm_block *ret);
-
 /** Put state overrides into the open session. In: node: may be NULL. */
 bool dam_rpc_override_state(struct dam_rpc *rpc, const struct dam_json *node);
 

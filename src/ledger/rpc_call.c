@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "core/crypto/keccak.h"
 #include "core/eth/address.h"
-#include "ledger/fees.h"
+#include "core/evm/block.h"
 #include "ledger/rpc.h"
 #include "ledger/touch.h"
 #include "ledger/tracers.h"
@@ -182,22 +182,6 @@ bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct 
 
 /* ---- environment and overrides --------------------------------------------------------------- */
 
-void dam_rpc_block_env(const struct dam_ledger *ledger, const struct dam_header *header,
-                       struct dam_evm_block *ret)
-{
-    (void)ledger;
-    *ret = (struct dam_evm_block){
-        .number = header->number,
-        .time = header->timestamp,
-        .gas_limit = header->gas_limit,
-        .coinbase = header->beneficiary,
-        .base_fee = header->base_fee,
-        .difficulty = header->difficulty,
-        .prev_randao = header->prev_randao,
-        .excess_blob_gas = header->excess_blob_gas,
-    };
-}
-
 bool dam_rpc_override_block(struct dam_rpc *rpc, const struct dam_json *node,
                             struct dam_evm_block *block)
 {
@@ -334,7 +318,7 @@ static bool prepare(struct dam_rpc *rpc, struct run *run)
         !dam_rpc_view(rpc, &at.block, &run->view)) {
         return false;
     }
-    dam_rpc_block_env(ledger, &at.block.header, &run->block);
+    run->block = dam_evm_block_env(&at.block.header);
     run->overrides = dam_rpc_param(rpc, 2);
     if (!dam_rpc_override_block(rpc, dam_rpc_param(rpc, 3), &run->block)) {
         return false;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "core/evm/block.h"
 #include "ledger/fees.h"
 #include "ledger/rpc.h"
 
@@ -384,7 +385,7 @@ static enum dam_err change_state(struct dam_ledger *ledger, const struct dam_add
     dam_ledger_chain_release_reader(chain);
     DAM_TRY(dam_store_begin(chain->store, true, &txn));
     dam_builder_view_init(&view, txn, DAM_STATE_NEWEST);
-    dam_rpc_block_env(ledger, &chain->head.header, &block);
+    block = dam_evm_block_env(&chain->head.header);
     dam_evm_begin(ledger->evm, &view.view, &block, &options);
     enum dam_err err = change(ledger->evm, address, ctx);
     if (err == DAM_OK) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/evm/block.h"
 #include "ledger/fees.h"
 #include "ledger/rpc.h"
 
@@ -497,7 +498,7 @@ static void eth_blobBaseFee(struct dam_rpc *rpc)
     dam_ledger_next_params(rpc->ledger, &params);
     struct dam_blob_params blob = dam_chain_config_blob(&chain->rules.config, params.timestamp);
     uint64_t excess =
-        dam_fees_next_excess_blob_gas(&chain->rules, &chain->head.header, params.timestamp);
+        dam_evm_next_excess_blob_gas(&chain->rules.config, &chain->head.header, params.timestamp);
     struct dam_u256 fee = blob.base_fee_update_fraction != 0 ? dam_evm_blob_base_fee(excess, &blob)
                                                              : dam_u256_from_u64(0);
     dam_json_put_quantity_u256(rpc->w, &fee);
@@ -639,7 +640,8 @@ static enum dam_err history_of(struct dam_rpc *rpc, uint64_t first, uint64_t las
             struct dam_u256 fee = dam_fees_next_base(&chain->rules, &block.header, next);
             dam_json_put_quantity_u256(rpc->w, &fee);
         } else if (k == 2) {
-            uint64_t excess = dam_fees_next_excess_blob_gas(&chain->rules, &block.header, next);
+            uint64_t excess =
+                dam_evm_next_excess_blob_gas(&chain->rules.config, &block.header, next);
             struct dam_u256 fee = blob.base_fee_update_fraction != 0
                                       ? dam_evm_blob_base_fee(excess, &blob)
                                       : dam_u256_from_u64(0);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "core/crypto/keccak.h"
+#include "core/evm/block.h"
 #include "ledger/fees.h"
 #include "ledger/rpc.h"
 
@@ -262,8 +263,8 @@ static bool begin_header(struct sim *sim, struct sim_block *block, const struct 
     h->difficulty = fork < DAM_FORK_PARIS ? sim->base.header.difficulty : dam_u256_from_u64(0);
     h->base_fee =
         sim->validation ? dam_fees_next_base(rules, parent, h->timestamp) : dam_u256_from_u64(0);
-    h->excess_blob_gas = dam_fees_next_excess_blob_gas(rules, parent, h->timestamp);
-    dam_rpc_block_env(sim->rpc->ledger, h, env);
+    h->excess_blob_gas = dam_evm_next_excess_blob_gas(&rules->config, parent, h->timestamp);
+    *env = dam_evm_block_env(h);
     if (!dam_rpc_override_block(sim->rpc, dam_json_is_null(overrides) ? NULL : overrides, env) ||
         !dam_rpc_member_hash(sim->rpc, overrides, "beaconRoot", &h->parent_beacon_root,
                              &has_root)) {
@@ -301,6 +302,7 @@ static int code_of(enum dam_tx_invalid invalid)
     case DAM_TX_INITCODE_SIZE:
         return SIM_INITCODE_SIZE;
     case DAM_TX_NONE:
+    case DAM_TX_SIGNATURE:
     case DAM_TX_TYPE_NOT_SUPPORTED:
     case DAM_TX_TYPE_1_PRE_FORK:
     case DAM_TX_TYPE_2_PRE_FORK:

@@ -28,9 +28,4 @@ DAM_MUST_USE enum dam_err dam_signed_tx_read(struct dam_arena *arena, struct dam
 DAM_MUST_USE enum dam_err dam_signed_tx_recover(struct dam_arena *arena, bool low_s,
                                                 struct dam_signed_tx *tx);
 
-/** The EVM's form of a transaction whose sender is known already (impersonated, or a call). */
-DAM_MUST_USE enum dam_err dam_signed_tx_to_evm(struct dam_arena *arena, const struct dam_tx *tx,
-                                               const struct dam_address *sender,
-                                               struct dam_evm_tx *ret);
-
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "core/eth/address.h"
+#include "core/evm/block.h"
 #include "ledger/tracers.h"
 
 /* A transaction to trace and what has to be run before it. */
@@ -72,7 +73,7 @@ static enum dam_err read_tx(struct dam_rpc *rpc, uint64_t number, uint32_t index
     struct dam_tx tx;
     DAM_TRY(dam_ledger_chain_tx(dam_ledger_chain_reader(rpc->ledger->chain), number, index, &row));
     DAM_TRY(dam_tx_decode(rpc->arena, row.bytes, &tx, NULL));
-    return dam_signed_tx_to_evm(rpc->arena, &tx, &row.sender, ret);
+    return dam_evm_tx_from(rpc->arena, &tx, &row.sender, ret);
 }
 
 /* Hooks that are only switched on for the target. */
@@ -510,7 +511,7 @@ static bool aim_at_block(struct dam_rpc *rpc, const struct dam_ledger_chain_bloc
     if (!dam_rpc_view(rpc, &parent, &ret->view)) {
         return false;
     }
-    dam_rpc_block_env(rpc->ledger, &block->header, &ret->env);
+    ret->env = dam_evm_block_env(&block->header);
     ret->options = dam_evm_options_of(&rpc->ledger->chain->rules.config, block->header.number,
                                       block->header.timestamp);
     return true;
@@ -607,7 +608,7 @@ void dam_trace_call(struct dam_rpc *rpc)
     if (!call.has_gas || target.tx.gas_limit > rpc->ledger->call_gas_max) {
         target.tx.gas_limit = rpc->ledger->call_gas_max;
     }
-    dam_rpc_block_env(rpc->ledger, &block.block.header, &target.env);
+    target.env = dam_evm_block_env(&block.block.header);
     const struct dam_json *blocks = dam_json_get(config, "blockOverrides");
     const struct dam_json *state = dam_json_get(config, "stateOverrides");
     target.overrides = dam_json_is_null(state) ? NULL : state;

@@ -26,8 +26,9 @@ static void sign_context_open(struct sign_context *sign, const uint8_t key[32])
     DAM_ASSERT(secp256k1_context_preallocated_size(SECP256K1_CONTEXT_SIGN) <= sizeof(sign->memory));
     sign->ctx = secp256k1_context_preallocated_create(sign->memory, SECP256K1_CONTEXT_SIGN);
     /* Blinding against side channels needs a secret the observer does not choose; the key is one.
-     * The signature does not depend on it. */
-    (void)secp256k1_context_randomize(sign->ctx, key);
+     * The signature does not depend on it. It fails only for a context without its table. */
+    int blinded = secp256k1_context_randomize(sign->ctx, key);
+    DAM_ASSERT(blinded == 1);
 }
 
 static void sign_context_close(struct sign_context *sign)

@@ -143,7 +143,7 @@ static bool gas_limit_holds(const struct dam_header *parent, const struct dam_he
     return header->gas_limit >= GAS_LIMIT_MIN && header->gas_limit <= INT64_MAX && gap < step;
 }
 
-static enum dam_header_form form_of(enum dam_fork fork)
+enum dam_header_form dam_evm_header_form(enum dam_fork fork)
 {
     return fork >= DAM_FORK_PRAGUE     ? DAM_HEADER_PRAGUE
            : fork >= DAM_FORK_CANCUN   ? DAM_HEADER_CANCUN
@@ -166,7 +166,8 @@ static enum dam_block_invalid check_header(const struct dam_chain_config *config
     if (header->timestamp <= parent->timestamp) {
         return DAM_BLOCK_TIMESTAMP;
     }
-    if (header->form != form_of(fork) || block->has_withdrawals != (fork >= DAM_FORK_SHANGHAI)) {
+    if (header->form != dam_evm_header_form(fork) ||
+        block->has_withdrawals != (fork >= DAM_FORK_SHANGHAI)) {
         return DAM_BLOCK_FORMAT;
     }
     if (!gas_limit_holds(parent, header, fork >= DAM_FORK_LONDON && !parent_is_london)) {

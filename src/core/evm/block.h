@@ -51,6 +51,9 @@ const char *dam_block_invalid_name(enum dam_block_invalid reason);
 DAM_MUST_USE enum dam_err dam_evm_tx_from(struct dam_arena *arena, const struct dam_tx *tx,
                                           const struct dam_address *sender, struct dam_evm_tx *ret);
 
+/** Which optional fields the headers of a fork have. */
+enum dam_header_form dam_evm_header_form(enum dam_fork fork);
+
 /** The environment that a header gives its transactions. */
 struct dam_evm_block dam_evm_block_env(const struct dam_header *header);
 
