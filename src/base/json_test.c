@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.h"
 
-#include "base/heap.h"
+#include "base/arena_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
-
-static struct dam_arena arena;
 
 static const struct dam_json *parse(const char *text)
 {
@@ -268,20 +262,6 @@ static void the_writer_places_commas_and_escapes(void **state)
                         "\"e\":\"x\\\"\xef\xbf\xbd\\u0001\"}");
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    dam_arena_init(&arena, dam_heap(), 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    dam_arena_finish(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,5 +275,5 @@ int main(void)
         cmocka_unit_test(memory_may_run_out_anywhere),
         cmocka_unit_test(the_writer_places_commas_and_escapes),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/toml.h"
 
-#include "base/heap.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "base/arena_fixture.h"
 
 static struct dam_arena arena;
 static struct dam_toml_error error;
@@ -144,20 +138,6 @@ static void suggestions(void **state)
     assert_null(dam_toml_suggest(dam_bytes("colour", 6), names, 4));
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    dam_arena_init(&arena, dam_heap(), 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    dam_arena_finish(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,5 +146,5 @@ int main(void)
         cmocka_unit_test(depth_and_memory_have_limits),
         cmocka_unit_test(suggestions),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

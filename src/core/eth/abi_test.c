@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/eth/abi.h"
 
-#include "base/heap.h"
+#include "base/arena_fixture.h"
 #include "base/hex.h"
 #include "core/crypto/keccak.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
-
-static struct dam_arena arena;
 
 static const struct dam_abi_type *type(const char *text)
 {
@@ -208,20 +202,6 @@ static void solidity_s_own_errors_have_their_hash(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    dam_arena_init(&arena, dam_heap(), 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    dam_arena_finish(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,5 +212,5 @@ int main(void)
         cmocka_unit_test(calls_events_and_errors),
         cmocka_unit_test(solidity_s_own_errors_have_their_hash),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/eth/keystore.h"
 
-#include "base/heap.h"
+#include "base/arena_fixture.h"
 #include "base/hex.h"
 #include "core/crypto/scrypt.h"
 #include "core/eth/address.h"
 #include "core/eth/eip712.h"
 #include "core/eth/hd.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-static struct dam_arena arena;
 
 static const struct dam_json *parse(const char *text, size_t len)
 {
@@ -197,20 +190,6 @@ static void a_personal_message(void **state)
     assert_memory_equal(hash.b, want, 32);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    dam_arena_init(&arena, dam_heap(), 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    dam_arena_finish(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,5 +200,5 @@ int main(void)
         cmocka_unit_test(the_mail_of_eip_712),
         cmocka_unit_test(a_personal_message),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

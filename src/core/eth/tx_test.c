@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/eth/tx.h"
 
-#include "base/heap.h"
+#include "base/arena_fixture.h"
 #include "base/hex.h"
 #include "base/prng.h"
 #include "core/crypto/keccak.h"
 #include "core/eth/address.h"
 #include "core/eth/block.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-static struct dam_arena arena;
 
 static struct dam_bytes from_hex(const char *text)
 {
@@ -281,29 +274,17 @@ static void derived_addresses(void **state)
     assert_int_equal(dam_address_from_text(text, 42, &sender), DAM_ECORRUPT);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    dam_arena_init(&arena, dam_heap(), 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    dam_arena_finish(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_example_of_eip_155, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_type_survives_a_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_network_form_carries_the_blobs, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_block_survives_a_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(constants_are_what_they_say, setup, teardown),
-        cmocka_unit_test_setup_teardown(derived_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_example_of_eip_155, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(every_type_survives_a_round_trip, arena_setup,
+                                        arena_teardown),
+        cmocka_unit_test_setup_teardown(the_network_form_carries_the_blobs, arena_setup,
+                                        arena_teardown),
+        cmocka_unit_test_setup_teardown(a_block_survives_a_round_trip, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(constants_are_what_they_say, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(derived_addresses, arena_setup, arena_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
