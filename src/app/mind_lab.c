@@ -3,12 +3,12 @@
 
 #include "base/heap.h"
 #include "base/hex.h"
+#include "model/model.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLICE_LEN 24575u
 #define MEMORY_MAX 8192u
 #define DEPLOY_GAS (INT64_C(1) << 40)
 
@@ -54,11 +54,11 @@ enum dam_err dam_lab_blob(struct dam_lab *lab, struct dam_bytes blob, size_t max
     /* docs/spec/model.md section 9: returns everything behind itself. */
     static const uint8_t prefix[] = {0x60, 0x0b, 0x59, 0x81, 0x38, 0x03,
                                      0x80, 0x92, 0x59, 0x39, 0xf3, 0x00};
-    uint8_t init[sizeof(prefix) + SLICE_LEN];
+    uint8_t init[sizeof(prefix) + DAM_MODEL_SLICE_LEN];
     size_t count = 0;
     memcpy(init, prefix, sizeof(prefix));
     while (blob.len > 0) {
-        size_t len = blob.len < SLICE_LEN ? blob.len : SLICE_LEN;
+        size_t len = blob.len < DAM_MODEL_SLICE_LEN ? blob.len : DAM_MODEL_SLICE_LEN;
         if (count == max) {
             return DAM_EFULL;
         }
@@ -101,10 +101,15 @@ enum dam_err dam_lab_create(struct dam_lab *lab, const char *name, struct dam_by
 enum dam_err dam_lab_model_mind(struct dam_lab *lab, const char *name, struct dam_bytes blob,
                                 struct dam_address *ret)
 {
-    struct dam_address slices[32];
+    struct dam_address slices[DAM_MODEL_SLICES_MAX];
     uint8_t args[64 + 32 * DAM_COUNT_OF(slices)] = {[31] = 0x20};
+    uint8_t directory[DAM_MODEL_DIRECTORY_MAX];
     size_t count = 0;
     DAM_TRY(dam_lab_blob(lab, blob, DAM_COUNT_OF(slices), slices, &count));
+    size_t len = dam_model_directory(slices, count, directory);
+    if (len > 0) {
+        DAM_TRY(dam_lab_blob(lab, dam_bytes(directory, len), 1, slices, &count));
+    }
     args[63] = (uint8_t)count;
     for (size_t i = 0; i < count; i++) {
         memcpy(args + 64 + 32 * i + 12, slices[i].b, sizeof(slices[i].b));

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "model/model.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +12,6 @@
 #include <unistd.h>
 
 #define FILE_LEN_MAX (8u << 20)
-#define SLICE 24575u
-#define SLICES_MAX 32u
 #define PATH_LEN 4096u
 
 /* github.com/Arachnid/deterministic-deployment-proxy */
@@ -233,13 +232,19 @@ static enum dam_err model_put(struct loader *l, const char *file, struct dam_add
                         "'%s' cannot be read or is no model blob", file);
     }
     size_t count = 0;
-    for (size_t at = 0; at < blob.len; at += SLICE) {
-        size_t len = blob.len - at < SLICE ? blob.len - at : SLICE;
-        if (count == SLICES_MAX) {
+    for (size_t at = 0; at < blob.len; at += DAM_MODEL_SLICE_LEN) {
+        size_t len = blob.len - at < DAM_MODEL_SLICE_LEN ? blob.len - at : DAM_MODEL_SLICE_LEN;
+        if (count == DAM_MODEL_SLICES_MAX) {
             return complain(l, DAM_ERANGE, NULL, "the model '%s' is too long", file);
         }
         DAM_TRY(
             blob_put(l, prefix, sizeof(prefix), dam_bytes(blob.data + at, len), &slices[count++]));
+    }
+    uint8_t directory[DAM_MODEL_DIRECTORY_MAX];
+    size_t len = dam_model_directory(slices, count, directory);
+    if (len > 0) {
+        count = 1;
+        DAM_TRY(blob_put(l, prefix, sizeof(prefix), dam_bytes(directory, len), &slices[0]));
     }
     *ret_count = count;
     *ret_blob = blob;
@@ -327,7 +332,7 @@ static enum dam_err contract_put(struct loader *l, const struct dam_manifest_cod
 static enum dam_err contract_load(struct loader *l, const struct dam_manifest_code *code,
                                   bool is_charter, struct dam_address *ret)
 {
-    struct dam_address slices[SLICES_MAX];
+    struct dam_address slices[DAM_MODEL_SLICES_MAX];
     struct dam_bytes blob = {0};
     size_t slice_count = 0;
     bool has_address = code->address != NULL;

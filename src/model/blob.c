@@ -668,3 +668,17 @@ enum dam_err dam_model_write(const struct dam_model *model, uint8_t **ret_blob, 
     *ret_len = len;
     return DAM_OK;
 }
+
+size_t dam_model_directory(const struct dam_address *slices, size_t count,
+                           uint8_t ret[DAM_MODEL_DIRECTORY_MAX])
+{
+    DAM_ASSERT(count <= DAM_MODEL_SLICES_MAX);
+    if (count <= DAM_MODEL_SLICES_PLAIN) {
+        return 0;
+    }
+    memcpy(ret, "DAMD", 4);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(ret + 4 + 20 * i, slices[i].b, 20);
+    }
+    return 4 + 20 * count;
+}

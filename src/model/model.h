@@ -18,6 +18,9 @@
 #define DAM_MODEL_DEPTH_MAX 8u
 #define DAM_MODEL_BLOB_MAX 786400u /* 32 slices */
 #define DAM_MODEL_SLICE_LEN 24575u
+#define DAM_MODEL_SLICES_MAX 32u
+#define DAM_MODEL_SLICES_PLAIN 4u /* more go behind a directory */
+#define DAM_MODEL_DIRECTORY_MAX (4u + 20u * DAM_MODEL_SLICES_MAX)
 #define DAM_MODEL_MEMORY_MAX 8192u
 
 /* Written in blobs. Do not renumber. */
@@ -105,6 +108,11 @@ DAM_MUST_USE enum dam_err dam_model_pack(struct dam_model *model, const char **r
  *  DAM_MODEL_BLOB_MAX; DAM_ENOMEM. */
 DAM_MUST_USE enum dam_err dam_model_write(const struct dam_model *model, uint8_t **ret_blob,
                                           size_t *ret_len);
+
+/** The directory of a blob's slices (docs/spec/model.md section 9), without its zero byte.
+ *  Returns: its length; 0 if so few slices need none. In: count: up to DAM_MODEL_SLICES_MAX. */
+size_t dam_model_directory(const struct dam_address *slices, size_t count,
+                           uint8_t ret[DAM_MODEL_DIRECTORY_MAX]);
 
 /** Number of inputs: features times frames. */
 size_t dam_model_inputs(const struct dam_model *model);

@@ -27,16 +27,31 @@ contract ForestMind is ModelMind {
             blob.zeros(pos + 4, 28);
             blob.checkOutput(pos + 32);
             pos += 64;
-            for (uint256 tree = 0; tree < trees; ++tree) {
-                for (uint256 node = 1; node < 1 << depth; ++node) {
-                    ModelBlob.check(blob.u(pos + 4, 1) < inputs, pos + 4);
-                    pos += 5;
-                }
-                pos += 4 << depth;
+            uint256 end = pos + trees * ((9 << depth) - 5);
+            ModelBlob.check(end <= blob.length, pos);
+            for (; pos < end; pos += 4 << depth) {
+                pos = _checkNodes(blob, pos, (1 << depth) - 1, inputs);
             }
         }
         ModelBlob.check(pos == blob.length, pos);
         return inputs;
+    }
+
+    /// @dev Every node asks for an input that there is. Written out: a large forest has 50,000 nodes.
+    function _checkNodes(bytes memory blob, uint256 pos, uint256 count, uint256 inputs)
+        private
+        pure
+        returns (uint256 end)
+    {
+        end = pos + 5 * count;
+        bool good = true;
+        assembly ("memory-safe") {
+            let last := add(add(blob, 32), end)
+            for { let node := add(add(blob, 32), pos) } lt(node, last) { node := add(node, 5) } {
+                good := and(good, lt(byte(4, mload(node)), inputs))
+            }
+        }
+        ModelBlob.check(good, pos);
     }
 
     function decide(bytes calldata memory_, bytes calldata observation)

@@ -5,8 +5,8 @@ import {IMind} from "../law/IMachineCode.sol";
 import {ModelBlob} from "./ModelBlob.sol";
 
 /// @title What the generic minds share: the model blob of docs/spec/model.md, its features, frames and answer.
-/// @notice The blob is the code of at most four contracts behind a 0x00 byte each. It is checked once, in the
-/// constructor; afterwards a decision trusts it.
+/// @notice The blob is the code of at most four contracts behind a 0x00 byte each, or of up to 32 that a directory contract
+/// names. It is checked once, in the constructor; afterwards a decision trusts it.
 /// @dev `decide` owns all memory and ends in `return`, so it lays memory out for itself:
 ///
 ///      0          the inputs x, a word `x << _pad | (2^_pad - 1)` each; those of an mlp overlap to 4 bytes each
@@ -21,6 +21,8 @@ abstract contract ModelMind is IMind {
     error BadShape();
 
     uint256 private constant SLICE = 24575;
+    /// @dev How a directory's code begins: a zero byte, "DAMD".
+    bytes5 private constant DIRECTORY = 0x0044414d44;
     /// @dev The quality in a record that begins a word.
     uint256 private constant QUALITY = 0xff << 152;
 
@@ -46,10 +48,10 @@ abstract contract ModelMind is IMind {
     uint256 internal immutable _inputs;
     uint256 internal immutable _outputs;
 
-    /// @param slices Contracts whose code is the blob, in order.
+    /// @param slices Contracts whose code is the blob, in order; or the one directory of more than four.
     /// @param kind What the blob's `kind` must be.
     constructor(address[] memory slices, uint256 kind) {
-        bytes memory blob = _join(slices);
+        bytes memory blob = _join(_parts(slices));
         (uint256 c, uint256 n, uint256 m, uint256 frames) = blob.checkHeader(kind);
         _rare = blob.checkFeatures(n, c) && frames == 1 ? 0 : QUALITY;
         uint256 words = _checkBody(blob, 32 + 32 * n, n * frames, m);
@@ -212,6 +214,10 @@ abstract contract ModelMind is IMind {
     /// @dev Copies the blob to memory at `pos`.
     function _load(uint256 pos) private view {
         uint256 size = _blobSize;
+        if (size > 4 * SLICE) {
+            _loadMany(pos, size);
+            return;
+        }
         _copy(_slice0, pos, size);
         if (size <= SLICE) {
             return;
@@ -225,6 +231,24 @@ abstract contract ModelMind is IMind {
         }
     }
 
+    /// @dev Each address is read to where its slice then goes.
+    function _loadMany(uint256 pos, uint256 size) private view {
+        address directory = _slice0;
+        assembly ("memory-safe") {
+            for { let entry := 5 } 1 { entry := add(entry, 20) } {
+                extcodecopy(directory, pos, entry, 20)
+                let slice := shr(96, mload(pos))
+                if iszero(gt(size, SLICE)) {
+                    extcodecopy(slice, pos, 1, size)
+                    break
+                }
+                extcodecopy(slice, pos, 1, SLICE)
+                pos := add(pos, SLICE)
+                size := sub(size, SLICE)
+            }
+        }
+    }
+
     function _copy(address slice, uint256 pos, uint256 size) private view {
         assembly ("memory-safe") {
             if gt(size, SLICE) { size := SLICE }
@@ -232,18 +256,40 @@ abstract contract ModelMind is IMind {
         }
     }
 
-    function _join(address[] memory slices) private view returns (bytes memory blob) {
+    /// @dev What a directory names, or the slices themselves.
+    function _parts(address[] memory slices) private view returns (address[] memory parts) {
         ModelBlob.check(slices.length >= 1 && slices.length <= 4, 0);
-        for (uint256 i = 0; i < slices.length; ++i) {
-            bytes memory code = slices[i].code;
-            bool last = i + 1 == slices.length;
-            ModelBlob.check(code.length > 1 && code[0] == 0 && (last || code.length == SLICE + 1), blob.length);
+        bytes memory code = slices[0].code;
+        if (bytes5(code) != DIRECTORY) {
+            return slices;
+        }
+        uint256 count = (code.length - 5) / 20;
+        ModelBlob.check(slices.length == 1 && code.length == 5 + 20 * count && count > 4 && count <= 32, 0);
+        parts = new address[](count);
+        for (uint256 i = 0; i < count; ++i) {
             assembly ("memory-safe") {
-                let size := sub(mload(code), 1) // without the leading zero byte
-                mcopy(add(code, 32), add(code, 33), size)
-                mstore(code, size)
+                mstore(add(parts, mul(32, add(i, 1))), shr(96, mload(add(add(code, 37), mul(20, i)))))
             }
-            blob = bytes.concat(blob, code);
+        }
+    }
+
+    function _join(address[] memory slices) private view returns (bytes memory blob) {
+        uint256 last = slices.length - 1;
+        uint256 tail = slices[last].code.length;
+        ModelBlob.check(tail > 1 && tail <= SLICE + 1, 0);
+        blob = new bytes(last * SLICE + tail - 1);
+        for (uint256 i = 0; i <= last; ++i) {
+            address slice = slices[i];
+            bytes1 first;
+            assembly ("memory-safe") {
+                extcodecopy(slice, 0, 0, 1)
+                first := and(mload(0), shl(248, 0xff))
+            }
+            ModelBlob.check(first == 0 && (i == last || slice.code.length == SLICE + 1), i * SLICE);
+            assembly ("memory-safe") {
+                let size := sub(extcodesize(slice), 1) // without the leading zero byte
+                extcodecopy(slice, add(add(blob, 32), mul(i, SLICE)), 1, size)
+            }
         }
     }
 }

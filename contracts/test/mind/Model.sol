@@ -21,6 +21,14 @@ abstract contract Model is Base {
             }
             all[k] = store(bytes.concat(hex"00", part));
         }
+        if (all.length > 4) {
+            bytes memory directory = "\x00DAMD";
+            for (uint256 k = 0; k < all.length; ++k) {
+                directory = bytes.concat(directory, bytes20(all[k]));
+            }
+            all = new address[](1);
+            all[0] = store(directory);
+        }
     }
 
     function store(bytes memory code) internal returns (address pos) {

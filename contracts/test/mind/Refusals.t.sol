@@ -149,27 +149,45 @@ contract MindRefusalsTest is Model {
         mindOf(all, 1); // a first slice that is not full
     }
 
-    /// A blob of four slices, as a machine would cut it.
-    function testFourSlices() public {
+    /// Blobs of several slices, as a machine would cut them: four, and seven behind a directory.
+    function testManySlices() public {
+        manySlices(70);
+        manySlices(130);
+    }
+
+    function manySlices(uint256 hundreds) internal {
         bytes memory trees;
         bytes memory tree = abi.encodePacked(int32(4), uint8(0), int32(1), int32(2));
         for (uint256 i = 0; i < 100; ++i) {
             trees = bytes.concat(trees, tree);
         }
         bytes memory many;
-        for (uint256 i = 0; i < 70; ++i) {
+        for (uint256 i = 0; i < hundreds; ++i) {
             many = bytes.concat(many, trees);
         }
         bytes memory body = bytes.concat(
-            feature(1, 0, 0, 1), abi.encodePacked(uint16(7000), uint8(1), uint8(0), bytes28(0)), output(0, 1, 0), many
+            feature(1, 0, 0, 1),
+            abi.encodePacked(uint16(100 * hundreds), uint8(1), uint8(0), bytes28(0)),
+            output(0, 1, 0),
+            many
         );
         bytes memory blob = bytes.concat(header(3, 2, 1, 1, 0, 1, body.length), body);
         IMind mind = mindOf(blob);
-        eq(ModelMind(address(mind)).modelHash(), sha256(blob), "hash over four slices");
+        eq(ModelMind(address(mind)).modelHash(), sha256(blob), "hash over the slices");
         (, bytes memory proposal) = mind.decide("", bytes.concat(record(0, 0, 0), record(3, 0, 0)));
-        eq(proposal, abi.encodePacked(int64(14_000)), "3 < 4");
+        eq(proposal, abi.encodePacked(int64(int256(200 * hundreds))), "3 < 4");
         (, proposal) = mind.decide("", bytes.concat(record(0, 0, 0), record(4, 0, 0)));
-        eq(proposal, abi.encodePacked(int64(7000)), "4 is not");
+        eq(proposal, abi.encodePacked(int64(int256(100 * hundreds))), "4 is not");
+    }
+
+    function testDirectoryOfAnotherShape() public {
+        address[] memory all = new address[](1);
+        all[0] = store(bytes.concat("\x00DAMD", bytes20(address(this)))); // one slice needs none
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
+        mindOf(all, 3);
+        all[0] = store(bytes.concat("\x00DAMD", new bytes(101))); // not whole addresses
+        vm.expectRevert(abi.encodeWithSelector(ModelBlob.BadModel.selector, 0));
+        mindOf(all, 3);
     }
 
     function testObservationOfAnotherShape() public {
