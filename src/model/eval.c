@@ -143,9 +143,8 @@ static void forest(const struct dam_model *model, const int64_t *raw, int64_t *r
         x[i] = (int32_t)input(&model->features[f], raw[i], INT32_MIN, INT32_MAX);
         f = f + 1 == model->features_count ? 0 : f + 1;
     }
-    const struct dam_kernel *k = the_kernel();
     for (size_t j = 0; j < model->outputs_count; j++) {
-        ret[j] = output(&model->outputs[j], k->walk(&model->groups[j], x));
+        ret[j] = output(&model->outputs[j], dam_kernel_walk(&model->groups[j], x));
     }
 }
 

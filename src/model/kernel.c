@@ -84,7 +84,7 @@ void dam_kernel_group_pack(struct dam_group *group)
     }
 }
 
-static int64_t walk_portable(const struct dam_group *group, const int32_t *x)
+int64_t dam_kernel_walk(const struct dam_group *group, const int32_t *x)
 {
     size_t leaves = (size_t)1 << group->depth;
     size_t nodes = leaves - 1;
@@ -105,8 +105,7 @@ static int64_t walk_portable(const struct dam_group *group, const int32_t *x)
     return sum;
 }
 
-static const struct dam_kernel portable = {"portable", layer_portable, scale_portable,
-                                           walk_portable};
+static const struct dam_kernel portable = {"portable", layer_portable, scale_portable};
 
 #if defined(__x86_64__)
 
@@ -148,37 +147,7 @@ __attribute__((target("avx2"))) static void scale_avx2(const struct dam_layer *l
     }
 }
 
-__attribute__((target("avx2"))) static int64_t walk_avx2(const struct dam_group *group,
-                                                         const int32_t *x)
-{
-    int nodes = (1 << group->depth) - 1;
-    size_t stride = group_stride(group);
-    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    __m256i one = _mm256_set1_epi32(1);
-    __m256i sum = _mm256_setzero_si256();
-    const int32_t *block = group->packed;
-    for (size_t t = 0; t < group->trees; t += LANES, block += stride) {
-        __m256i k = _mm256_setzero_si256();
-        for (unsigned level = 0; level < group->depth; level++) {
-            __m256i at = _mm256_add_epi32(_mm256_slli_epi32(k, 3), lane);
-            __m256i threshold = _mm256_i32gather_epi32(block, at, 4);
-            __m256i input = _mm256_i32gather_epi32(block + (size_t)nodes * LANES, at, 4);
-            __m256i value = _mm256_i32gather_epi32(x, input, 4);
-            __m256i less = _mm256_cmpgt_epi32(threshold, value); /* -1 where x < t */
-            k = _mm256_sub_epi32(_mm256_add_epi32(_mm256_slli_epi32(k, 1), one), less);
-        }
-        /* Leaf k - nodes of the leaves, which follow both node tables. */
-        __m256i at = _mm256_add_epi32(_mm256_slli_epi32(k, 3), lane);
-        __m256i leaf = _mm256_i32gather_epi32(block + (size_t)nodes * LANES, at, 4);
-        sum = _mm256_add_epi64(sum, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(leaf)));
-        sum = _mm256_add_epi64(sum, _mm256_cvtepi32_epi64(_mm256_extracti128_si256(leaf, 1)));
-    }
-    int64_t parts[4];
-    _mm256_storeu_si256((__m256i *)parts, sum);
-    return parts[0] + parts[1] + parts[2] + parts[3];
-}
-
-static const struct dam_kernel avx2 = {"avx2", layer_avx2, scale_avx2, walk_avx2};
+static const struct dam_kernel avx2 = {"avx2", layer_avx2, scale_avx2};
 
 #endif
 

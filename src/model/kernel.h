@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The two inner loops of a model: a layer's products and the walk down eight trees. Each exists
- * once in portable C and once for AVX2; model_test.c proves them equal. Private to this room. */
+/* The two inner loops of a model: a layer's products, once in portable C and once for AVX2
+ * (model_test.c proves them equal), and the walk down eight trees at a time. The walk has no AVX2
+ * form: gathers took three times as long as plain loads where processors guard them against
+ * Downfall, and gained nothing elsewhere (docs/models.md). Private to this room. */
 #ifndef DAM_MODEL_KERNEL_H
 #define DAM_MODEL_KERNEL_H
 
@@ -21,9 +23,10 @@ struct dam_kernel {
     void (*layer)(const struct dam_layer *layer, const int16_t *u, int32_t *acc);
     /* u[j] = sat(shr((acc[j] + bias[j]) * mul, shift), 0, max) */
     void (*scale)(const struct dam_layer *layer, const int32_t *acc, int32_t max, int16_t *u);
-    /* Sum of the leaves that x reaches. */
-    int64_t (*walk)(const struct dam_group *group, const int32_t *x);
 };
+
+/** Sum of the leaves that x reaches. */
+int64_t dam_kernel_walk(const struct dam_group *group, const int32_t *x);
 
 /** The best kernel for this processor. */
 const struct dam_kernel *dam_kernel_best(void);
