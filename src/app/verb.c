@@ -114,13 +114,7 @@ const struct dam_verb dam_verbs[] = {
      "usage: dam completion bash|zsh|fish\n\nPrints a script that completes the verbs of dam.\n",
      dam_verb_completion},
     {"model", "import, evaluate and explain trained models", dam_verb_model_help, dam_verb_model},
-    {"bench", "judge the minds on public benchmarks",
-     "usage: dam bench energy [--data FOLDER] [--only CASE] [--turns N] [--native]\n               "
-     "         [--json]\n\n"
-     "Storage control on pymgrid25 and Power Laws: prints what doing nothing, the standard rule,\n"
-     "perfect foresight (the bound) and our planner cost. The bytecode of PlannerMind decides\n"
-     "every turn and sees only the past and the running slot; C must give the same bits.\n"
-     "FOLDER is shared/data/a-microgrid. --native lets the C planner decide alone (fast).\n",
+    {"bench", "judge the minds on public benchmarks, and beside peers", dam_verb_bench_help,
      dam_verb_bench},
     {0},
 };

@@ -7,6 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char dam_verb_bench_help[] =
+    "usage: dam bench energy [--data FOLDER] [--only CASE] [--turns N] [--native] [--json]\n"
+    "       dam bench model BLOB --data ROWS.csv [--onnx FILE | --xgboost FILE]\n"
+    "                       [--library SO] [--json]\n\n"
+    "energy: storage control on pymgrid25 and Power Laws: prints what doing nothing, the standard\n"
+    "rule, perfect foresight (the bound) and our planner cost. The bytecode of PlannerMind "
+    "decides\n"
+    "every turn and sees only the past and the running slot; C must give the same bits.\n"
+    "FOLDER is shared/data/a-microgrid. --native lets the C planner decide alone (fast).\n\n"
+    "model: time for one decision by our integers, by the portable kernel, by the mind's bytecode\n"
+    "and by ONNX Runtime or XGBoost through its C interface on one thread, all in one run. The\n"
+    "library is $DAM_ONNXRUNTIME or $DAM_XGBOOST, --library, or what the system finds.\n";
+
 static int energy(int argc, char **argv)
 {
     char folder[1024];
@@ -44,6 +57,9 @@ int dam_verb_bench(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "energy") == 0) {
         return energy(argc - 1, argv + 1);
     }
+    if (argc >= 2 && strcmp(argv[1], "model") == 0) {
+        return dam_bench_model(argc - 1, argv + 1);
+    }
     return dam_verb_fail(DAM_EXIT_USAGE, "`dam help bench` tells more",
-                         "dam bench needs a benchmark: energy");
+                         "dam bench needs a benchmark: energy or model");
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+extern const char dam_verb_bench_help[];
+
 struct dam_bench_energy {
     const char *folder; /* .../a-microgrid */
     const char *only;   /* part of a case's name, or NULL */
@@ -16,6 +18,9 @@ struct dam_bench_energy {
 
 /** Print the table. Returns: the exit code; 1 too if bytecode and C ever differ. */
 int dam_bench_energy(const struct dam_bench_energy *how);
+
+/** One decision at a time beside the library that the model came from. */
+int dam_bench_model(int argc, char **argv);
 
 /** The verb. */
 int dam_verb_bench(int argc, char **argv);

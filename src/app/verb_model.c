@@ -23,6 +23,7 @@ const char dam_verb_model_help[] =
     "                             [--decimals N] [--bits 8|16|auto] [--json]\n"
     "       dam model eval BLOB --data ROWS.csv [--decimals N,N...]\n"
     "       dam model explain BLOB --data ROWS.csv [--row N]\n"
+    "       dam model verify BLOB [--rows N] [--evm N] [--calls N --out FILE] [--seed S] [--json]\n"
     "       dam model info BLOB [--json]\n\n"
     "import reads XGBoost (JSON, UBJ), LightGBM (text) and ONNX (nets, trees, scikit-learn), "
     "makes\n"
@@ -31,6 +32,10 @@ const char dam_verb_model_help[] =
     "observation, decimals, least and greatest value; without it input i is record i + 1.\n"
     "eval prints the outputs for each row of channel integers, explain what each input did to "
     "them.\n"
+    "verify asks the model about observations of its own making, by the portable and by the\n"
+    "fastest kernel and (the first --evm rows) by the mind's bytecode; the digest is over all\n"
+    "answers, for another machine to compare, and --calls writes lines of memory, observation,\n"
+    "next memory and proposal for another chain.\n"
     "Everything is measured: size, gas in our EVM, microseconds. docs/models.md tells more.\n";
 
 struct args {
@@ -110,7 +115,13 @@ static int fail_file(const char *path, enum dam_err err)
                          dam_err_text(err));
 }
 
-static int read_rows(const char *path, struct dam_rows *ret)
+int dam_model_read_file(const char *path, struct dam_bytes *ret)
+{
+    enum dam_err err = read_file(path, ret);
+    return err == DAM_OK ? DAM_EXIT_OK : fail_file(path, err);
+}
+
+int dam_model_read_rows(const char *path, struct dam_rows *ret)
 {
     struct dam_bytes text;
     if (path == NULL) {
@@ -131,16 +142,21 @@ static int read_rows(const char *path, struct dam_rows *ret)
     return DAM_EXIT_OK;
 }
 
-static int open_blob(const char *path, struct dam_model *ret, struct dam_bytes *ret_blob)
+int dam_model_read_blob(const char *path, struct dam_model *ret, struct dam_bytes *ret_blob)
 {
-    enum dam_err err = read_file(path, ret_blob);
+    struct dam_bytes blob;
+    enum dam_err err = read_file(path, &blob);
     const char *why = NULL;
     if (err != DAM_OK) {
         return fail_file(path, err);
     }
-    err = dam_model_open(*ret_blob, ret, &why);
+    err = dam_model_open(blob, ret, &why);
+    if (err != DAM_OK || ret_blob == NULL) {
+        free((void *)blob.data);
+    } else {
+        *ret_blob = blob;
+    }
     if (err != DAM_OK) {
-        free((void *)ret_blob->data);
         return dam_verb_fail(DAM_EXIT_FAILED, "`dam model import` makes blobs", "%s: %s", path,
                              why == NULL ? dam_err_text(err) : why);
     }
@@ -149,7 +165,7 @@ static int open_blob(const char *path, struct dam_model *ret, struct dam_bytes *
 
 /* ---- import ---- */
 
-static const char *mind_of(enum dam_model_kind kind)
+const char *dam_model_mind_name(enum dam_model_kind kind)
 {
     switch (kind) {
     case DAM_MODEL_LINEAR:
@@ -221,7 +237,7 @@ static void measure_evm(const struct dam_quantise *how, const struct dam_model *
     struct dam_address mind;
     ret->gas = -1;
     if (dam_lab_open(&lab) != DAM_OK ||
-        dam_lab_model_mind(&lab, mind_of(model->kind), blob, &mind) != DAM_OK) {
+        dam_lab_model_mind(&lab, dam_model_mind_name(model->kind), blob, &mind) != DAM_OK) {
         dam_lab_close(&lab);
         return;
     }
@@ -279,7 +295,7 @@ static void print_report(const struct dam_float *from, const struct dam_model *m
                      "\"max_difference\":%.9g,\"mean_difference\":%.9g,\"decisions_differ\":%zu,"
                      "\"bytes\":%zu,\"gas\":%lld,\"microseconds\":%.3f,\"evm_rows\":%zu,"
                      "\"evm_differences\":%zu}\n",
-                     from->origin, mind_of(model->kind), from->inputs, from->outputs,
+                     from->origin, dam_model_mind_name(model->kind), from->inputs, from->outputs,
                      m->report.rows, m->report.max_difference, m->report.mean_difference,
                      m->report.decisions_differ, m->report.blob_len, (long long)m->gas, m->us,
                      m->gas_rows, m->evm_differences);
@@ -287,7 +303,7 @@ static void print_report(const struct dam_float *from, const struct dam_model *m
     }
     (void)printf("from               %s, %u inputs, %u outputs\n", from->origin, from->inputs,
                  from->outputs);
-    (void)printf("mind               %s\n", mind_of(model->kind));
+    (void)printf("mind               %s\n", dam_model_mind_name(model->kind));
     (void)printf("rows compared      %zu\n", m->report.rows);
     (void)printf("difference         max %.6g  mean %.6g\n", m->report.max_difference,
                  m->report.mean_difference);
@@ -303,7 +319,7 @@ static void print_report(const struct dam_float *from, const struct dam_model *m
     } else {
         (void)printf("gas                not measured: no %s in build/contracts "
                      "(tools/contracts-build)\n",
-                     mind_of(model->kind));
+                     dam_model_mind_name(model->kind));
     }
     (void)printf("time               %.3f us a decision (%s kernel)\n", m->us, dam_model_kernel());
 }
@@ -323,7 +339,7 @@ static int convert(const struct args *args, const struct dam_float *from,
         how.outputs[j].decimals = (uint8_t)args->decimals;
     }
     if (args->channels != NULL) {
-        int code = read_rows(args->channels, &channels);
+        int code = dam_model_read_rows(args->channels, &channels);
         bool good = code == DAM_EXIT_OK && use_channels(&channels, from->inputs, &how);
         dam_rows_close(&channels);
         if (!good) {
@@ -373,7 +389,7 @@ static int import(const struct args *args)
     struct dam_rows rows = {0};
     struct dam_bytes file;
     char why[DAM_WHY_LEN] = "";
-    int code = read_rows(args->data, &rows);
+    int code = dam_model_read_rows(args->data, &rows);
     if (code != DAM_EXIT_OK) {
         return code;
     }
@@ -414,14 +430,12 @@ static bool row_raw(const struct dam_model *model, const struct dam_rows *rows, 
 static int each_row(const struct args *args, bool explain)
 {
     static struct dam_model model;
-    struct dam_bytes blob;
     struct dam_rows rows = {0};
-    int code = open_blob(args->file, &model, &blob);
+    int code = dam_model_read_blob(args->file, &model, NULL);
     if (code != DAM_EXIT_OK) {
         return code;
     }
-    free((void *)blob.data);
-    code = read_rows(args->data, &rows);
+    code = dam_model_read_rows(args->data, &rows);
     size_t inputs = dam_model_inputs(&model);
     for (size_t r = 0; code == DAM_EXIT_OK && r < rows.rows; r++) {
         int64_t raw[DAM_MODEL_INPUTS_MAX];
@@ -466,7 +480,7 @@ static int info(const struct args *args)
 {
     static struct dam_model model;
     struct dam_bytes blob;
-    int code = open_blob(args->file, &model, &blob);
+    int code = dam_model_read_blob(args->file, &model, &blob);
     if (code != DAM_EXIT_OK) {
         return code;
     }
@@ -482,7 +496,7 @@ static int info(const struct args *args)
                      "\"records\":%u,\"features\":%u,\"frames\":%u,\"outputs\":%u}\n"
                    : "mind       %s\nhash       %s\nsize       %zu bytes, %zu code contracts\n"
                      "records    %u\nfeatures   %u\nframes     %u\noutputs    %u\n";
-    (void)printf(format, mind_of(model.kind), hex, blob.len, slices, model.records,
+    (void)printf(format, dam_model_mind_name(model.kind), hex, blob.len, slices, model.records,
                  model.features_count, model.frames, model.outputs_count);
     free((void *)blob.data);
     dam_model_close(&model);
@@ -492,9 +506,12 @@ static int info(const struct args *args)
 int dam_verb_model(int argc, char **argv)
 {
     struct args args;
+    if (argc >= 2 && strcmp(argv[1], "verify") == 0) {
+        return dam_verb_model_verify(argc - 1, argv + 1);
+    }
     if (argc < 2 || !parse(argc - 1, argv + 1, &args)) {
         return dam_verb_fail(DAM_EXIT_USAGE, "`dam help model` tells more",
-                             "dam model needs import, eval, explain or info, and a file");
+                             "dam model needs import, eval, explain, verify or info, and a file");
     }
     if (strcmp(argv[1], "import") == 0) {
         return import(&args);

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `dam model verify`: the same blob on the same observations by every way of evaluating it. Each
+ * row goes through the best kernel and the portable one; the first so many through the mind's
+ * bytecode, too; and some are written down for a chain that is not ours. The digest over all
+ * answers is what two compilers or two processors compare. */
+#include "app/args.h"
+#include "app/mind_lab.h"
+#include "app/verb.h"
+#include "app/verb_model.h"
+#include "base/assert.h"
+#include "base/hex.h"
+#include "base/prng.h"
+#include "core/crypto/sha256.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OBSERVATION_MAX (16u * DAM_MODEL_RECORDS_MAX)
+#define MIND_BYTES_MAX (DAM_MODEL_MEMORY_MAX + 8u * DAM_MODEL_OUTPUTS_MAX)
+
+struct how {
+    uint64_t rows;
+    uint64_t evm_rows;
+    uint64_t calls;
+    uint64_t seed;
+    const char *out;
+    bool json;
+};
+
+/* A channel value that puts the feature's input near `x`. */
+static int64_t value_near(const struct dam_feature *feature, int64_t x, struct dam_prng *prng)
+{
+    __int128 r = feature->center;
+    if (feature->mul != 0) {
+        r +=
+            (((__int128)x << feature->shift) / feature->mul) + (int64_t)dam_prng_below(prng, 5) - 2;
+    }
+    return r < INT64_MIN ? INT64_MIN : r > INT64_MAX ? INT64_MAX : (int64_t)r;
+}
+
+/* Where a model's answer can turn: a threshold of a forest, the range of a net's codes. */
+static int64_t turning_point(const struct dam_model *model, size_t feature, struct dam_prng *prng)
+{
+    if (model->kind == DAM_MODEL_LINEAR) {
+        return (int64_t)dam_prng_below(prng, UINT64_C(1) << 32) - (INT64_C(1) << 31);
+    }
+    if (model->kind != DAM_MODEL_FOREST) {
+        int64_t range = model->kind == DAM_MODEL_MLP ? 256 : 32768;
+        return (int64_t)dam_prng_below(prng, (uint64_t)range + range / 8) - range / 16;
+    }
+    const struct dam_group *group = &model->groups[dam_prng_below(prng, model->outputs_count)];
+    size_t nodes = group->trees * (((size_t)1 << group->depth) - 1);
+    for (int attempt = 0; attempt < 16 && nodes > 0; attempt++) {
+        size_t k = (size_t)dam_prng_below(prng, nodes);
+        if (group->input[k] % model->features_count == feature) {
+            return group->threshold[k];
+        }
+    }
+    return (int64_t)dam_prng_below(prng, UINT64_C(1) << 32) - (INT64_C(1) << 31);
+}
+
+/* Nine records in ten near a turning point and good, the others anything: huge, missing, late. */
+static void observe(const struct dam_model *model, struct dam_prng *prng, uint8_t *ret)
+{
+    dam_prng_fill(prng, ret, 16 * (size_t)model->records);
+    for (size_t i = 0; i < model->records; i++) {
+        uint8_t *record = ret + 16 * i;
+        record[12] = dam_prng_below(prng, 40) == 0 ? (uint8_t)dam_prng_below(prng, 5) : 0;
+        memset(record + 13, 0, 3);
+        record[8] = 0; /* an age below half a year */
+    }
+    for (size_t i = 0; i < model->features_count; i++) {
+        const struct dam_feature *feature = &model->features[i];
+        if (feature->field == 0 && feature->period == 0 && dam_prng_below(prng, 40) != 0) {
+            int64_t value = value_near(feature, turning_point(model, i, prng), prng);
+            dam_store_be64(ret + 16 * (size_t)feature->channel, (uint64_t)value);
+        }
+    }
+}
+
+static void put_line(FILE *file, const struct dam_bytes *parts, size_t count)
+{
+    static char hex[2 * OBSERVATION_MAX + 2 * MIND_BYTES_MAX + 1];
+    for (size_t i = 0; i < count; i++) {
+        dam_hex_encode(parts[i].data, parts[i].len, hex);
+        (void)fprintf(file, "%s0x%s", i > 0 ? " " : "", hex);
+    }
+    (void)fprintf(file, "\n");
+}
+
+struct verified {
+    uint64_t portable_differences;
+    uint64_t evm_rows;
+    uint64_t evm_differences;
+    int64_t gas_max;
+    struct dam_hash digest;
+};
+
+/* One turn's answers, as a mind returns them. */
+struct answer {
+    uint8_t next[DAM_MODEL_MEMORY_MAX];
+    uint8_t proposal[8 * DAM_MODEL_OUTPUTS_MAX];
+    size_t next_len;
+    size_t proposal_len;
+};
+
+static bool answer_equal(const struct answer *a, const struct answer *b)
+{
+    return a->next_len == b->next_len && memcmp(a->next, b->next, a->next_len) == 0 &&
+           a->proposal_len == b->proposal_len &&
+           memcmp(a->proposal, b->proposal, a->proposal_len) == 0;
+}
+
+static void answer_c(const struct dam_model *model, struct dam_bytes memory, struct dam_bytes seen,
+                     struct answer *ret)
+{
+    int64_t y[DAM_MODEL_OUTPUTS_MAX];
+    enum dam_err err = dam_model_decide(model, memory, seen, ret->next, y);
+    DAM_ASSERT(err == DAM_OK); /* the observation has the model's own length */
+    ret->next_len = dam_model_memory_len(model);
+    ret->proposal_len = 8u * model->outputs_count;
+    for (size_t j = 0; j < model->outputs_count; j++) {
+        dam_store_be64(ret->proposal + 8 * j, (uint64_t)y[j]);
+    }
+}
+
+static bool answer_evm(struct dam_lab *lab, const struct dam_address *mind,
+                       const struct dam_model *model, struct dam_bytes memory,
+                       struct dam_bytes seen, struct answer *ret, int64_t *gas_max)
+{
+    int64_t y[DAM_MODEL_OUTPUTS_MAX];
+    int64_t gas = 0;
+    if (dam_lab_decide(lab, mind, memory, seen, model->outputs_count, ret->next, &ret->next_len, y,
+                       &gas) != DAM_OK) {
+        return false;
+    }
+    ret->proposal_len = 8u * model->outputs_count;
+    for (size_t j = 0; j < model->outputs_count; j++) {
+        dam_store_be64(ret->proposal + 8 * j, (uint64_t)y[j]);
+    }
+    *gas_max = gas > *gas_max ? gas : *gas_max;
+    return true;
+}
+
+static void verify_rows(const struct dam_model *model, struct dam_lab *lab,
+                        const struct dam_address *mind, const struct how *how, FILE *calls,
+                        struct verified *ret)
+{
+    static struct answer best;
+    static struct answer plain;
+    static struct answer evm;
+    static uint8_t memory_bytes[DAM_MODEL_MEMORY_MAX];
+    struct dam_prng prng = {how->seed};
+    struct dam_sha256 sha;
+    struct dam_bytes memory = dam_bytes(memory_bytes, 0);
+    bool tty = isatty(STDERR_FILENO) == 1;
+    dam_sha256_init(&sha);
+    for (uint64_t r = 0; r < how->rows; r++) {
+        uint8_t observation[OBSERVATION_MAX];
+        observe(model, &prng, observation);
+        struct dam_bytes seen = dam_bytes(observation, 16 * (size_t)model->records);
+        dam_model_portable(true);
+        answer_c(model, memory, seen, &plain);
+        dam_model_portable(false);
+        answer_c(model, memory, seen, &best);
+        ret->portable_differences += !answer_equal(&best, &plain);
+        dam_sha256_update(&sha, best.next, best.next_len);
+        dam_sha256_update(&sha, best.proposal, best.proposal_len);
+        if (r < how->evm_rows) {
+            ret->evm_rows++;
+            ret->evm_differences +=
+                !answer_evm(lab, mind, model, memory, seen, &evm, &ret->gas_max) ||
+                !answer_equal(&best, &evm);
+        }
+        if (r < how->calls) {
+            const struct dam_bytes parts[] = {memory, seen, dam_bytes(best.next, best.next_len),
+                                              dam_bytes(best.proposal, best.proposal_len)};
+            put_line(calls, parts, DAM_COUNT_OF(parts));
+        }
+        /* Now and then a machine starts anew. */
+        memory.len = dam_prng_below(&prng, 50) == 0 ? 0 : best.next_len;
+        memcpy(memory_bytes, best.next, memory.len);
+        if (tty && r % 4096 == 0) {
+            (void)fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " rows", r, how->rows);
+        }
+    }
+    if (tty) {
+        (void)fprintf(stderr, "\r\033[K");
+    }
+    dam_sha256_final(&sha, &ret->digest);
+}
+
+static void print_verified(const struct dam_model *model, const struct how *how,
+                           const struct verified *v)
+{
+    char digest[65];
+    dam_hex_encode(v->digest.b, 32, digest);
+    const char *format =
+        how->json ? "{\"mind\":\"%s\",\"kernel\":\"%s\",\"rows\":%" PRIu64
+                    ",\"portable_differences\":%" PRIu64 ",\"evm_rows\":%" PRIu64
+                    ",\"evm_differences\":%" PRIu64 ",\"gas_max\":%" PRId64 ",\"digest\":\"%s\"}\n"
+                  : "mind       %s\nkernel     %s\nrows       %" PRIu64
+                    ", the portable kernel differs on %" PRIu64 "\nbytecode   %" PRIu64
+                    " rows, differs on %" PRIu64 ", most gas %" PRId64 "\ndigest     %s\n";
+    (void)printf(format, dam_model_mind_name(model->kind), dam_model_kernel(), how->rows,
+                 v->portable_differences, v->evm_rows, v->evm_differences, v->gas_max, digest);
+}
+
+static int verify(const struct dam_model *model, struct dam_bytes blob, const struct how *how)
+{
+    struct dam_lab lab = {0};
+    struct dam_address mind;
+    struct verified v = {0};
+    FILE *calls = NULL;
+    const char *name = dam_model_mind_name(model->kind);
+    if (how->calls > how->rows || how->evm_rows > how->rows) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "--rows is the most of the three",
+                             "--evm and --calls are of the same rows");
+    }
+    if (how->evm_rows > 0) {
+        enum dam_err err = dam_lab_open(&lab);
+        err = err == DAM_OK ? dam_lab_model_mind(&lab, name, blob, &mind) : err;
+        if (err != DAM_OK) {
+            dam_lab_close(&lab);
+            return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_FAILED,
+                                 "tools/contracts-build makes the minds' bytecode",
+                                 "%s cannot be created: %s", name, dam_err_text(err));
+        }
+    }
+    if (how->calls > 0) {
+        calls = how->out == NULL ? NULL : fopen(how->out, "w");
+        if (calls == NULL) {
+            dam_lab_close(&lab);
+            return dam_verb_fail(DAM_EXIT_FAILED, "name a file that can be written: --out FILE",
+                                 "there is no place for the calls");
+        }
+    }
+    verify_rows(model, &lab, &mind, how, calls, &v);
+    bool written = calls == NULL || fclose(calls) == 0;
+    dam_lab_close(&lab);
+    print_verified(model, how, &v);
+    if (!written) {
+        return dam_verb_fail(DAM_EXIT_FAILED, "is the disk full?", "cannot write %s", how->out);
+    }
+    if (v.portable_differences > 0 || v.evm_differences > 0) {
+        return dam_verb_fail(DAM_EXIT_FAILED, "this is a bug: keep the blob and report it",
+                             "the ways differ");
+    }
+    return DAM_EXIT_OK;
+}
+
+int dam_verb_model_verify(int argc, char **argv)
+{
+    static struct dam_model model;
+    struct dam_bytes blob;
+    struct how how = {.rows = 100000, .evm_rows = 1000};
+    const char *text[4] = {NULL};
+    uint64_t *const number[4] = {&how.rows, &how.evm_rows, &how.calls, &how.seed};
+    static const char *const names[4] = {"--rows", "--evm", "--calls", "--seed"};
+    struct dam_args args;
+    const struct dam_arg table[] = {{names[0], &text[0], NULL}, {names[1], &text[1], NULL},
+                                    {names[2], &text[2], NULL}, {names[3], &text[3], NULL},
+                                    {"--out", &how.out, NULL},  {"--json", NULL, &how.json},
+                                    {NULL, NULL, NULL}};
+    if (!dam_args_parse(argc, argv, table, 1, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
+        if (text[i] != NULL && !dam_args_u64(text[i], number[i])) {
+            return dam_verb_fail(DAM_EXIT_USAGE, "a whole number", "%s %s", names[i], text[i]);
+        }
+    }
+    if (args.count < 1) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "dam model verify BLOB", "which blob?");
+    }
+    int code = dam_model_read_blob(args.words[0], &model, &blob);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    code = verify(&model, blob, &how);
+    free((void *)blob.data);
+    dam_model_close(&model);
+    return code;
+}
