@@ -52,6 +52,7 @@ struct dam_link_events {
     void *ctx;
 };
 
+struct dam_envoy;
 struct dam_link; /* private to its driver; its first member is the kind */
 
 struct dam_link_setup {
@@ -65,6 +66,8 @@ struct dam_link_setup {
     /* The machine's time in Unix milliseconds, which may be replayed or stepped. Called with
      * events.ctx, on the loop's thread. NULL: the system's. */
     int64_t (*wall_ms)(void *ctx);
+    /* The machine on its chain (chain/envoy.h), for kinds of higher rooms. NULL: it has none. */
+    struct dam_envoy *envoy;
 };
 
 struct dam_link_kind {

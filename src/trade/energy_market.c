@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trade/energy_market.h"
 
-#include "base/heap.h"
 #include "core/crypto/keccak.h"
 #include "trade/market_calls.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SIGNER_START_MS 30000
-#define SIGNER_CALL_MS 2000
-#define LOOK_BACK                                                                                  \
-    2048u             /* intervals that are searched for orders at the start: 21 days of 900 s     \
-                       */
-#define PRICE_BACK 4u /* intervals that are searched for the last price */
-#define SIDE_SELL 1u  /* EnergyMarket.Side */
-#define ARENA_MAX (64u << 20)
+#define LOOK_BACK 2048u /* intervals searched for orders at the start: 21 days of 900 s */
+#define PRICE_BACK 4u   /* intervals that are searched for the last price */
+#define SIDE_SELL 1u    /* EnergyMarket.Side */
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -24,18 +18,8 @@ static enum dam_err view(struct dam_energy_market *m, const struct dam_address *
                          const char *signature, const struct dam_u256 *words, size_t count,
                          struct dam_u256 *ret, size_t ret_count)
 {
-    struct dam_remote_call call = {.to = to};
-    struct dam_bytes answer;
-    DAM_TRY(dam_trade_calldata(&m->arena, signature, words, count, &call.data));
-    DAM_TRY(dam_remote_call(&m->chain, &m->arena, &call, dam_remote_at_tag(DAM_REMOTE_LATEST),
-                            &answer));
-    if (answer.len != 32 * ret_count) {
-        return DAM_EPARSE; /* no such contract, or another one */
-    }
-    for (size_t i = 0; i < ret_count; i++) {
-        ret[i] = dam_u256_load_be(answer.data + 32 * i);
-    }
-    return DAM_OK;
+    return dam_envoy_view(m->envoy, to, signature, words, count,
+                          dam_remote_at_tag(DAM_REMOTE_LATEST), ret, ret_count);
 }
 
 static enum dam_err view_u64(struct dam_energy_market *m, const struct dam_address *to,
@@ -51,54 +35,7 @@ static enum dam_err view_u64(struct dam_energy_market *m, const struct dam_addre
     return DAM_OK;
 }
 
-static enum dam_err view_address(struct dam_energy_market *m, const struct dam_address *to,
-                                 const char *signature, struct dam_address *ret)
-{
-    struct dam_u256 word;
-    uint8_t bytes[32];
-    DAM_TRY(view(m, to, signature, NULL, 0, &word, 1));
-    dam_u256_store_be(bytes, &word);
-    memcpy(ret->b, bytes + 12, sizeof(ret->b));
-    return DAM_OK;
-}
-
-static enum dam_err chain_time(struct dam_energy_market *m, uint64_t *ret_s)
-{
-    struct dam_header header;
-    struct dam_hash hash;
-    DAM_TRY(dam_remote_header(&m->chain, &m->arena, dam_remote_at_tag(DAM_REMOTE_LATEST), &header,
-                              &hash));
-    *ret_s = header.timestamp;
-    return DAM_OK;
-}
-
 /* ---- signing and sending --------------------------------------------------------------------- */
-
-static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
-{
-    struct dam_energy_market *m = ctx;
-    struct dam_signer_context context = {.pin = &m->pin};
-    struct dam_signer_reply reply = {.refusal = 0};
-    struct dam_u256 authority[4]; /* policy, scale, held, approver */
-    uint64_t scale = 0;
-    uint64_t held = 0;
-    DAM_TRY(view(m, &m->constitution, "authorityOf(uint256)", &m->id, 1, authority, 4));
-    if (!dam_u256_to_u64(&authority[1], &scale) || scale > UINT16_MAX ||
-        !dam_u256_to_u64(&authority[2], &held) || held > UINT8_MAX) {
-        return DAM_EPARSE;
-    }
-    context.scale = (uint16_t)scale;
-    context.held = (uint8_t)held;
-    enum dam_err err = dam_signer_sign_tx(m->signer, &context, tx, arena, &reply);
-    if (err == DAM_EREFUSED) {
-        (void)snprintf(m->why, sizeof(m->why), "the signer: %s",
-                       dam_signer_refusal_text(reply.refusal));
-    }
-    if (err == DAM_ECLOSED || err == DAM_ETIMEOUT) {
-        m->ready = false; /* connect starts another */
-    }
-    return err;
-}
 
 /* What is done at most once for an interval: the cause that names a transaction of the outbox. */
 static struct dam_hash cause(const struct dam_energy_market *m, const char *what, uint32_t interval)
@@ -106,24 +43,25 @@ static struct dam_hash cause(const struct dam_energy_market *m, const char *what
     uint8_t text[16 + 20 + 20 + 4] = {0};
     struct dam_hash id;
     memcpy(text, what, strlen(what));
-    memcpy(text + 16, m->options.account.b, 20);
-    memcpy(text + 36, m->options.market.b, 20);
+    memcpy(text + 16, m->account.b, 20);
+    memcpy(text + 36, m->market.b, 20);
     dam_store_be32(text + 56, interval);
     dam_keccak256(text, sizeof(text), &id);
     return id;
 }
 
-static enum dam_err send(struct dam_energy_market *m, const char *what, uint32_t interval,
-                         const struct dam_trade_call *calls, size_t count, bool *ret_recorded)
+static enum dam_err send_calls(struct dam_energy_market *m, const char *what, uint32_t interval,
+                               const struct dam_calldata_call *calls, size_t count,
+                               bool *ret_recorded)
 {
-    struct dam_outbox_order order = {.id = cause(m, what, interval), .to = &m->options.account};
-    struct dam_hash tx_hash;
-    DAM_TRY(dam_trade_execute(&m->arena, calls, count, &order.data));
-    m->why[0] = 0;
-    enum dam_err err = dam_outbox_send(&m->outbox, &m->arena, &order, &tx_hash, ret_recorded);
-    if (err != DAM_OK && m->why[0] == 0) {
+    struct dam_hash id = cause(m, what, interval);
+    enum dam_err err = dam_envoy_execute(m->envoy, &id, calls, count, ret_recorded);
+    if (err != DAM_OK) {
+        const char *why = m->envoy->why[0] != 0 ? m->envoy->why
+                          : err == DAM_EREFUSED ? m->envoy->chain.error.message
+                                                : dam_err_text(err);
         (void)snprintf(m->why, sizeof(m->why), "%s for interval %" PRIu32 ": %s", what, interval,
-                       err == DAM_EREFUSED ? m->chain.error.message : dam_err_text(err));
+                       why);
     }
     return err;
 }
@@ -131,23 +69,23 @@ static enum dam_err send(struct dam_energy_market *m, const char *what, uint32_t
 static enum dam_err send_word(struct dam_energy_market *m, const char *what, uint32_t interval,
                               const char *signature, const struct dam_u256 *word)
 {
-    struct dam_trade_call call = {.target = m->options.market};
+    struct dam_calldata_call call = {.target = m->market};
     bool recorded = false;
-    DAM_TRY(dam_trade_calldata(&m->arena, signature, word, 1, &call.data));
-    return send(m, what, interval, &call, 1, &recorded);
+    DAM_TRY(dam_calldata_make(&m->envoy->arena, signature, word, 1, &call.data));
+    return send_calls(m, what, interval, &call, 1, &recorded);
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
 static enum dam_err constants_read(struct dam_energy_market *m)
 {
-    const struct dam_address *market = &m->options.market;
+    const struct dam_address *market = &m->market;
+    struct dam_u256 token;
     uint64_t length = 0;
     uint64_t gate = 0;
     uint64_t decimals = 0;
-    DAM_TRY(view(m, &m->options.account, "id()", NULL, 0, &m->id, 1));
-    DAM_TRY(view_address(m, &m->options.account, "constitution()", &m->constitution));
-    DAM_TRY(view_address(m, market, "token()", &m->token));
+    DAM_TRY(view(m, market, "token()", NULL, 0, &token, 1));
+    m->token = dam_envoy_address(&token);
     DAM_TRY(view_u64(m, market, "length()", UINT32_MAX, &length));
     DAM_TRY(view_u64(m, market, "gate()", UINT32_MAX, &gate));
     DAM_TRY(view_u64(m, market, "step()", UINT64_MAX, &m->step));
@@ -162,56 +100,6 @@ static enum dam_err constants_read(struct dam_energy_market *m)
     return DAM_OK;
 }
 
-/* What the chain knows of the key and of the machine's evidence: the signer compares. */
-static enum dam_err chain_stand(struct dam_energy_market *m, struct dam_signer_unlock *ret)
-{
-    struct dam_u256 head[4]; /* size, floor, anchoredAt, tenure */
-    struct dam_u256 words[2] = {m->id};
-    struct dam_u256 root;
-    DAM_TRY(dam_remote_nonce(&m->chain, &m->arena, &m->pin.key,
-                             dam_remote_at_tag(DAM_REMOTE_LATEST), &ret->chain_nonce));
-    DAM_TRY(view(m, &m->pin.evidence, "headOf(uint256)", &m->id, 1, head, 4));
-    if (!dam_u256_to_u64(&head[0], &ret->anchored.size)) {
-        return DAM_EPARSE;
-    }
-    words[1] = head[0];
-    DAM_TRY(view(m, &m->pin.evidence, "rootOf(uint256,uint64)", words, 2, &root, 1));
-    dam_u256_store_be(ret->anchored.root.b, &root);
-    return DAM_OK;
-}
-
-static enum dam_err signer_start(struct dam_energy_market *m)
-{
-    const struct dam_signer_options options = {
-        .folder = m->options.signer_folder,
-        .password_path = m->options.password_path,
-        .start_timeout_ms = SIGNER_START_MS,
-        .timeout_ms = SIGNER_CALL_MS,
-    };
-    struct dam_signer_request request = {.kind = DAM_SIGNER_STATUS};
-    struct dam_signer_reply reply;
-    dam_signer_close(m->signer);
-    m->signer = NULL;
-    DAM_TRY(dam_signer_spawn(&options, &m->signer));
-    DAM_TRY(dam_signer_call(m->signer, &request, &reply));
-    m->pin = reply.status.pin;
-    if (m->pin.chain_id != m->chain.chain_id ||
-        !dam_address_eq(&m->pin.account, &m->options.account)) {
-        (void)snprintf(m->why, sizeof(m->why),
-                       "the signer's frame names another chain or another account");
-        return DAM_ECONFLICT;
-    }
-    request = (struct dam_signer_request){.kind = DAM_SIGNER_UNLOCK};
-    DAM_TRY(chain_stand(m, &request.unlock));
-    DAM_TRY(dam_signer_call(m->signer, &request, &reply));
-    if (reply.refusal != 0) {
-        (void)snprintf(m->why, sizeof(m->why), "the signer: %s",
-                       dam_signer_refusal_text(reply.refusal));
-        return DAM_EREFUSED;
-    }
-    return DAM_OK;
-}
-
 /* Intervals whose order is in the outbox; an id that is not costs no call to the chain. */
 static enum dam_err open_find(struct dam_energy_market *m, uint64_t now_s)
 {
@@ -221,7 +109,7 @@ static enum dam_err open_find(struct dam_energy_market *m, uint64_t now_s)
         struct dam_hash id = cause(m, "order", i);
         enum dam_outbox_state state;
         struct dam_remote_receipt receipt;
-        DAM_TRY(dam_outbox_look(&m->outbox, &m->arena, &id, &state, &receipt));
+        DAM_TRY(dam_outbox_look(&m->envoy->outbox, &m->envoy->arena, &id, &state, &receipt));
         if (state != DAM_OUTBOX_UNKNOWN && m->open_count < DAM_TRADE_OPEN_MAX) {
             m->open[m->open_count++] = i;
         }
@@ -237,35 +125,34 @@ static uint64_t later(int64_t wall_ms, uint64_t chain_s)
 
 static enum dam_err connect_parts(struct dam_energy_market *m, int64_t wall_ms)
 {
-    const char *const urls[] = {m->options.url};
-    struct dam_tx_signer tx_signer = {.sign = sign, .ctx = m};
     uint64_t chain_s = 0;
-    if (m->http.post == NULL) {
-        DAM_TRY(dam_http_client_create(&m->http));
+    enum dam_err err = dam_envoy_connect(m->envoy);
+    if (err != DAM_OK) {
+        memcpy(m->why, m->envoy->why, sizeof(m->envoy->why));
+        return err;
     }
-    DAM_TRY(dam_remote_open(&m->chain, &m->arena, &m->http, urls, 1, 1, m->options.timeout_ms));
+    if (m->ready) {
+        return DAM_OK;
+    }
+    if (m->envoy->signer == NULL || !dam_address_eq(&m->envoy->pin.account, &m->account)) {
+        (void)snprintf(m->why, sizeof(m->why), "the signer is not the one of this account");
+        return DAM_ECONFLICT;
+    }
     DAM_TRY(constants_read(m));
-    DAM_TRY(signer_start(m));
-    tx_signer.address = m->pin.key;
-    dam_outbox_close(&m->outbox);
-    DAM_TRY(
-        dam_outbox_open(&m->outbox, &m->arena, &m->chain, &tx_signer, m->options.outbox_folder));
-    DAM_TRY(chain_time(m, &chain_s));
+    DAM_TRY(dam_envoy_chain_time(m->envoy, &chain_s));
     return open_find(m, later(wall_ms, chain_s));
 }
 
 enum dam_err dam_energy_market_connect(struct dam_energy_market *m, int64_t wall_ms)
 {
-    if (m->ready) {
-        return DAM_OK;
-    }
     m->why[0] = 0;
+    dam_envoy_enter(m->envoy);
     enum dam_err err = connect_parts(m, wall_ms);
+    dam_envoy_leave(m->envoy);
     if (err != DAM_OK && m->why[0] == 0) {
         (void)snprintf(m->why, sizeof(m->why), "connecting: %s", dam_err_text(err));
     }
-    m->ready = err == DAM_OK;
-    dam_arena_reset(&m->arena);
+    m->ready = m->ready || err == DAM_OK;
     return err;
 }
 
@@ -281,7 +168,7 @@ static bool order_id(const struct dam_energy_market *m, const struct dam_remote_
     for (size_t i = 0; i < receipt->log_count; i++) {
         const struct dam_log *log = &receipt->logs[i];
         if (log->topic_count == 4 && dam_hash_eq(&log->topics[0], &topic) &&
-            dam_address_eq(&log->address, &m->options.market)) {
+            dam_address_eq(&log->address, &m->market)) {
             *ret = dam_u256_load_be(log->topics[1].b);
             return true;
         }
@@ -295,11 +182,11 @@ static enum dam_err claim(struct dam_energy_market *m, uint32_t interval, const 
     const struct dam_u256 word = dam_u256_from_u64(interval);
     struct dam_u256 book[9]; /* EnergyMarket.Book; the first is cleared */
     struct dam_u256 order[2];
-    DAM_TRY(view(m, &m->options.market, "bookOf(uint32)", &word, 1, book, 9));
+    DAM_TRY(view(m, &m->market, "bookOf(uint32)", &word, 1, book, 9));
     if (dam_u256_is_zero(&book[0])) {
         return DAM_EAGAIN;
     }
-    DAM_TRY(view(m, &m->options.market, "orders(uint256)", id, 1, order, 2));
+    DAM_TRY(view(m, &m->market, "orders(uint256)", id, 1, order, 2));
     if (dam_u256_is_zero(&order[1])) {
         return DAM_OK; /* claimed, by us or by whoever was first */
     }
@@ -309,16 +196,15 @@ static enum dam_err claim(struct dam_energy_market *m, uint32_t interval, const 
 
 static enum dam_err collect(struct dam_energy_market *m, uint32_t interval, uint64_t now_s)
 {
-    const struct dam_u256 words[] = {dam_u256_from_u64(interval),
-                                     dam_trade_word(&m->options.account)};
+    const struct dam_u256 words[] = {dam_u256_from_u64(interval), dam_calldata_word(&m->account)};
     struct dam_u256 end_word;
     struct dam_u256 position[3]; /* sold, metered, collected */
     uint64_t end_s = 0;
-    DAM_TRY(view(m, &m->options.market, "meteringEnd(uint32)", words, 1, &end_word, 1));
+    DAM_TRY(view(m, &m->market, "meteringEnd(uint32)", words, 1, &end_word, 1));
     if (!dam_u256_to_u64(&end_word, &end_s) || now_s < end_s) {
         return DAM_EAGAIN;
     }
-    DAM_TRY(view(m, &m->options.market, "positions(uint32,address)", words, 2, position, 3));
+    DAM_TRY(view(m, &m->market, "positions(uint32,address)", words, 2, position, 3));
     if (dam_u256_is_zero(&position[1]) || !dam_u256_is_zero(&position[2])) {
         return DAM_OK; /* nothing was metered, so nothing is earned; or it is collected */
     }
@@ -333,7 +219,7 @@ static enum dam_err is_past(struct dam_energy_market *m, const char *what, uint3
     struct dam_hash id = cause(m, what, interval);
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
-    DAM_TRY(dam_outbox_look(&m->outbox, &m->arena, &id, &state, &receipt));
+    DAM_TRY(dam_outbox_look(&m->envoy->outbox, &m->envoy->arena, &id, &state, &receipt));
     *ret = *ret && state != DAM_OUTBOX_SENT && state != DAM_OUTBOX_MINED;
     return DAM_OK;
 }
@@ -349,7 +235,7 @@ static enum dam_err forget(struct dam_energy_market *m, uint32_t interval, bool 
     }
     for (size_t i = 0; *ret_done && i < DAM_COUNT_OF(all); i++) {
         struct dam_hash id = cause(m, all[i], interval);
-        DAM_TRY(dam_outbox_forget(&m->outbox, &id));
+        DAM_TRY(dam_outbox_forget(&m->envoy->outbox, &id));
     }
     return DAM_OK;
 }
@@ -362,7 +248,7 @@ static enum dam_err settle_one(struct dam_energy_market *m, uint32_t interval, u
     struct dam_remote_receipt receipt;
     struct dam_u256 order;
     enum dam_outbox_state state;
-    DAM_TRY(dam_outbox_look(&m->outbox, &m->arena, &id, &state, &receipt));
+    DAM_TRY(dam_outbox_look(&m->envoy->outbox, &m->envoy->arena, &id, &state, &receipt));
     if (state == DAM_OUTBOX_SENT) {
         return DAM_OK; /* settle has sent it again */
     }
@@ -384,7 +270,7 @@ static enum dam_err last_price_read(struct dam_energy_market *m, uint64_t now_s)
         const struct dam_u256 interval = dam_u256_from_u64(next - back);
         struct dam_u256 book[9]; /* cleared, tick, ..., 6: volume */
         uint64_t tick = 0;
-        DAM_TRY(view(m, &m->options.market, "bookOf(uint32)", &interval, 1, book, 9));
+        DAM_TRY(view(m, &m->market, "bookOf(uint32)", &interval, 1, book, 9));
         if (!dam_u256_is_zero(&book[6]) && dam_u256_to_u64(&book[1], &tick) && tick <= UINT8_MAX) {
             const struct dam_u256 step = dam_u256_from_u64(m->step);
             m->last_price = dam_u256_from_u64(tick + 1);
@@ -398,12 +284,12 @@ static enum dam_err last_price_read(struct dam_energy_market *m, uint64_t now_s)
 
 static enum dam_err settle_all(struct dam_energy_market *m)
 {
-    const struct dam_u256 account = dam_trade_word(&m->options.account);
+    const struct dam_u256 account = dam_calldata_word(&m->account);
     uint64_t now_s = 0;
     size_t kept = 0;
     enum dam_err first = DAM_OK;
-    DAM_TRY(dam_outbox_resend(&m->outbox, &m->arena));
-    DAM_TRY(chain_time(m, &now_s));
+    DAM_TRY(dam_outbox_resend(&m->envoy->outbox, &m->envoy->arena));
+    DAM_TRY(dam_envoy_chain_time(m->envoy, &now_s));
     for (size_t i = 0; i < m->open_count; i++) {
         bool done = false;
         /* One interval that cannot be settled, by policy or market, does not hold up the others. */
@@ -422,11 +308,12 @@ static enum dam_err settle_all(struct dam_energy_market *m)
 enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
 {
     m->why[0] = 0;
+    dam_envoy_enter(m->envoy);
     enum dam_err err = settle_all(m);
+    dam_envoy_leave(m->envoy);
     if (err != DAM_OK && m->why[0] == 0) {
         (void)snprintf(m->why, sizeof(m->why), "settling: %s", dam_err_text(err));
     }
-    dam_arena_reset(&m->arena);
     return err;
 }
 
@@ -435,30 +322,24 @@ enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
 static enum dam_err place(struct dam_energy_market *m, uint32_t interval, uint8_t tick, uint64_t wh,
                           bool *ret_recorded)
 {
-    struct dam_trade_call calls[2] = {{.target = m->token}, {.target = m->options.market}};
-    struct dam_u256 approve[2] = {dam_trade_word(&m->options.market), dam_u256_from_u64(wh)};
+    struct dam_calldata_call calls[2] = {{.target = m->token}, {.target = m->market}};
+    struct dam_u256 approve[2] = {dam_calldata_word(&m->market), dam_u256_from_u64(wh)};
     const struct dam_u256 order[4] = {dam_u256_from_u64(interval), dam_u256_from_u64(SIDE_SELL),
                                       dam_u256_from_u64(tick), dam_u256_from_u64(wh)};
     const struct dam_u256 deposit = dam_u256_from_u64(m->deposit);
     dam_u256_mul(&approve[1], &approve[1], &deposit);
-    DAM_TRY(dam_trade_calldata(&m->arena, "approve(address,uint256)", approve, 2, &calls[0].data));
-    DAM_TRY(dam_trade_calldata(&m->arena, "place(uint32,uint8,uint8,uint64)", order, 4,
-                               &calls[1].data));
-    return send(m, "order", interval, calls, 2, ret_recorded);
+    DAM_TRY(dam_calldata_make(&m->envoy->arena, "approve(address,uint256)", approve, 2,
+                              &calls[0].data));
+    DAM_TRY(dam_calldata_make(&m->envoy->arena, "place(uint32,uint8,uint8,uint64)", order, 4,
+                              &calls[1].data));
+    return send_calls(m, "order", interval, calls, 2, ret_recorded);
 }
 
-enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh,
-                                     int64_t price, unsigned decimals, bool *ret_recorded)
+static enum dam_err offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh, uint8_t tick,
+                          bool *ret_recorded)
 {
     uint64_t chain_s = 0;
-    uint8_t tick = 0;
-    *ret_recorded = false;
-    enum dam_err err = dam_trade_tick(price, decimals, m->token_decimals, m->step, &tick);
-    if (err != DAM_OK) {
-        (void)snprintf(m->why, sizeof(m->why), "the price is above the market's highest tick");
-        return err;
-    }
-    err = chain_time(m, &chain_s);
+    enum dam_err err = dam_envoy_chain_time(m->envoy, &chain_s);
     uint32_t interval = dam_trade_interval(later(wall_ms, chain_s), m->length, m->gate);
     bool has_order = m->open_count > 0 && m->open[m->open_count - 1] >= interval;
     if (err != DAM_OK || has_order || m->open_count == DAM_TRADE_OPEN_MAX) {
@@ -466,7 +347,6 @@ enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_m
                        err != DAM_OK ? dam_err_text(err)
                        : has_order   ? "the interval has an order already, and orders are firm"
                                      : "too many intervals are not settled");
-        dam_arena_reset(&m->arena);
         return err != DAM_OK ? err : has_order ? DAM_EEXIST : DAM_EFULL;
     }
     err = place(m, interval, tick, wh, ret_recorded);
@@ -478,23 +358,36 @@ enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_m
                        "offered %" PRIu64 " Wh at tick %u for interval %" PRIu32, wh, tick,
                        interval);
     }
-    dam_arena_reset(&m->arena);
+    return err;
+}
+
+enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh,
+                                     int64_t price, unsigned decimals, bool *ret_recorded)
+{
+    uint8_t tick = 0;
+    *ret_recorded = false;
+    enum dam_err err = dam_trade_tick(price, decimals, m->token_decimals, m->step, &tick);
+    if (err != DAM_OK) {
+        (void)snprintf(m->why, sizeof(m->why), "the price is above the market's highest tick");
+        return err;
+    }
+    dam_envoy_enter(m->envoy);
+    err = offer(m, wall_ms, wh, tick, ret_recorded);
+    dam_envoy_leave(m->envoy);
     return err;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void dam_energy_market_init(struct dam_energy_market *m,
-                            const struct dam_energy_market_options *options)
+void dam_energy_market_init(struct dam_energy_market *m, struct dam_envoy *envoy,
+                            const struct dam_address *account, const struct dam_address *address)
 {
-    *m = (struct dam_energy_market){.options = *options, .outbox = {.folder = -1}};
-    dam_arena_init(&m->arena, dam_heap(), ARENA_MAX);
+    *m = (struct dam_energy_market){
+        .envoy = dam_envoy_share(envoy), .account = *account, .market = *address};
 }
 
 void dam_energy_market_finish(struct dam_energy_market *m)
 {
-    dam_signer_close(m->signer);
-    dam_outbox_close(&m->outbox);
-    dam_http_client_destroy(&m->http);
-    dam_arena_finish(&m->arena);
+    dam_envoy_release(m->envoy);
+    m->envoy = NULL;
 }

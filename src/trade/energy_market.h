@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A machine's seat at an energy market (contracts/src/market/EnergyMarket.sol): it offers energy
  * for the next delivery interval from the machine's account, claims what was filled and collects
- * what was earned. One order an interval. The key is the signer process's alone; what was signed is
- * durable before it leaves, and the outbox's folder is all that is remembered: a seat that opens
- * again goes on with the intervals that it finds there. Blocks; one thread. */
+ * what was earned. One order an interval. The envoy's outbox is all that is remembered: a seat that
+ * opens again goes on with the intervals that it finds there. Takes the envoy's lock. Blocks; one
+ * thread. */
 #ifndef DAM_TRADE_ENERGY_MARKET_H
 #define DAM_TRADE_ENERGY_MARKET_H
 
-#include "chain/outbox.h"
-#include "signer/signer.h"
+#include "chain/envoy.h"
 
-#define DAM_TRADE_WHY_SIZE 384u
+#define DAM_TRADE_WHY_SIZE (DAM_ENVOY_WHY_SIZE + 64u)
 #define DAM_TRADE_OPEN_MAX 64u /* intervals that are not settled; when full nothing is offered */
 
-struct dam_energy_market_options {
-    const char *url; /* JSON-RPC */
+struct dam_energy_market {
+    struct dam_envoy *envoy; /* shared */
     struct dam_address account;
     struct dam_address market;
-    const char *outbox_folder;
-    const char *signer_folder; /* signer/home.h */
-    const char *password_path;
-    uint32_t timeout_ms; /* of one call to the chain */
-};
-
-struct dam_energy_market {
-    struct dam_energy_market_options options; /* texts are borrowed */
-    struct dam_arena arena;                   /* of one call of this room */
-    struct dam_http_client http;
-    struct dam_remote chain;
-    struct dam_signer *signer;
-    struct dam_signer_pin pin;
-    struct dam_outbox outbox;
-    bool ready; /* connected, unlocked, and the fields below are known */
-    struct dam_u256 id;
-    struct dam_address constitution;
+    bool ready; /* the fields below are known */
     struct dam_address token;
     uint32_t length;
     uint32_t gate;
@@ -48,17 +31,16 @@ struct dam_energy_market {
     char why[DAM_TRADE_WHY_SIZE]; /* of the last failure or the last order, for people */
 };
 
-/** Prepare; touches nothing outside. */
-void dam_energy_market_init(struct dam_energy_market *market,
-                            const struct dam_energy_market_options *options);
+/** Prepare; touches nothing outside. In: envoy: of the machine whose account sells; shared until
+ *  finish. */
+void dam_energy_market_init(struct dam_energy_market *market, struct dam_envoy *envoy,
+                            const struct dam_address *account, const struct dam_address *address);
 
-/** Stop the signer and close everything. */
+/** Give the envoy back. */
 void dam_energy_market_finish(struct dam_energy_market *market);
 
-/** Connect if it is not: chain, signer, outbox, and the contracts' constants. Harmless to repeat.
- *  Returns: DAM_OK; DAM_ECONFLICT if the parts do not belong together (the signer is another
- *           account's, the outbox another sender's); DAM_EREFUSED if the signer will not unlock;
- *           else why it is not reached. */
+/** Connect if it is not: the envoy, and the contracts' constants. Harmless to repeat.
+ *  Returns: as dam_envoy_connect; DAM_ECONFLICT if the signer is another account's. */
 DAM_MUST_USE enum dam_err dam_energy_market_connect(struct dam_energy_market *market,
                                                     int64_t wall_ms);
 

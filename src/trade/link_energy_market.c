@@ -49,7 +49,7 @@ struct link_energy_market {
     bool offered; /* market.why tells of an order */
     struct dam_energy_market market;
     char why[DAM_TRADE_WHY_SIZE];
-    char url[512];
+    char url[512]; /* "": the machine's own chain and signer; else these four */
     char outbox_folder[PATH_SIZE];
     char signer_folder[PATH_SIZE];
     char password_path[PATH_SIZE];
@@ -245,22 +245,15 @@ static bool address_read(const struct dam_link_setup *setup, const char *option,
     return dam_address_from_text(text, strlen(text), ret) == DAM_OK;
 }
 
-static const char *options_read(struct link_energy_market *l, const struct dam_link_setup *setup,
-                                struct dam_energy_market_options *ret)
+static const char *own_read(struct link_energy_market *l, const struct dam_link_setup *setup,
+                            const char *url, struct dam_envoy_options *ret)
 {
-    const char *url = dam_link_option(setup, "url", "");
     long timeout_ms = 0;
     if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
         strlen(url) >= sizeof(l->url)) {
         return "'url' is the chain's JSON-RPC: http://HOST:PORT";
     }
     memcpy(l->url, url, strlen(url) + 1);
-    if (!address_read(setup, "account", &ret->account)) {
-        return "'account' is the address of the machine's account";
-    }
-    if (!address_read(setup, "market", &ret->market)) {
-        return "'market' is the address of the EnergyMarket";
-    }
     if (!path_make(setup, "signer", "signer", l->signer_folder) ||
         !path_make(setup, "outbox", "outbox", l->outbox_folder)) {
         return "'signer' and 'outbox' are folders";
@@ -271,18 +264,44 @@ static const char *options_read(struct link_energy_market *l, const struct dam_l
     if (dam_link_option_number(setup, "timeout_ms", 1000, 10, 60000, &timeout_ms) != DAM_OK) {
         return "'timeout_ms' is a number from 10 to 60000";
     }
-    ret->timeout_ms = (uint32_t)timeout_ms;
-    ret->url = l->url;
-    ret->outbox_folder = l->outbox_folder;
-    ret->signer_folder = l->signer_folder;
-    ret->password_path = l->password_path;
+    *ret = (struct dam_envoy_options){
+        .urls = {l->url},
+        .url_count = 1,
+        .agree_min = 1,
+        .timeout_ms = (uint32_t)timeout_ms,
+        .outbox_folder = l->outbox_folder,
+        .signer_folder = l->signer_folder,
+        .password_path = l->password_path,
+    };
+    return NULL;
+}
+
+/* The machine's own envoy, or one that the link's options describe. Returns: NULL, or what is
+ * wrong; *ret is the caller's to release. */
+static const char *envoy_get(struct link_energy_market *l, const struct dam_link_setup *setup,
+                             struct dam_envoy **ret)
+{
+    struct dam_envoy_options options;
+    const char *url = dam_link_option(setup, "url", "");
+    if (url[0] != 0) {
+        const char *why = own_read(l, setup, url, &options);
+        bool ok = why == NULL && dam_envoy_create(&options, ret) == DAM_OK;
+        return why != NULL ? why : ok ? NULL : "out of memory";
+    }
+    if (setup->envoy == NULL || setup->envoy->options.signer_folder == NULL) {
+        return "the machine needs [chain] and [signer], or the link its own 'url'";
+    }
+    (void)snprintf(l->url, sizeof(l->url), "%s", setup->envoy->options.urls[0]);
+    *ret = dam_envoy_share(setup->envoy);
     return NULL;
 }
 
 static enum dam_err market_open(const struct dam_link_setup *setup, struct dam_link **ret_link,
                                 const char **ret_why)
 {
-    struct dam_energy_market_options options = {.timeout_ms = 0};
+    struct dam_envoy *envoy = NULL;
+    struct dam_address account;
+    struct dam_address address;
     struct link_energy_market *l = calloc(1, sizeof(*l));
     if (l == NULL) {
         return DAM_ENOMEM;
@@ -291,13 +310,19 @@ static enum dam_err market_open(const struct dam_link_setup *setup, struct dam_l
     l->events = setup->events;
     l->wall_ms = setup->wall_ms;
     l->loop = setup->loop;
-    *ret_why = options_read(l, setup, &options);
-    *ret_why = *ret_why == NULL ? points_read(l, setup) : *ret_why;
+    *ret_why = points_read(l, setup);
+    if (*ret_why == NULL && !address_read(setup, "account", &account)) {
+        *ret_why = "'account' is the address of the machine's account";
+    } else if (*ret_why == NULL && !address_read(setup, "market", &address)) {
+        *ret_why = "'market' is the address of the EnergyMarket";
+    }
+    *ret_why = *ret_why == NULL ? envoy_get(l, setup, &envoy) : *ret_why;
     if (*ret_why != NULL) {
         free(l);
         return DAM_EPARSE;
     }
-    dam_energy_market_init(&l->market, &options);
+    dam_energy_market_init(&l->market, envoy, &account, &address);
+    dam_envoy_release(envoy); /* the market has it now */
     l->turn.wall_ms = wall_ms(l);
     *ret_link = (struct dam_link *)(void *)l;
     begin(l); /* connects; where it fails, each turn tries again */

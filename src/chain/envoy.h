@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The machine on its chain: one set of endpoints, one signer process, one outbox, shared by all
+ * who speak for the machine (its keeper, its skills). Whoever works with an envoy holds its lock,
+ * so that nonces and requests to the signer come one after another. What is signed is durable
+ * before it leaves. Blocks; for worker threads, never for the loop's. */
+#ifndef DAM_CHAIN_ENVOY_H
+#define DAM_CHAIN_ENVOY_H
+
+#include "chain/calldata.h"
+#include "chain/outbox.h"
+#include "signer/signer.h"
+
+#include <uv.h>
+
+#define DAM_ENVOY_WHY_SIZE 384u
+#define DAM_ENVOY_WORDS_MAX 24u
+
+/* Texts are borrowed for the envoy's life. */
+struct dam_envoy_options {
+    const char *urls[DAM_REMOTE_ENDPOINTS_MAX]; /* JSON-RPC of one chain */
+    size_t url_count;
+    size_t agree_min;          /* endpoints that must give the same answer */
+    uint32_t timeout_ms;       /* of one call to the chain */
+    uint64_t chain_id;         /* 0: whatever the endpoints say */
+    const char *signer_folder; /* signer/home.h; NULL: it only reads */
+    const char *password_path;
+    const char *outbox_folder;
+};
+
+struct dam_envoy {
+    struct dam_envoy_options options;
+    unsigned users;
+    uv_mutex_t lock;
+    struct dam_arena arena; /* of one call; whoever holds the lock resets it at its end */
+    struct dam_http_client http;
+    struct dam_remote chain;
+    struct dam_signer *signer; /* NULL: none */
+    struct dam_signer_pin pin; /* the signer's frame; with a signer only */
+    struct dam_outbox outbox;
+    bool ready;                      /* connected and unlocked, and the fields below are known */
+    struct dam_u256 id;              /* the machine's token; with a signer of an account only */
+    struct dam_address constitution; /* of that account */
+    char why[DAM_ENVOY_WHY_SIZE];    /* of the last failure, for people */
+};
+
+/** Prepare; touches nothing outside. Returns: DAM_OK or DAM_ENOMEM. */
+DAM_MUST_USE enum dam_err dam_envoy_create(const struct dam_envoy_options *options,
+                                           struct dam_envoy **ret);
+
+/** One more user. Returns: envoy. On the loop's thread, as release. */
+struct dam_envoy *dam_envoy_share(struct dam_envoy *envoy);
+
+/** One user less; the last one stops the signer and closes everything. Nobody may hold the lock.
+ *  Accepts NULL. */
+void dam_envoy_release(struct dam_envoy *envoy);
+
+/** Take and give back the envoy. Every call below is made between the two. */
+void dam_envoy_enter(struct dam_envoy *envoy);
+void dam_envoy_leave(struct dam_envoy *envoy);
+
+/** Connect if it is not: endpoints, signer, outbox. Harmless to repeat.
+ *  Returns: DAM_OK; DAM_ECONFLICT if the parts do not belong together (another chain, another
+ *           account, another sender's outbox); DAM_EREFUSED if the signer will not unlock; else why
+ *           it is not reached. envoy->why says more. */
+DAM_MUST_USE enum dam_err dam_envoy_connect(struct dam_envoy *envoy);
+
+/** Say why something failed, unless a deeper place said it already. Returns: err. */
+enum dam_err dam_envoy_fail(struct dam_envoy *envoy, enum dam_err err, const char *fmt, ...)
+    DAM_PRINTF(3, 4);
+
+/** A view whose arguments and results are all static: words.
+ *  Returns: DAM_OK; DAM_EPARSE if the answer has another length (no such contract, or another one);
+ *           as dam_remote_call. In: count: at most DAM_CALLDATA_WORDS_MAX. */
+DAM_MUST_USE enum dam_err dam_envoy_view(struct dam_envoy *envoy, const struct dam_address *to,
+                                         const char *signature, const struct dam_u256 *words,
+                                         size_t count, struct dam_remote_at at,
+                                         struct dam_u256 *ret, size_t ret_count);
+
+/** The time of the newest block, in seconds. */
+DAM_MUST_USE enum dam_err dam_envoy_chain_time(struct dam_envoy *envoy, uint64_t *ret_s);
+
+/** Have the machine's account make calls, once for each id (chain/outbox.h).
+ *  Returns: DAM_OK once the order is durable and a node has it; DAM_EREFUSED if policy, signer or
+ *           chain said no; else the world's failure. In: count: at most DAM_CALLDATA_CALLS_MAX.
+ *  Out: ret_recorded: after a failure, whether the order may still reach the chain. */
+DAM_MUST_USE enum dam_err dam_envoy_execute(struct dam_envoy *envoy, const struct dam_hash *id,
+                                            const struct dam_calldata_call *calls, size_t count,
+                                            bool *ret_recorded);
+
+/** An address in the low 20 bytes of a word. */
+struct dam_address dam_envoy_address(const struct dam_u256 *word);
+
+#endif
