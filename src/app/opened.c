@@ -217,6 +217,21 @@ static void put_receipt(struct dam_json_writer *w, const struct dam_manifest *m,
     dam_json_put_array_end(w);
 }
 
+static void put_trial(struct dam_json_writer *w, const struct dam_record_trial *trial)
+{
+    put_key_u64(w, "phase", trial->phase);
+    dam_json_put_key(w, "phase_text");
+    dam_json_put_cstr(w, dam_record_trial_text(trial->phase));
+    put_key_u64(w, "epoch", trial->epoch);
+    put_key_hash(w, "mind", trial->mind.b, 20);
+    put_key_hash(w, "charter", trial->charter.b, 20);
+    put_key_u64(w, "turns", trial->turns);
+    put_key_u64(w, "errors", trial->errors);
+    put_key_u64(w, "denials", trial->denials);
+    put_key_u64(w, "different", trial->different);
+    put_key_text(w, "words", trial->words);
+}
+
 static void put_body(struct dam_json_writer *w, const struct dam_manifest *m,
                      const struct dam_record_leaf *leaf)
 {
@@ -256,6 +271,9 @@ static void put_body(struct dam_json_writer *w, const struct dam_manifest *m,
         put_key_u64(w, "status", leaf->money.status);
         put_key_hash(w, "transaction", leaf->money.transaction.b, 32);
         put_key_text(w, "description", leaf->money.description);
+        return;
+    case DAM_RECORD_TRIAL:
+        put_trial(w, &leaf->trial);
         return;
     }
 }

@@ -30,7 +30,7 @@ static int print_json(const struct dam_history_verified *v, const struct dam_his
     }
     dam_json_put_key(&w, "kinds");
     dam_json_put_object(&w);
-    for (uint8_t i = DAM_RECORD_DECISION; i <= DAM_RECORD_MONEY; i++) {
+    for (uint8_t i = DAM_RECORD_DECISION; i < DAM_RECORD_KINDS; i++) {
         dam_json_put_key(&w, dam_record_kind_text(i));
         dam_json_put_u64(&w, v->kinds[i]);
     }
@@ -56,7 +56,7 @@ static void print_text(const struct dam_history_verified *v)
     char root[65];
     dam_hex_encode(v->root.b, 32, root);
     (void)printf("%" PRIu64 " leaves, each in its place; root %s\n", v->leaves, root);
-    for (uint8_t i = DAM_RECORD_DECISION; i <= DAM_RECORD_MONEY; i++) {
+    for (uint8_t i = DAM_RECORD_DECISION; i < DAM_RECORD_KINDS; i++) {
         if (v->kinds[i] > 0) {
             (void)printf("  %8" PRIu64 " %s\n", v->kinds[i], dam_record_kind_text(i));
         }

@@ -145,6 +145,13 @@ static void print_other(const struct dam_record_leaf *leaf)
         (void)printf("money: %.*s\n", (int)leaf->money.description.len,
                      (const char *)leaf->money.description.data);
         break;
+    case DAM_RECORD_TRIAL:
+        (void)printf("%s: %" PRIu64 " turns, %" PRIu64 " errors, %" PRIu64
+                     " corrected by the charter, %" PRIu64 " different; %.*s\n",
+                     dam_record_trial_text(leaf->trial.phase), leaf->trial.turns,
+                     leaf->trial.errors, leaf->trial.denials, leaf->trial.different,
+                     (int)leaf->trial.words.len, (const char *)leaf->trial.words.data);
+        break;
     case DAM_RECORD_DECISION:
         break;
     }

@@ -14,6 +14,7 @@
  * Keccak hash of that text. */
 static const uint8_t selector_decide[4] = {0x57, 0xbb, 0x08, 0x74};
 static const uint8_t selector_review[4] = {0xb8, 0x7c, 0xdd, 0xab};
+static const uint8_t selector_migrate[4] = {0xc3, 0xfb, 0xb6, 0xfd}; /* migrate(address,bytes) */
 
 struct code {
     struct dam_address address;
@@ -248,6 +249,20 @@ static bool answer_decode(struct dam_bytes data, struct dam_bytes ret[2])
     return at == data.len;
 }
 
+/* A session in which nothing but code can be seen. */
+static void pure_begin(struct dam_decider *d)
+{
+    const struct dam_evm_view view = view_of(d);
+    const struct dam_evm_options options = {
+        .fork = DAM_FORK_DEFAULT,
+        .chain_id = 1,
+        .refuse = dam_evm_impure_opcodes,
+        .static_call_precompiles_only = true,
+        .all_warm = true,
+    };
+    dam_evm_begin(d->evm, &view, &block, &options);
+}
+
 /* ---- one decision ---------------------------------------------------------------------------- */
 
 enum fate { FATE_ANSWER, FATE_GAS, FATE_REVERT, FATE_MALFORMED };
@@ -407,20 +422,80 @@ enum dam_err dam_decide(struct dam_decider *d, const struct dam_decide_input *in
     case DAM_DECIDE_NORMAL:
         break;
     }
-    const struct dam_evm_view view = view_of(d);
-    const struct dam_evm_options options = {
-        .fork = DAM_FORK_DEFAULT,
-        .chain_id = 1,
-        .refuse = dam_evm_impure_opcodes,
-        .static_call_precompiles_only = true,
-        .all_warm = true,
-    };
-    dam_evm_begin(d->evm, &view, &block, &options);
+    pure_begin(d);
     enum dam_err err = mind_run(d, in, ret);
     err = err == DAM_OK ? charter_run(d, in, ret) : err;
     dam_evm_discard(d->evm);
     if (err == DAM_OK && ret->outcome != DAM_FLOW_CHARTER_FAILED) {
         guard_run(in, ret);
     }
+    return err;
+}
+
+/* ---- a new mind's first memory --------------------------------------------------------------- */
+
+/* migrate(address,bytes): the address in its word, then the one string. */
+static struct dam_bytes migrate_encode(struct dam_decider *d, const struct dam_address *from,
+                                       struct dam_bytes memory)
+{
+    size_t padded = (memory.len + WORD - 1) / WORD * WORD;
+    uint8_t *at = d->call + 4;
+    memcpy(d->call, selector_migrate, 4);
+    memset(at, 0, 3 * WORD + padded);
+    memcpy(at + 12, from->b, 20);
+    word_put(at + WORD, 2 * WORD);
+    word_put(at + 2 * WORD, memory.len);
+    if (memory.len > 0) {
+        memcpy(at + 3 * WORD, memory.data, memory.len);
+    }
+    return dam_bytes(d->call, 4 + 3 * WORD + padded);
+}
+
+/* The one canonical encoding of one byte string. */
+static bool string_decode(struct dam_bytes data, struct dam_bytes *ret)
+{
+    uint64_t offset = 0;
+    uint64_t len = 0;
+    if (!word_take(data, 0, &offset) || offset != WORD || !word_take(data, WORD, &len) ||
+        len > DAM_FLOW_MEMORY_MAX) {
+        return false;
+    }
+    uint64_t padded = (len + WORD - 1) / WORD * WORD;
+    if (data.len != 2 * WORD + padded) {
+        return false;
+    }
+    for (uint64_t i = len; i < padded; i++) {
+        if (data.data[2 * WORD + i] != 0) {
+            return false;
+        }
+    }
+    *ret = dam_bytes(data.data + 2 * WORD, len);
+    return true;
+}
+
+enum dam_err dam_decider_migrate(struct dam_decider *d, const struct dam_law *law,
+                                 const struct dam_address *from, struct dam_bytes memory,
+                                 uint8_t *ret, size_t *ret_len)
+{
+    DAM_ASSERT(memory.len <= DAM_FLOW_MEMORY_MAX);
+    struct dam_evm_result result;
+    struct dam_bytes next;
+    const struct dam_evm_message message = {.kind = DAM_EVM_KIND_STATICCALL,
+                                            .to = law->mind,
+                                            .input = migrate_encode(d, from, memory),
+                                            .gas = (int64_t)law->mind_gas};
+    *ret_len = 0;
+    if (dam_decider_code(d, &law->mind).len == 0) {
+        return DAM_OK;
+    }
+    pure_begin(d);
+    enum dam_err err = dam_evm_call(d->evm, &message, &result);
+    if (err == DAM_OK && result.status == DAM_EVM_SUCCESS && string_decode(result.output, &next)) {
+        if (next.len > 0) {
+            memcpy(ret, next.data, next.len);
+        }
+        *ret_len = next.len;
+    }
+    dam_evm_discard(d->evm);
     return err;
 }

@@ -73,6 +73,16 @@ DAM_MUST_USE enum dam_err dam_decider_construct(struct dam_decider *decider,
                                                 const struct dam_address *address,
                                                 struct dam_bytes init_code);
 
+/** What a new mind makes of the memory of the one before it: its own `migrate(address,bytes)` says
+ * so (docs/spec/decision.md section 4). A mind without it, or whose answer is no canonical byte
+ * string of at most DAM_FLOW_MEMORY_MAX, begins with an empty memory: *ret_len 0. Returns: DAM_OK
+ * or DAM_ENOMEM. Out: ret: DAM_FLOW_MEMORY_MAX bytes. */
+DAM_MUST_USE enum dam_err dam_decider_migrate(struct dam_decider *decider,
+                                              const struct dam_law *law,
+                                              const struct dam_address *from,
+                                              struct dam_bytes memory, uint8_t *ret,
+                                              size_t *ret_len);
+
 /** Decide. Returns: DAM_OK, or DAM_ENOMEM, when *ret is unspecified and nothing may be acted on. A
  *  mind or charter that fails is an outcome, not an error. */
 DAM_MUST_USE enum dam_err dam_decide(struct dam_decider *decider,

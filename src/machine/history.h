@@ -28,7 +28,7 @@ struct dam_history_finding {
 
 struct dam_history_verified {
     uint64_t leaves;
-    uint64_t kinds[8]; /* by enum dam_record_kind */
+    uint64_t kinds[DAM_RECORD_KINDS]; /* by enum dam_record_kind */
     uint64_t outcomes[9];
     uint64_t gaps_ms;
     uint64_t unreceipted; /* decisions followed by no receipt although others have one */

@@ -98,7 +98,7 @@ static enum dam_err identity_read(struct dam_manifest_reader *r, const struct da
 
 static enum dam_err evidence_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
-    static const char *const keys[] = {"sync", "folder", "anchor_every", "anchor_leaves", NULL};
+    static const char *const keys[] = {"sync", "folder", "checkpoint", "anchor", NULL};
     DAM_TRY(dam_manifest_keys(r, table, "[evidence]", keys));
     DAM_TRY(dam_manifest_flag(r, table, "sync", &r->manifest->evidence_sync));
     const char *env = environment("evidence", "sync");
@@ -473,6 +473,7 @@ static enum dam_err tables_read(struct dam_manifest_reader *r)
                                      DAM_FLOW_CHANNELS_MAX - 1);
     }
     DAM_TRY(worth_read(r));
+    DAM_TRY(dam_manifest_chain_read(r));
     return dam_manifest_rules_read(r, machine);
 }
 

@@ -12,6 +12,7 @@
 
 #define DAM_MANIFEST_LINKS_MAX 32u
 #define DAM_MANIFEST_COMPLAINT_MAX 512u
+#define DAM_MANIFEST_URLS_MAX 8u
 #define DAM_MANIFEST_FILE "dam.toml"
 
 /* Lengths of time in the manifest are texts ("250ms", "10s", "5m", "2h", "1d"). */
@@ -66,6 +67,47 @@ struct dam_manifest_code {
     unsigned line;
 };
 
+/* [chain]: where the machine is known. url_count 0: it lives without one. */
+struct dam_manifest_chain {
+    const char *urls[DAM_MANIFEST_URLS_MAX];
+    size_t url_count;
+    int64_t agree_min; /* endpoints that must answer the same */
+    int64_t timeout_ms;
+    int64_t poll_ms;
+    int64_t depth; /* blocks below the head that count as final where the chain has no such word */
+    bool has_constitution; /* then epoch, mind and charter come from there */
+    struct dam_address constitution;
+};
+
+/* [signer]; folder NULL: none. */
+struct dam_manifest_signer {
+    const char *folder;
+    const char *password_path;
+    const char *outbox;
+};
+
+/* [evidence] checkpoint and [evidence.anchor]; 0: not by this. */
+struct dam_manifest_anchor {
+    int64_t checkpoint_ms; /* between signed checkpoints */
+    int64_t leaves;
+    int64_t every_ms;
+    int64_t value_micro; /* money that actions since the last anchor were about, times 10^6 */
+};
+
+/* [upgrade]: how a new mind is tried, and when it is taken back; 0: not by this. */
+struct dam_manifest_upgrade {
+    bool shadow; /* a proposed mind decides beside the one in force, without acting */
+    bool enact;  /* the machine itself brings the vote into force when its time has come */
+    int64_t
+        watch_ms; /* so long after a change the rules below hold; 0: while it can be rolled back */
+    int64_t errors;
+    int64_t denials_count;
+    int64_t denials_micro; /* share of the decisions, times 10^6 */
+    int64_t after;         /* decisions before shares and means count */
+    int kpi;               /* observation record, -1: none */
+    int64_t kpi_min;       /* of its mean */
+};
+
 struct dam_manifest_setting {
     const char *name;
     const char *value;
@@ -94,7 +136,11 @@ struct dam_manifest {
     const char *interlock_texts[DAM_FLOW_INTERLOCKS_MAX]; /* "when -> then (why)" */
     bool evidence_sync;
     const char *evidence_folder;
-    const struct dam_toml *root; /* for the rooms that own [chain], [signer], [api], [skill.*] */
+    struct dam_manifest_chain chain;
+    struct dam_manifest_signer signer;
+    struct dam_manifest_anchor anchor;
+    struct dam_manifest_upgrade upgrade;
+    const struct dam_toml *root; /* for the rooms that own [api], [skill.*] */
     const char *money_unit;      /* [money] unit, NULL: none */
     struct dam_bytes source;     /* the file's bytes, for its hash */
     struct dam_arena *arena;

@@ -9,7 +9,7 @@ library Leaf {
 
     uint8 internal constant DECISION = 1;
     uint8 internal constant CHANGE = 4;
-    uint8 internal constant KIND_LAST = 7;
+    uint8 internal constant KIND_LAST = 8;
 
     struct Decision {
         address mind;

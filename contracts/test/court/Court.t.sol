@@ -215,7 +215,7 @@ contract CourtTest is CourtWorld {
         eq(court.judge(id + 1, 1, leaf), court.MALFORMED(), "not this machine");
         eq(court.judge(id, 1, hex"44"), court.MALFORMED(), "short");
         eq(court.judge(id, 1, abi.encodePacked(head(1, 1, 0), new bytes(20))), court.MALFORMED(), "short decision");
-        eq(court.judge(id, 1, abi.encodePacked(head(8, 1, 0))), court.MALFORMED(), "unknown kind");
+        eq(court.judge(id, 1, abi.encodePacked(head(9, 1, 0))), court.MALFORMED(), "unknown kind");
         eq(court.judge(id, 1, abi.encodePacked(head(7, 1, 0))), court.HONEST(), "money is not judged");
     }
 

@@ -117,6 +117,18 @@ static void body_store(struct writer *w, const struct dam_record_leaf *leaf)
         put(w, leaf->money.transaction.b, 32);
         put_bytes(w, leaf->money.description);
         return;
+    case DAM_RECORD_TRIAL:
+        put_u8(w, leaf->trial.phase);
+        put_zero(w, 3);
+        put_u32(w, leaf->trial.epoch);
+        put(w, leaf->trial.mind.b, 20);
+        put(w, leaf->trial.charter.b, 20);
+        put_u64(w, leaf->trial.turns);
+        put_u64(w, leaf->trial.errors);
+        put_u64(w, leaf->trial.denials);
+        put_u64(w, leaf->trial.different);
+        put_bytes(w, leaf->trial.words);
+        return;
     }
     DAM_ASSERT(false);
 }
@@ -277,6 +289,18 @@ static void body_load(struct reader *r, struct dam_record_leaf *leaf)
         take_hash(r, &leaf->money.transaction);
         leaf->money.description = take_text(r);
         return;
+    case DAM_RECORD_TRIAL:
+        leaf->trial.phase = take_u8(r, DAM_RECORD_TRIAL_REVOKED);
+        take_zero(r, 3);
+        leaf->trial.epoch = dam_load_be32(take(r, 4));
+        take_address(r, &leaf->trial.mind);
+        take_address(r, &leaf->trial.charter);
+        leaf->trial.turns = take_u64(r);
+        leaf->trial.errors = take_u64(r);
+        leaf->trial.denials = take_u64(r);
+        leaf->trial.different = take_u64(r);
+        leaf->trial.words = take_text(r);
+        return;
     default: /* a byte from outside, not our enum */
         r->bad = true;
     }
@@ -311,6 +335,13 @@ enum dam_err dam_record_leaf_load(struct dam_bytes data, struct dam_record_leaf 
 const char *dam_record_kind_text(uint8_t kind)
 {
     static const char *const text[] = {"?",      "decision", "receipt", "boot",
-                                       "change", "gap",      "stop",    "money"};
+                                       "change", "gap",      "stop",    "money", "trial"};
     return kind < DAM_COUNT_OF(text) ? text[kind] : "?";
+}
+
+const char *dam_record_trial_text(uint8_t phase)
+{
+    static const char *const text[] = {"a trial has begun", "a trial has ended",
+                                       "new terms have passed", "new terms were taken back"};
+    return phase < DAM_COUNT_OF(text) ? text[phase] : "?";
 }

@@ -24,6 +24,16 @@ enum dam_record_kind {
     DAM_RECORD_GAP = 5,
     DAM_RECORD_STOP = 6,
     DAM_RECORD_MONEY = 7,
+    DAM_RECORD_TRIAL = 8,
+};
+#define DAM_RECORD_KINDS 9u /* one past the last */
+
+/* What a trial leaf is about. Numbers of the format: do not renumber. */
+enum dam_record_trial_phase {
+    DAM_RECORD_TRIAL_BEGUN = 0,   /* proposed terms decide beside those in force, without acting */
+    DAM_RECORD_TRIAL_ENDED = 1,   /* they came into force, or the proposal is gone */
+    DAM_RECORD_TRIAL_PASSED = 2,  /* in force, and the time of watching is over */
+    DAM_RECORD_TRIAL_REVOKED = 3, /* in force, and taken back by rule */
 };
 
 enum dam_record_receipt_status {
@@ -86,6 +96,18 @@ struct dam_record_money {
     struct dam_bytes description;
 };
 
+struct dam_record_trial {
+    uint8_t phase;
+    uint32_t epoch; /* in force while it was tried or watched */
+    struct dam_address mind;
+    struct dam_address charter;
+    uint64_t turns;
+    uint64_t errors;    /* outcomes 2 to 5 */
+    uint64_t denials;   /* outcomes 1 and 8 */
+    uint64_t different; /* of a trial: turns in which the one in force acted otherwise */
+    struct dam_bytes words;
+};
+
 struct dam_record_leaf {
     uint8_t kind; /* enum dam_record_kind: which member of the union */
     uint64_t seq;
@@ -101,6 +123,7 @@ struct dam_record_leaf {
         struct dam_record_gap gap;
         struct dam_record_stop stop;
         struct dam_record_money money;
+        struct dam_record_trial trial;
     };
 };
 
@@ -112,6 +135,9 @@ DAM_MUST_USE enum dam_err dam_record_leaf_store(const struct dam_record_leaf *le
 /** Read a leaf. Returns: DAM_OK; DAM_EVERSION for another version; DAM_EPARSE. Nothing is written
  * on error. Out: ret: borrows from data. */
 DAM_MUST_USE enum dam_err dam_record_leaf_load(struct dam_bytes data, struct dam_record_leaf *ret);
+
+/** A trial's phase in words. Returns: static text. */
+const char *dam_record_trial_text(uint8_t phase);
 
 /** A kind in one word. Returns: static text, "?" for a number that is none. */
 const char *dam_record_kind_text(uint8_t kind);

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+/* [chain], [signer], [evidence.anchor] and [upgrade]: what the machine's keeper goes by. */
+#include "core/eth/address.h"
+#include "machine/manifest_read.h"
+
+#include <stdlib.h>
+
+static enum dam_err address_read(struct dam_manifest_reader *r, const struct dam_toml *table,
+                                 const char *key, struct dam_address *ret, bool *ret_found)
+{
+    const char *text = NULL;
+    DAM_TRY(dam_manifest_text(r, table, key, false, &text));
+    *ret_found = text != NULL;
+    if (text != NULL && dam_address_from_text(text, strlen(text), ret) != DAM_OK) {
+        return dam_manifest_complain(r, dam_toml_get(table, key),
+                                     "an address is 0x and 40 hexadecimal digits",
+                                     "'%s' is no address", text);
+    }
+    return DAM_OK;
+}
+
+static enum dam_err url_add(struct dam_manifest_reader *r, const struct dam_toml *at,
+                            const char *url)
+{
+    struct dam_manifest_chain *c = &r->manifest->chain;
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        return dam_manifest_complain(r, at, "http://HOST:PORT", "'%s' is no JSON-RPC endpoint",
+                                     url);
+    }
+    if (c->url_count == DAM_MANIFEST_URLS_MAX) {
+        return dam_manifest_complain(r, at, NULL, "more than %u endpoints", DAM_MANIFEST_URLS_MAX);
+    }
+    c->urls[c->url_count++] = url;
+    return DAM_OK;
+}
+
+/* One URL or a list of them; DAM_CHAIN_URL stands above both. */
+static enum dam_err urls_read(struct dam_manifest_reader *r, const struct dam_toml *table)
+{
+    const struct dam_toml *url = dam_toml_get(table, "url");
+    const char *env = getenv("DAM_CHAIN_URL");
+    if (env != NULL) {
+        return url_add(r, NULL, env);
+    }
+    if (url == NULL) {
+        return dam_manifest_complain(r, table, "url = \"http://127.0.0.1:8545\", or a list",
+                                     "[chain] needs 'url'");
+    }
+    if (url->type == DAM_TOML_STRING) {
+        return url_add(r, url, (const char *)url->text.data);
+    }
+    for (const struct dam_toml *item = url->type == DAM_TOML_ARRAY ? url->first : NULL;
+         item != NULL; item = item->next) {
+        if (item->type != DAM_TOML_STRING) {
+            return dam_manifest_complain(r, item, NULL, "'url' must be a text or a list of texts");
+        }
+        DAM_TRY(url_add(r, item, (const char *)item->text.data));
+    }
+    return r->manifest->chain.url_count > 0
+               ? DAM_OK
+               : dam_manifest_complain(r, url, NULL, "'url' must be a text or a list of texts");
+}
+
+static enum dam_err chain_read(struct dam_manifest_reader *r, const struct dam_toml *table)
+{
+    static const char *const keys[] = {"url",   "agree", "constitution", "timeout", "poll",
+                                       "depth", NULL};
+    struct dam_manifest *m = r->manifest;
+    struct dam_manifest_chain *c = &m->chain;
+    c->agree_min = 1;
+    c->timeout_ms = 1000;
+    c->depth = 64;
+    c->poll_ms = m->period_ms < 1000 ? 1000 : m->period_ms > 15000 ? 15000 : m->period_ms;
+    if (table == NULL) {
+        return DAM_OK;
+    }
+    DAM_TRY(dam_manifest_keys(r, table, "[chain]", keys));
+    DAM_TRY(urls_read(r, table));
+    DAM_TRY(dam_manifest_integer(r, table, "agree", 1, (int64_t)c->url_count, &c->agree_min));
+    DAM_TRY(dam_manifest_span(r, table, "timeout", &c->timeout_ms));
+    DAM_TRY(dam_manifest_span(r, table, "poll", &c->poll_ms));
+    DAM_TRY(dam_manifest_integer(r, table, "depth", 0, INT32_MAX, &c->depth));
+    DAM_TRY(address_read(r, table, "constitution", &c->constitution, &c->has_constitution));
+    if (c->has_constitution && (m->registry == NULL || m->token == NULL || m->chain_id == 0)) {
+        return dam_manifest_complain(r, table, "its constitution is found by chain_id and token",
+                                     "[identity] must say who the machine is: chain_id, registry "
+                                     "and token");
+    }
+    return DAM_OK;
+}
+
+static enum dam_err signer_read(struct dam_manifest_reader *r, const struct dam_toml *table)
+{
+    static const char *const keys[] = {"folder", "password_file", "outbox", NULL};
+    struct dam_manifest *m = r->manifest;
+    const char *folder = "signer";
+    const char *password = NULL;
+    const char *outbox = "outbox";
+    if (table == NULL) {
+        return DAM_OK;
+    }
+    DAM_TRY(dam_manifest_keys(r, table, "[signer]", keys));
+    DAM_TRY(dam_manifest_text(r, table, "folder", false, &folder));
+    DAM_TRY(dam_manifest_text(r, table, "password_file", true, &password));
+    DAM_TRY(dam_manifest_text(r, table, "outbox", false, &outbox));
+    if (m->chain.url_count == 0) {
+        return dam_manifest_complain(r, table, "add [chain] with a url",
+                                     "the signer compares itself with the chain before it signs");
+    }
+    m->signer.folder = dam_manifest_path(m, folder);
+    m->signer.password_path = dam_manifest_path(m, password);
+    m->signer.outbox = dam_manifest_path(m, outbox);
+    bool ok = m->signer.folder != NULL && m->signer.password_path != NULL;
+    return ok && m->signer.outbox != NULL ? DAM_OK : DAM_ENOMEM;
+}
+
+static enum dam_err anchor_read(struct dam_manifest_reader *r, const struct dam_toml *evidence)
+{
+    static const char *const keys[] = {"leaves", "every", "value", NULL};
+    const struct dam_toml *table = dam_toml_get(evidence, "anchor");
+    struct dam_manifest_anchor *a = &r->manifest->anchor;
+    a->checkpoint_ms = 60000;
+    DAM_TRY(dam_manifest_span(r, evidence, "checkpoint", &a->checkpoint_ms));
+    if (table == NULL) {
+        return DAM_OK;
+    }
+    if (table->type != DAM_TOML_TABLE) {
+        return dam_manifest_complain(r, table, "anchor = { every = \"1h\", leaves = 1000 }",
+                                     "'anchor' must be a table");
+    }
+    DAM_TRY(dam_manifest_keys(r, table, "[evidence.anchor]", keys));
+    DAM_TRY(dam_manifest_integer(r, table, "leaves", 1, INT64_MAX, &a->leaves));
+    DAM_TRY(dam_manifest_span(r, table, "every", &a->every_ms));
+    DAM_TRY(dam_manifest_decimal(r, table, "value", 6, &a->value_micro, NULL));
+    if (r->manifest->signer.folder == NULL) {
+        return dam_manifest_complain(r, table, "add [signer]; `dam signer` makes its folder",
+                                     "to anchor, the machine needs a signer");
+    }
+    return DAM_OK;
+}
+
+static enum dam_err kpi_read(struct dam_manifest_reader *r, const struct dam_toml *table)
+{
+    struct dam_manifest *m = r->manifest;
+    const char *name = NULL;
+    bool found = false;
+    m->upgrade.kpi = -1;
+    DAM_TRY(dam_manifest_text(r, table, "kpi", false, &name));
+    for (size_t i = 0; name != NULL && i < m->channel_count; i++) {
+        if (strcmp(m->channels[i].name, name) == 0) {
+            m->upgrade.kpi = (int)(1 + i);
+            DAM_TRY(dam_manifest_decimal(r, table, "kpi_min", m->channels[i].decimals,
+                                         &m->upgrade.kpi_min, &found));
+        }
+    }
+    if (name != NULL && (m->upgrade.kpi < 0 || !found)) {
+        return dam_manifest_complain(r, dam_toml_get(table, "kpi"),
+                                     "kpi = a channel, kpi_min = the mean it may not fall below",
+                                     "the rule on '%s' is not complete", name);
+    }
+    return DAM_OK;
+}
+
+static enum dam_err upgrade_read(struct dam_manifest_reader *r, const struct dam_toml *table)
+{
+    static const char *const keys[] = {"shadow",  "watch", "errors", "denials",       "kpi",
+                                       "kpi_min", "after", "enact",  "denials_count", NULL};
+    struct dam_manifest_upgrade *u = &r->manifest->upgrade;
+    *u = (struct dam_manifest_upgrade){.shadow = true, .kpi = -1, .after = 10};
+    DAM_TRY(dam_manifest_keys(r, table, "[upgrade]", keys));
+    DAM_TRY(dam_manifest_flag(r, table, "shadow", &u->shadow));
+    DAM_TRY(dam_manifest_flag(r, table, "enact", &u->enact));
+    DAM_TRY(dam_manifest_span(r, table, "watch", &u->watch_ms));
+    DAM_TRY(dam_manifest_integer(r, table, "errors", 1, INT32_MAX, &u->errors));
+    DAM_TRY(dam_manifest_integer(r, table, "denials_count", 1, INT32_MAX, &u->denials_count));
+    DAM_TRY(dam_manifest_integer(r, table, "after", 1, INT32_MAX, &u->after));
+    DAM_TRY(dam_manifest_decimal(r, table, "denials", 6, &u->denials_micro, NULL));
+    if (u->denials_micro < 0 || u->denials_micro > 1000000) {
+        return dam_manifest_complain(r, dam_toml_get(table, "denials"), "0.2 is every fifth turn",
+                                     "'denials' is a share from 0 to 1");
+    }
+    return kpi_read(r, table);
+}
+
+enum dam_err dam_manifest_chain_read(struct dam_manifest_reader *r)
+{
+    const struct dam_toml *root = r->manifest->root;
+    DAM_TRY(chain_read(r, dam_toml_get(root, "chain")));
+    DAM_TRY(signer_read(r, dam_toml_get(root, "signer")));
+    DAM_TRY(anchor_read(r, dam_toml_get(root, "evidence")));
+    return upgrade_read(r, dam_toml_get(root, "upgrade"));
+}
