@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opening a machine, finding what its last run left, recording the boot; and its end. */
+#include "base/heap.h"
+#include "base/hex.h"
+#include "core/crypto/keccak.h"
+#include "core/crypto/sha256.h"
+#include "machine/machine_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* keccak256(abi.encode(chainId, registry, tokenId)); the name stands in for a token not yet had. */
+static enum dam_err identity(const struct dam_manifest *manifest, struct dam_hash *ret)
+{
+    uint8_t words[96] = {0};
+    dam_store_be64(words + 24, manifest->chain_id);
+    if (manifest->registry != NULL &&
+        dam_hex_decode_exact(manifest->registry, strlen(manifest->registry), words + 44, 20) !=
+            DAM_OK) {
+        return DAM_EPARSE;
+    }
+    if (manifest->token == NULL) {
+        struct dam_hash hash;
+        dam_keccak256((const uint8_t *)manifest->name, strlen(manifest->name), &hash);
+        memcpy(words + 64, hash.b, 32);
+    } else {
+        uint64_t token = 0;
+        for (const char *c = manifest->token; *c != 0; c++) {
+            if (*c < '0' || *c > '9' || __builtin_mul_overflow(token, (uint64_t)10, &token) ||
+                __builtin_add_overflow(token, (uint64_t)(*c - '0'), &token)) {
+                return DAM_EPARSE;
+            }
+        }
+        dam_store_be64(words + 88, token);
+    }
+    dam_keccak256(words, sizeof(words), ret);
+    return DAM_OK;
+}
+
+/* What the last run left: its newest decision, whether that has a receipt, its boot. */
+struct past {
+    bool has_decision;
+    bool has_receipt;
+    bool stopped;
+    uint64_t decision_seq;
+    int64_t last_ms;
+    uint64_t boots;
+};
+
+/* Restores memory and last actions from the newest decision: its leaf holds the memory that went
+ * in, so running it again gives the memory that came out. */
+static enum dam_err decision_restore(struct dam_machine *m, const struct dam_record_leaf *leaf,
+                                     const struct dam_now *now)
+{
+    const struct dam_record_decision *d = &leaf->decision;
+    size_t n = m->manifest.actuator_count;
+    if (d->action.len != 8 * n) {
+        return DAM_OK; /* another manifest: begin afresh */
+    }
+    dam_flow_values_load(d->action.data, m->sense.last, n);
+    m->sense.has_last = true;
+    m->sense.last_mono_ms = now->mono_ms;
+    int64_t age = now->wall_ms - leaf->time_ms;
+    m->sense.last_age_ms = age > 0 ? (uint64_t)age : 0;
+    if (!dam_address_eq(&d->mind, &m->law.mind) ||
+        d->observation.len != DAM_FLOW_SAMPLE_LEN * dam_manifest_record_count(&m->manifest)) {
+        return DAM_OK; /* another mind: its memory means nothing to this one */
+    }
+    const struct dam_decide_input input = {
+        .law = &m->law,
+        .rules = &m->manifest.rules,
+        .mode = d->outcome == DAM_FLOW_STOPPED ? DAM_DECIDE_STOPPED
+                : d->outcome == DAM_FLOW_VITAL ? DAM_DECIDE_VITAL
+                                               : DAM_DECIDE_NORMAL,
+        .memory = d->memory,
+        .observation = d->observation,
+    };
+    struct dam_hash hash;
+    DAM_TRY(dam_decide(m->decider, &input, &m->decision));
+    dam_sha256(m->decision.memory, m->decision.memory_len, &hash);
+    if (!dam_hash_eq(&hash, &d->next_hash)) {
+        dam_machine_say(m, "leaf %llu does not replay under this mind: its memory is lost",
+                        (unsigned long long)leaf->seq);
+        return DAM_OK;
+    }
+    m->memory_len = m->decision.memory_len;
+    memcpy(m->memory, m->decision.memory, m->memory_len);
+    return DAM_OK;
+}
+
+/* Walks back from the end until all is known. Usually a handful of leaves; the whole log only if
+ * the machine has never decided. */
+static enum dam_err past_read(struct dam_machine *m, const struct dam_now *now, struct past *ret)
+{
+    bool stop_seen = false;
+    for (uint64_t seq = dam_evidence_size(m->evidence);
+         seq > 0 && !(ret->boots > 0 && ret->has_decision); seq--) {
+        struct dam_record_leaf leaf;
+        struct dam_bytes data;
+        DAM_TRY(dam_evidence_read(m->evidence, seq - 1, &data));
+        DAM_TRY(dam_record_leaf_load(data, &leaf));
+        ret->last_ms = ret->last_ms == 0 ? leaf.time_ms : ret->last_ms;
+        if (leaf.kind == DAM_RECORD_RECEIPT && !ret->has_decision) {
+            ret->has_receipt = true;
+        } else if (leaf.kind == DAM_RECORD_DECISION && !ret->has_decision) {
+            ret->has_decision = true;
+            ret->decision_seq = leaf.seq;
+            DAM_TRY(decision_restore(m, &leaf, now));
+        } else if (leaf.kind == DAM_RECORD_BOOT && ret->boots == 0) {
+            ret->boots = leaf.boot.boot_count;
+        } else if (leaf.kind == DAM_RECORD_STOP && !stop_seen && ret->boots == 0) {
+            stop_seen = true; /* of the last run: each run records a stop that stands */
+            ret->stopped = leaf.stop.on;
+        }
+    }
+    return DAM_OK;
+}
+
+static void program_hash(struct dam_hash *ret)
+{
+    struct dam_sha256 sha;
+    uint8_t data[65536];
+    FILE *file = fopen("/proc/self/exe", "rb");
+    dam_sha256_init(&sha);
+    for (size_t len = 1; file != NULL && len > 0;) {
+        len = fread(data, 1, sizeof(data), file);
+        dam_sha256_update(&sha, data, len);
+    }
+    if (file != NULL) {
+        (void)fclose(file); /* only read from */
+    }
+    dam_sha256_final(&sha, ret);
+}
+
+/* boot, then what the last run owes: a receipt, a gap, a change. */
+static enum dam_err boot_record(struct dam_machine *m, const struct dam_now *now,
+                                const struct past *past)
+{
+    uint64_t seq = 0;
+    uint64_t size = dam_evidence_size(m->evidence);
+    struct dam_record_leaf leaf = {.kind = DAM_RECORD_BOOT};
+    leaf.boot = (struct dam_record_boot){.last_seq = size == 0 ? 0 : size - 1,
+                                         .boot_count = past->boots + 1,
+                                         .version = dam_bytes(DAM_VERSION, strlen(DAM_VERSION))};
+    program_hash(&leaf.boot.program);
+    DAM_TRY(dam_machine_append(m, now, &leaf, &seq));
+    bool sinks = false;
+    for (size_t i = 0; i < m->manifest.actuator_count; i++) {
+        sinks = sinks || m->manifest.actuators[i].link >= 0;
+    }
+    if (past->has_decision && !past->has_receipt && sinks) {
+        /* The process ended between the leaf and the receipt: nobody knows whether it was done. */
+        m->pending = (struct pending){.waiting = true, .seq = past->decision_seq};
+        memcpy(m->pending.values, m->sense.last, sizeof(m->pending.values));
+        memset(m->pending.status, DAM_RECORD_UNKNOWN, sizeof(m->pending.status));
+        dam_machine_receipt(m, now);
+    }
+    if (past->has_decision && now->wall_ms - past->last_ms > 3 * m->manifest.period_ms) {
+        dam_machine_gap(m, now, past->last_ms, "the machine was not running");
+    }
+    leaf = (struct dam_record_leaf){.kind = DAM_RECORD_CHANGE};
+    leaf.change = (struct dam_record_change){
+        .epoch = m->manifest.epoch, .mind = m->law.mind, .charter = m->law.charter};
+    dam_sha256(m->manifest.source.data, m->manifest.source.len, &leaf.change.manifest);
+    DAM_TRY(dam_machine_append(m, now, &leaf, &seq));
+    return dam_evidence_sync(m->evidence);
+}
+
+static enum dam_err open_parts(struct dam_machine *m, const char *folder,
+                               const struct dam_machine_options *options,
+                               struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_hash machine;
+    DAM_TRY(dam_manifest_load(folder, &m->arena, &m->manifest, ret_complaint));
+    DAM_TRY(identity(&m->manifest, &machine));
+    m->decider = options->decider;
+    DAM_TRY(dam_law_load(&m->manifest, options->chain, m->decider, &m->law, ret_complaint));
+    dam_sense_init(&m->sense, &m->manifest);
+    int len = snprintf(m->stop_path, sizeof(m->stop_path), "%s/stop", folder);
+    const char *evidence = dam_manifest_path(&m->manifest, m->manifest.evidence_folder);
+    if (evidence == NULL || len < 0 || (size_t)len >= sizeof(m->stop_path)) {
+        return DAM_ENOMEM;
+    }
+    enum dam_err err = dam_evidence_open(evidence, true, &machine, options->files, &m->evidence);
+    if (err != DAM_OK) {
+        (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the evidence in %s: %s",
+                       evidence,
+                       err == DAM_ECONFLICT ? "another process has it, or it is another machine's"
+                                            : dam_err_text(err));
+        return err;
+    }
+    if (!m->manifest.evidence_sync) {
+        dam_evidence_relax(m->evidence);
+    }
+    return DAM_OK;
+}
+
+enum dam_err dam_machine_boot(struct dam_machine *m, const struct dam_now *now,
+                              struct dam_manifest_complaint *ret_complaint)
+{
+    struct past past = {0};
+    enum dam_err err = past_read(m, now, &past);
+    err = err == DAM_OK ? boot_record(m, now, &past) : err;
+    if (err != DAM_OK) {
+        (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the evidence of %s: %s",
+                       m->manifest.name, dam_err_text(err));
+        ret_complaint->hint[0] = 0;
+        return err;
+    }
+    /* A stop that stands is recorded again at every boot, one that was lifted meanwhile once. */
+    m->stopped = past.stopped && access(m->stop_path, F_OK) != 0;
+    (void)dam_machine_poll_stop(m, now); /* the first turn comes at once anyway */
+    return DAM_OK;
+}
+
+enum dam_err dam_machine_open(const char *folder, const struct dam_machine_options *options,
+                              struct dam_machine **ret,
+                              struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_machine *m = calloc(1, sizeof(*m));
+    if (m == NULL) {
+        return DAM_ENOMEM;
+    }
+    *ret_complaint = (struct dam_manifest_complaint){0};
+    dam_arena_init(&m->arena, dam_heap(), 0);
+    m->events = options->events;
+    m->number = options->number;
+    enum dam_err err = open_parts(m, folder, options, ret_complaint);
+    if (err != DAM_OK) {
+        if (ret_complaint->text[0] == 0) {
+            (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "%s: %s", folder,
+                           dam_err_text(err));
+        }
+        dam_machine_close(m);
+        return err;
+    }
+    *ret = m;
+    return DAM_OK;
+}
+
+void dam_machine_close(struct dam_machine *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    for (size_t i = 0; m->links != NULL && i < m->manifest.link_count; i++) {
+        if (m->links[i].link != NULL) {
+            m->links[i].kind->close(m->links[i].link);
+        }
+    }
+    dam_evidence_close(m->evidence);
+    dam_arena_finish(&m->arena);
+    free(m);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside of a machine: what machine.c (the turn), machine_links.c (the field), machine_open.c (its
+ * beginning and end) and machine_law.c (changes of its law) share. Private to these files. */
+#ifndef DAM_MACHINE_MACHINE_PARTS_H
+#define DAM_MACHINE_MACHINE_PARTS_H
+
+#include "machine/machine.h"
+#include "machine/sense.h"
+
+/* A link and which points of it are which channels and actuators. */
+struct machine_link {
+    struct dam_machine *machine;
+    size_t index; /* in the manifest */
+    struct dam_link *link;
+    const struct dam_link_kind *kind;
+    bool up;
+    size_t point_count;
+    struct dam_link_point *points; /* these two in the machine's arena */
+    uint16_t *target;              /* channel, or actuator where the point is written */
+};
+
+/* The decision whose devices have not all answered. */
+struct pending {
+    bool waiting;
+    uint64_t seq;
+    uint64_t since_mono_ms;
+    size_t open; /* writes without an answer */
+    bool done[DAM_FLOW_ACTUATORS_MAX];
+    uint8_t status[DAM_FLOW_ACTUATORS_MAX];
+    int64_t values[DAM_FLOW_ACTUATORS_MAX];
+};
+
+struct dam_machine {
+    struct dam_arena arena;
+    struct dam_manifest manifest;
+    struct dam_machine_events events;
+    struct dam_decider *decider; /* shared by the machines of a process */
+    struct dam_law law;
+    struct dam_evidence *evidence;
+    struct dam_sense sense;
+    struct dam_decision decision; /* the last one */
+    uint64_t decision_seq;
+    bool decided;  /* a decision waits for its release */
+    bool released; /* the last decision was given to the devices */
+    size_t memory_len;
+    uint8_t memory[DAM_FLOW_MEMORY_MAX];
+    bool stopped;
+    bool failed;
+    bool safe_done; /* a failed machine has gone to its safe state */
+    char stop_path[4096];
+    struct pending pending;
+    struct machine_link *links; /* of the manifest's count, once connected */
+    struct dam_now now;         /* of the caller's last call, for callbacks between calls */
+    struct dam_machine_stats stats;
+    size_t number;
+    void *user;
+};
+
+/** A line for the log. */
+void dam_machine_say(struct dam_machine *machine, const char *fmt, ...) DAM_PRINTF(2, 3);
+
+/** From now on only the safe state. */
+void dam_machine_fail(struct dam_machine *machine, enum dam_err err, const char *where);
+
+/** Append a leaf of this instant. Returns: as dam_evidence_append; on failure the machine failed.
+ */
+DAM_MUST_USE enum dam_err dam_machine_append(struct dam_machine *machine, const struct dam_now *now,
+                                             struct dam_record_leaf *leaf, uint64_t *ret_seq);
+
+/** The same outside of a turn: the next sync makes it durable. */
+void dam_machine_note(struct dam_machine *machine, const struct dam_now *now,
+                      struct dam_record_leaf *leaf);
+
+/** Record the fate of the decision that is waited for. */
+void dam_machine_receipt(struct dam_machine *machine, const struct dam_now *now);
+
+/** What links call (struct dam_link_events.written). */
+void dam_machine_on_written(void *ctx, unsigned point, uint64_t ticket, enum dam_link_result result,
+                            bool has_value, int64_t value);
+
+#endif
