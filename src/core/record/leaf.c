@@ -334,8 +334,8 @@ enum dam_err dam_record_leaf_load(struct dam_bytes data, struct dam_record_leaf 
 
 const char *dam_record_kind_text(uint8_t kind)
 {
-    static const char *const text[] = {"?",      "decision", "receipt", "boot",
-                                       "change", "gap",      "stop",    "money", "trial"};
+    static const char *const text[] = {"?",   "decision", "receipt", "boot", "change",
+                                       "gap", "stop",     "money",   "trial"};
     return kind < DAM_COUNT_OF(text) ? text[kind] : "?";
 }
 
