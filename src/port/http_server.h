@@ -3,7 +3,8 @@
  * It reads pipelined requests, answers them in order even when the answers come later, streams
  * (Server-Sent Events), and speaks WebSocket on the same port. Its clients cannot hurt the loop:
  * every length, count and time has a limit, a slow reader is dropped, an idle connection holds
- * about 1 KB. It knows nothing of what is served. One thread: the loop's.
+ * about 2 KB. It knows nothing of what is served. One thread: the loop's. The process
+ * must ignore SIGPIPE.
  *
  * Writes are collected: what is replied during one turn of the loop leaves in one write a
  * connection, just before the loop waits again. */
@@ -57,6 +58,7 @@ struct dam_http_limits {
     uint32_t head_len_max;    /* 16 KiB */
     uint32_t pipeline_max;    /* 256 requests of a connection that await replies */
     uint32_t backlog_len_max; /* 64 MiB of replies that a client does not read */
+    uint32_t memory_len_max;  /* 256 MiB held for all clients; above half the largest must go */
     uint32_t request_ms_max;  /* 20 s from a request's first byte to its last */
     uint32_t idle_ms_max;     /* 120 s between requests */
     uint32_t write_ms_max;    /* 30 s without progress while there is something to send */

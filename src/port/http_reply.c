@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "port/http_conn.h"
+
+bool dam_http_conn_has_room(const struct dam_http_conn *conn)
+{
+    const struct dam_http_limits *limits = &conn->server->limits;
+    return conn->exchange_count < limits->pipeline_max &&
+           conn->out.len + conn->sending.len < limits->backlog_len_max / 4;
+}
+
+struct dam_buf *dam_http_conn_out(struct dam_http_conn *conn)
+{
+    if (conn->out.mem == NULL) {
+        dam_http_buf_take(conn->server, &conn->out, conn->server->limits.backlog_len_max);
+    }
+    return &conn->out;
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct dam_http_conn *conn = req->data;
+    conn->writing = false;
+    dam_http_buf_give(conn->server, &conn->sending);
+    if (status != 0 || conn->closing) {
+        dam_http_conn_close(conn);
+        return;
+    }
+    dam_http_conn_flush(conn);
+    dam_http_conn_resume(conn);
+}
+
+void dam_http_conn_flush(struct dam_http_conn *conn)
+{
+    struct dam_http_server *server = conn->server;
+    if (!conn->closing && dam_buf_err(&conn->out) != DAM_OK) {
+        server->stats.dropped_slow++;
+        dam_http_conn_close(conn);
+    }
+    if (conn->closing || conn->writing) {
+        return;
+    }
+    if (conn->out.len > 0) {
+        uv_buf_t buf = uv_buf_init((char *)conn->out.data, (unsigned)conn->out.len);
+        int sent = uv_try_write(&conn->u.stream, &buf, 1);
+        if (sent < 0 && sent != UV_EAGAIN) {
+            dam_http_conn_close(conn);
+            return;
+        }
+        size_t done = sent > 0 ? (size_t)sent : 0;
+        if (done < conn->out.len) {
+            conn->sending = conn->out;
+            memset(&conn->out, 0, sizeof(conn->out));
+            buf = uv_buf_init((char *)conn->sending.data + done,
+                              (unsigned)(conn->sending.len - done));
+            conn->write.data = conn;
+            conn->write_ms = uv_now(server->loop);
+            conn->write_left = 0;
+            conn->writing = uv_write(&conn->write, &conn->u.stream, &buf, 1, on_written) == 0;
+            if (!conn->writing) {
+                dam_http_conn_close(conn);
+            }
+            return;
+        }
+        dam_http_buf_give(server, &conn->out);
+    }
+    if (conn->last_request && conn->exchange_count == 0) {
+        dam_http_conn_close(conn);
+    }
+}
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+#define XX(number, name, text)                                                                     \
+    case number:                                                                                   \
+        return #text;
+        HTTP_STATUS_MAP(XX)
+#undef XX
+    default:
+        return "Status";
+    }
+}
+
+static void put_head(struct dam_buf *out, const struct dam_http_exchange *exchange, int status,
+                     const char *headers, const char *framing)
+{
+    char line[96];
+    int len = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n%s", status, reason_of(status),
+                       exchange->keep_alive ? "" : "Connection: close\r\n");
+    dam_buf_put(out, line, (size_t)len);
+    if (headers != NULL) {
+        dam_buf_put_text(out, headers);
+    }
+    dam_buf_put_text(out, framing);
+}
+
+struct dam_http_exchange *dam_http_exchange_create(struct dam_http_conn *conn)
+{
+    struct dam_http_exchange *exchange = calloc(1, sizeof(*exchange));
+    if (exchange == NULL) {
+        return NULL;
+    }
+    exchange->conn = conn;
+    exchange->keep_alive = true;
+    *(conn->last != NULL ? &conn->last->next : &conn->first) = exchange;
+    conn->last = exchange;
+    conn->exchange_count++;
+    return exchange;
+}
+
+/* Take the exchange out of its connection's queue, which must have it in front, and send the
+ * replies behind it that are ready. */
+static void exchange_pop(struct dam_http_exchange *exchange)
+{
+    struct dam_http_conn *conn = exchange->conn;
+    DAM_ASSERT(conn->first == exchange);
+    for (;;) {
+        conn->first = exchange->next;
+        if (conn->first == NULL) {
+            conn->last = NULL;
+        }
+        conn->exchange_count--;
+        if (!exchange->keep_alive) {
+            conn->last_request = true;
+        }
+        free(exchange);
+        exchange = conn->first;
+        if (exchange == NULL || exchange->reply.len == 0) {
+            break;
+        }
+        struct dam_buf *out = dam_http_conn_out(conn);
+        dam_buf_put(out, exchange->reply.data, exchange->reply.len);
+        if (exchange->reply.err != DAM_OK) {
+            out->err = exchange->reply.err; /* a part of a reply is none: the client is dropped */
+        }
+        dam_http_buf_give(conn->server, &exchange->reply);
+        if (!exchange->done) {
+            break; /* a stream that began early goes on from here */
+        }
+    }
+    dam_http_conn_mark_dirty(conn);
+}
+
+struct dam_buf *dam_http_exchange_out(struct dam_http_exchange *exchange)
+{
+    struct dam_http_conn *conn = exchange->conn;
+    if (conn->first == exchange) {
+        dam_http_conn_mark_dirty(conn);
+        return dam_http_conn_out(conn);
+    }
+    if (exchange->reply.mem == NULL) {
+        dam_http_buf_take(conn->server, &exchange->reply, conn->server->limits.backlog_len_max);
+    }
+    return &exchange->reply;
+}
+
+void dam_http_exchange_end(struct dam_http_exchange *exchange)
+{
+    exchange->done = true;
+    if (exchange->conn->first == exchange) {
+        exchange_pop(exchange);
+    }
+}
+
+void dam_http_reply(struct dam_http_exchange *exchange, int status, const char *headers,
+                    const void *body, size_t body_len)
+{
+    DAM_ASSERT(!exchange->done && !exchange->streaming);
+    if (exchange->conn == NULL) {
+        free(exchange);
+        return;
+    }
+    struct dam_buf *out = dam_http_exchange_out(exchange);
+    char framing[48];
+    (void)snprintf(framing, sizeof(framing), "Content-Length: %zu\r\n\r\n", body_len);
+    put_head(out, exchange, status, headers, framing);
+    if (!exchange->is_head) {
+        dam_buf_put(out, body, body_len);
+    }
+    dam_http_exchange_end(exchange);
+}
+
+void dam_http_stream_begin(struct dam_http_exchange *exchange, int status, const char *headers)
+{
+    DAM_ASSERT(!exchange->done && !exchange->streaming);
+    exchange->streaming = true;
+    if (exchange->conn != NULL) {
+        put_head(dam_http_exchange_out(exchange), exchange, status, headers,
+                 "Transfer-Encoding: chunked\r\n\r\n");
+    }
+}
+
+bool dam_http_stream_write(struct dam_http_exchange *exchange, const void *data, size_t len)
+{
+    DAM_ASSERT(exchange->streaming);
+    if (exchange->conn == NULL) {
+        return false;
+    }
+    struct dam_buf *out = dam_http_exchange_out(exchange);
+    if (len > 0) { /* an empty chunk would end the stream */
+        char size[24];
+        dam_buf_put(out, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+        dam_buf_put(out, data, len);
+        dam_buf_put_text(out, "\r\n");
+    }
+    return dam_buf_err(out) == DAM_OK;
+}
+
+void dam_http_stream_end(struct dam_http_exchange *exchange)
+{
+    DAM_ASSERT(exchange->streaming);
+    if (exchange->conn == NULL) {
+        free(exchange);
+        return;
+    }
+    dam_buf_put_text(dam_http_exchange_out(exchange), "0\r\n\r\n");
+    dam_http_exchange_end(exchange);
+}

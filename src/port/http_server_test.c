@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The server and its clients in one thread and one loop, over real sockets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/heap.h"
+#include "port/http_server.h"
+
+#define LATE_MAX 8
+#define TURNS 400
+
+/* What the handler below has seen and keeps for later. */
+struct world {
+    uv_loop_t loop;
+    struct dam_http_server *server;
+    uint16_t port;
+    struct dam_http_exchange *late[LATE_MAX];
+    size_t late_count;
+    struct dam_http_exchange *stream;
+    struct dam_ws *ws;
+    int streams_closed, ws_closed, requests;
+    size_t flood; /* bytes that /flood answers with */
+};
+
+static bool is(struct dam_bytes text, const char *want)
+{
+    return dam_bytes_eq(text, dam_bytes(want, strlen(want)));
+}
+
+static void on_request(void *ctx, struct dam_http_exchange *exchange,
+                       const struct dam_http_request *request)
+{
+    struct world *w = ctx;
+    w->requests++;
+    if (is(request->path, "/late") && w->late_count < LATE_MAX) {
+        w->late[w->late_count++] = exchange;
+    } else if (is(request->path, "/stream")) {
+        w->stream = exchange;
+        dam_http_stream_begin(exchange, 200, "Content-Type: text/event-stream\r\n");
+    } else if (is(request->path, "/ws")) {
+        w->ws = dam_ws_upgrade(exchange, request);
+    } else if (is(request->path, "/flood")) {
+        char *bytes = calloc(1, w->flood);
+        assert_non_null(bytes);
+        dam_http_reply(exchange, 200, NULL, bytes, w->flood);
+        free(bytes);
+    } else {
+        dam_http_reply(exchange, 200, NULL, request->body.data, request->body.len);
+    }
+}
+
+static void on_stream_closed(void *ctx, struct dam_http_exchange *exchange)
+{
+    struct world *w = ctx;
+    w->streams_closed++;
+    w->stream = NULL;
+    dam_http_stream_end(exchange);
+}
+
+static void on_message(void *ctx, struct dam_ws *ws, struct dam_bytes data)
+{
+    (void)ctx;
+    dam_ws_send(ws, data.data, data.len);
+}
+
+static void on_ws_closed(void *ctx, struct dam_ws *ws)
+{
+    struct world *w = ctx;
+    (void)ws;
+    w->ws_closed++;
+    w->ws = NULL;
+}
+
+static void start(struct world *w, const struct dam_http_limits *limits)
+{
+    struct dam_http_handler handler = {on_request, on_stream_closed, on_message, on_ws_closed, w};
+    memset(w, 0, sizeof(*w));
+    w->flood = 1000;
+    (void)signal(SIGPIPE, SIG_IGN); /* as the program does */
+    assert_int_equal(uv_loop_init(&w->loop), 0);
+    assert_int_equal(dam_http_server_create(&w->loop, &handler, limits, &w->server), DAM_OK);
+    assert_int_equal(dam_http_listen(w->server, "localhost", 0, &w->port), DAM_OK);
+}
+
+static void stop(struct world *w)
+{
+    dam_http_server_destroy(w->server);
+    for (size_t i = 0; i < w->late_count; i++) {
+        dam_http_reply(w->late[i], 200, NULL, NULL, 0); /* must be allowed when all are gone */
+    }
+    assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&w->loop), 0);
+}
+
+static void turn(struct world *w, int turns)
+{
+    for (int i = 0; i < turns; i++) {
+        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+    }
+}
+
+static void wait_ms(struct world *w, int ms)
+{
+    for (int i = 0; i < ms; i++) {
+        turn(w, 1);
+        (void)usleep(1000);
+    }
+}
+
+static int dial(struct world *w)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(w->port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    turn(w, 3);
+    return fd;
+}
+
+static void say(struct world *w, int fd, const void *data, size_t len)
+{
+    assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
+    turn(w, 3);
+}
+
+static void say_text(struct world *w, int fd, const char *text)
+{
+    say(w, fd, text, strlen(text));
+}
+
+/* Read until `want` is in what came or the server has closed. Returns: false for the latter. */
+static bool hear(struct world *w, int fd, char *text, size_t size, const char *want)
+{
+    size_t len = 0;
+    for (int i = 0; i < TURNS; i++) {
+        turn(w, 1);
+        ssize_t got = recv(fd, text + len, size - 1 - len, MSG_DONTWAIT);
+        len += got > 0 ? (size_t)got : 0;
+        text[len] = '\0';
+        if (want != NULL && strstr(text, want) != NULL) {
+            return true;
+        }
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static bool is_closed(struct world *w, int fd)
+{
+    char byte;
+    for (int i = 0; i < TURNS; i++) {
+        turn(w, 1);
+        ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_pipelined_in_order(void **state)
+{
+    struct world w;
+    char text[2000];
+    (void)state;
+    start(&w, NULL);
+    int fd = dial(&w);
+    say_text(&w, fd,
+             "GET /late HTTP/1.1\r\n\r\nGET /late HTTP/1.1\r\n\r\n"
+             "POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nthird");
+    assert_int_equal(w.late_count, 2);
+    dam_http_reply(w.late[1], 200, NULL, "second", 6);
+    turn(&w, 5);
+    assert_int_equal(recv(fd, text, sizeof(text), MSG_DONTWAIT), -1); /* not before the first */
+    dam_http_reply(w.late[0], 201, "X-A: b\r\n", "first", 5);
+    w.late_count = 0;
+    assert_true(hear(&w, fd, text, sizeof(text), "third"));
+    assert_non_null(strstr(text, "201 Created"));
+    assert_non_null(strstr(text, "X-A: b\r\n"));
+    assert_true(strstr(text, "first") < strstr(text, "second"));
+    assert_true(strstr(text, "second") < strstr(text, "third"));
+    (void)close(fd);
+    stop(&w);
+}
+
+static void test_cut_anywhere(void **state)
+{
+    static const char request[] = "POST /e HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                  "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    struct world w;
+    char text[500];
+    (void)state;
+    start(&w, NULL);
+    int fd = dial(&w);
+    for (size_t i = 0; i + 1 < sizeof(request); i++) {
+        say(&w, fd, request + i, 1);
+    }
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\nabcde"));
+    (void)close(fd);
+    stop(&w);
+}
+
+/* A client that closes its side still gets what it asked for, then the connection ends. */
+static void test_half_closed(void **state)
+{
+    struct world w;
+    char text[500];
+    (void)state;
+    start(&w, NULL);
+    int fd = dial(&w);
+    say_text(&w, fd, "GET /late HTTP/1.1\r\n\r\n");
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    turn(&w, 5);
+    assert_int_equal(w.late_count, 1);
+    dam_http_reply(w.late[0], 200, NULL, "late", 4);
+    w.late_count = 0;
+    assert_true(hear(&w, fd, text, sizeof(text), "late"));
+    assert_true(is_closed(&w, fd));
+    (void)close(fd);
+    fd = dial(&w);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0); /* nothing asked: closed at once */
+    assert_true(is_closed(&w, fd));
+    (void)close(fd);
+    stop(&w);
+}
+
+static void refused(const char *request, const char *status)
+{
+    struct dam_http_limits limits = {.body_len_max = 1000, .head_len_max = 2000};
+    struct world w;
+    struct dam_http_stats stats;
+    char text[500];
+    start(&w, &limits);
+    int fd = dial(&w);
+    say_text(&w, fd, request);
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\n"));
+    assert_int_equal(memcmp(text + 9, status, 3), 0);
+    assert_true(is_closed(&w, fd));
+    assert_int_equal(w.requests, 0);
+    dam_http_server_stats(w.server, &stats);
+    assert_int_equal(stats.dropped_limit, 1);
+    (void)close(fd);
+    stop(&w);
+}
+
+static void test_refusals(void **state)
+{
+    char text[4000];
+    size_t len;
+    (void)state;
+    refused("POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", "413");
+    refused("POST / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n", "400");
+    refused("nonsense\r\n\r\n", "400");
+    refused("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400");
+    len = (size_t)snprintf(text, sizeof(text),
+                           "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n");
+    memset(text + len, 'x', 1500);
+    text[len + 1500] = '\0';
+    refused(text, "413");
+    len = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nX: ");
+    memset(text + len, 'x', 3000);
+    memcpy(text + len + 3000, "\r\n\r\n", 5);
+    refused(text, "431");
+    len = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n");
+    for (int i = 0; i < 65; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "a: b\r\n");
+    }
+    (void)snprintf(text + len, sizeof(text) - len, "\r\n");
+    refused(text, "431");
+}
+
+static void test_slow_sender(void **state)
+{
+    struct dam_http_limits limits = {.request_ms_max = 100, .idle_ms_max = 100000};
+    struct world w;
+    struct dam_http_stats stats;
+    (void)state;
+    start(&w, &limits);
+    int fd = dial(&w);
+    int quiet = dial(&w);
+    say_text(&w, fd, "POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n");
+    for (int i = 0; i < 8; i++) { /* a byte now and then does not help */
+        (void)send(fd, "x", 1, MSG_NOSIGNAL);
+        wait_ms(&w, 100);
+    }
+    assert_true(is_closed(&w, fd));
+    dam_http_server_stats(w.server, &stats);
+    assert_int_equal(stats.dropped_slow, 1);
+    assert_int_equal(stats.open, 1); /* who has asked nothing yet may stay */
+    (void)close(fd);
+    (void)close(quiet);
+    stop(&w);
+}
+
+static void test_slow_reader(void **state)
+{
+    struct dam_http_limits limits = {.backlog_len_max = 1u << 20, .write_ms_max = 100};
+    struct world w;
+    struct dam_http_stats stats;
+    (void)state;
+    start(&w, &limits);
+    w.flood = 900000;
+    int fd = dial(&w);
+    int size = 4096;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    for (int i = 0; i < 16; i++) { /* far more than the sockets take */
+        (void)send(fd, "GET /flood HTTP/1.1\r\n\r\n", 23, MSG_NOSIGNAL);
+        turn(&w, 3);
+    }
+    assert_true(w.requests < 16); /* what it does not read is not asked for */
+    wait_ms(&w, 1500);
+    dam_http_server_stats(w.server, &stats);
+    assert_int_equal(stats.open, 0);
+    assert_int_equal(stats.dropped_slow, 1);
+    (void)close(fd);
+    stop(&w);
+}
+
+/* Many clients with half a body each: together they may not take all memory. */
+static void test_memory(void **state)
+{
+    enum { CLIENTS = 40, PART = 200000 };
+    struct dam_http_limits limits = {.memory_len_max = 4u << 20, .body_len_max = 1u << 20};
+    struct world w;
+    struct dam_http_stats stats;
+    char *part = calloc(1, PART);
+    char text[500];
+    int fds[CLIENTS];
+    (void)state;
+    assert_non_null(part);
+    start(&w, &limits);
+    int good = dial(&w);
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = dial(&w);
+        say_text(&w, fds[i], "POST / HTTP/1.1\r\nContent-Length: 900000\r\n\r\n");
+        (void)send(fds[i], part, PART, MSG_NOSIGNAL | MSG_DONTWAIT);
+        turn(&w, 10);
+        say_text(&w, good, "POST /echo HTTP/1.1\r\nContent-Length: 4\r\n\r\ngood");
+        assert_true(hear(&w, good, text, sizeof(text), "good"));
+    }
+    dam_http_server_stats(w.server, &stats);
+    assert_true(stats.dropped_limit > CLIENTS / 2);
+    assert_int_equal(w.requests, CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) {
+        (void)close(fds[i]);
+    }
+    (void)close(good);
+    free(part);
+    stop(&w);
+}
+
+static void test_too_many(void **state)
+{
+    struct dam_http_limits limits = {.conn_count_max = 4};
+    struct world w;
+    char text[500];
+    int fds[10];
+    (void)state;
+    start(&w, &limits);
+    int busy = dial(&w);
+    say_text(&w, busy, "GET /late HTTP/1.1\r\n\r\n");
+    for (int i = 0; i < 10; i++) {
+        fds[i] = dial(&w);
+    }
+    assert_true(is_closed(&w, fds[0])); /* the longest idle one made room */
+    say_text(&w, fds[9], "GET / HTTP/1.1\r\n\r\n");
+    assert_true(hear(&w, fds[9], text, sizeof(text), "200 OK"));
+    dam_http_reply(w.late[0], 200, NULL, "busy", 4); /* whoever waits for an answer stays */
+    w.late_count = 0;
+    assert_true(hear(&w, busy, text, sizeof(text), "busy"));
+    for (int i = 0; i < 10; i++) {
+        (void)close(fds[i]);
+    }
+    (void)close(busy);
+    stop(&w);
+}
+
+static void test_streams(void **state)
+{
+    struct world w;
+    char text[500];
+    (void)state;
+    start(&w, NULL);
+    int fd = dial(&w);
+    say_text(&w, fd, "GET /stream HTTP/1.1\r\n\r\n");
+    assert_non_null(w.stream);
+    assert_true(dam_http_stream_write(w.stream, "data: 1\n\n", 9));
+    assert_true(hear(&w, fd, text, sizeof(text), "9\r\ndata: 1\n\n\r\n"));
+    (void)close(fd);
+    turn(&w, 10);
+    assert_int_equal(w.streams_closed, 1);
+    fd = dial(&w);
+    say_text(&w, fd, "GET /stream HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\n\r\n");
+    dam_http_stream_end(w.stream);
+    w.stream = NULL;
+    assert_true(hear(&w, fd, text, sizeof(text), "0\r\n\r\nHTTP/1.1 200"));
+    (void)close(fd);
+    stop(&w);
+}
+
+static const char upgrade[] = "GET /ws HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\n"
+                              "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+static void test_websocket(void **state)
+{
+    static const uint8_t hello[] = {0x81, 0x82, 0, 0, 0, 0, 'h', 'i'};
+    static const uint8_t ping[] = {0x89, 0x81, 0, 0, 0, 0, '!'};
+    static const uint8_t bye[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9};
+    struct world w;
+    char text[500];
+    (void)state;
+    start(&w, NULL);
+    int fd = dial(&w);
+    say_text(&w, fd, upgrade);
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\n"));
+    assert_non_null(strstr(text, "101 Switching"));
+    assert_non_null(strstr(text, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_non_null(w.ws);
+    say(&w, fd, hello, sizeof(hello));
+    assert_true(hear(&w, fd, text, sizeof(text), "\x81\x02hi"));
+    say(&w, fd, ping, sizeof(ping));
+    assert_true(hear(&w, fd, text, sizeof(text), "\x8a\x01!"));
+    dam_ws_send(w.ws, "pushed", 6);
+    assert_true(hear(&w, fd, text, sizeof(text), "pushed"));
+    say(&w, fd, bye, sizeof(bye));
+    assert_true(hear(&w, fd, text, sizeof(text), "\x88\x02\x03\xe9") || text[0] == '\x88');
+    assert_true(is_closed(&w, fd));
+    assert_int_equal(w.ws_closed, 1);
+    (void)close(fd);
+    stop(&w);
+}
+
+static void test_websocket_refusals(void **state)
+{
+    static const char *const bad[] = {
+        "GET /ws HTTP/1.1\r\n\r\n",
+        "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: nowebsockets\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",
+    };
+    static const uint8_t unmasked[] = {0x81, 0x02, 'h', 'i'};
+    static const uint8_t too_long[] = {0x82, 0xff, 0, 0, 0, 0, 0x7f, 0, 0, 0, 1, 2, 3, 4};
+    struct world w;
+    char text[500];
+    (void)state;
+    start(&w, NULL);
+    for (size_t i = 0; i < DAM_COUNT_OF(bad); i++) {
+        int fd = dial(&w);
+        say_text(&w, fd, bad[i]);
+        assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\n"));
+        assert_int_equal(memcmp(text + 9, "400", 3), 0);
+        assert_true(is_closed(&w, fd));
+        (void)close(fd);
+    }
+    int fd = dial(&w);
+    say_text(&w, fd, upgrade);
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\n"));
+    say(&w, fd, unmasked, sizeof(unmasked));
+    assert_true(hear(&w, fd, text, sizeof(text), "\x88\x02\x03\xea")); /* 1002 */
+    assert_true(is_closed(&w, fd));
+    (void)close(fd);
+    fd = dial(&w);
+    say_text(&w, fd, upgrade);
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\n"));
+    say(&w, fd, too_long, sizeof(too_long));
+    assert_true(hear(&w, fd, text, sizeof(text), "\x88\x02\x03\xf1")); /* 1009 */
+    (void)close(fd);
+    turn(&w, 5);
+    assert_int_equal(w.ws_closed, 2);
+    stop(&w);
+}
+
+/* A subscriber that reads nothing is dropped when its backlog is full; nobody waits for it. */
+static void test_websocket_slow_reader(void **state)
+{
+    struct dam_http_limits limits = {.backlog_len_max = 1u << 20};
+    struct world w;
+    char text[500];
+    char *event = calloc(1, 100000);
+    (void)state;
+    assert_non_null(event);
+    start(&w, &limits);
+    int fd = dial(&w);
+    say_text(&w, fd, upgrade);
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\n"));
+    int sent = 0;
+    for (; w.ws != NULL && sent < 1000; sent++) {
+        dam_ws_send(w.ws, event, 100000);
+        turn(&w, 2);
+    }
+    assert_int_equal(w.ws_closed, 1);
+    assert_true(sent < 200); /* the backlog and what the sockets hold */
+    (void)close(fd);
+    free(event);
+    stop(&w);
+}
+
+static void test_unix_socket(void **state)
+{
+    struct world w;
+    struct dam_http_server *second;
+    struct dam_http_handler handler = {.request = on_request, .ctx = &w};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char dir[] = "/tmp/dam-http-XXXXXX";
+    char text[500];
+    (void)state;
+    start(&w, NULL);
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", dir);
+    assert_int_equal(dam_http_listen_unix(w.server, address.sun_path), DAM_OK);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    say_text(&w, fd, "POST /e HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi");
+    assert_true(hear(&w, fd, text, sizeof(text), "\r\n\r\nhi"));
+    assert_int_equal(dam_http_server_create(&w.loop, &handler, NULL, &second), DAM_OK);
+    assert_int_equal(dam_http_listen_unix(second, address.sun_path), DAM_EEXIST);
+    dam_http_server_destroy(second);
+    (void)close(fd);
+    stop(&w);
+    (void)unlink(address.sun_path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pipelined_in_order),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_slow_sender),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_websocket),
+        cmocka_unit_test(test_websocket_refusals),
+        cmocka_unit_test(test_websocket_slow_reader),
+        cmocka_unit_test(test_unix_socket),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
