@@ -241,7 +241,7 @@ const struct dam_rpc_method dam_rpc_debug_methods[] = {
     {"debug_getRawTransaction", debug_getRawTransaction, false},
     {"debug_traceTransaction", dam_trace_transaction, false},
     {"debug_traceCall", dam_trace_call, false},
-    {"debug_traceBlockByNumber", dam_trace_block, false},
-    {"debug_traceBlockByHash", dam_trace_block, false},
+    {"debug_traceBlockByNumber", dam_trace_block_by_number, false},
+    {"debug_traceBlockByHash", dam_trace_block_by_hash, false},
     {0},
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* debug_trace*: a transaction or call run again with a tracer: struct logs, callTracer,
- * prestateTracer, 4byteTracer, noopTracer, as geth writes them. */
+/* debug_trace*: where a transaction or call is found and how its state is come by; what is then
+ * written is ledger/tracers.h's. */
 #ifndef DAM_LEDGER_TRACER_H
 #define DAM_LEDGER_TRACER_H
 
@@ -8,6 +8,7 @@
 
 void dam_trace_transaction(struct dam_rpc *rpc);
 void dam_trace_call(struct dam_rpc *rpc);
-void dam_trace_block(struct dam_rpc *rpc);
+void dam_trace_block_by_number(struct dam_rpc *rpc);
+void dam_trace_block_by_hash(struct dam_rpc *rpc);
 
 #endif
