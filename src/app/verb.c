@@ -91,6 +91,8 @@ const struct dam_verb dam_verbs[] = {
     {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
     {"signer", "the machine's key: make it, frame it, see what it signed",
      "usage: dam signer key DIR --password-file FILE\n"
+     "       dam signer token DIR --module PATH --token LABEL --key LABEL --password-file FILE\n"
+     "                        [--environment 'NAME=VALUE ...']\n"
      "       dam signer reset DIR --password-file FILE FRAME [--nonce N] [--relayed-nonce N]\n"
      "                        [--size N --root HASH --time T] --yes\n"
      "       dam signer frame DIR --password-file FILE FRAME\n"
@@ -98,6 +100,8 @@ const struct dam_verb dam_verbs[] = {
      "The key is used by a process of its own, which signs only what the policy and the frame\n"
      "allow, and never contradicts what it signed before (docs/spec/signer.md).\n\n"
      "  key     make a key; prints its address\n"
+     "  token   the key is in hardware, behind a PKCS#11 module (a TPM by tpm2-pkcs11), on\n"
+     "          secp256k1 or P-256; the second line of FILE is the PIN; prints its address\n"
      "  reset   begin the signer's memory: for a new key, or when it is lost. The options say\n"
      "          where the chain stands: the key's next nonce, the last anchored checkpoint\n"
      "  frame   change the frame of a signer that is not running\n"

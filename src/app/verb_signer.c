@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* dam signer key|reset|frame|show: the operator's side of signer/home.h. Each needs the keystore's
- * password, which it reads from a file. */
+/* dam signer key|token|reset|frame|show: the operator's side of signer/home.h. Each needs the
+ * keystore's password, which it reads from a file. */
 #include "app/verb_signer.h"
 
 #include "app/args.h"
@@ -27,6 +27,7 @@ struct options {
     const char *chain_id, *account, *machine, *evidence, *oracle, *approver, *policy;
     const char *max_fee, *fee_per_day, *gas_limit, *may;
     const char *nonce, *relayed_nonce, *size, *root, *time;
+    const char *module, *token, *key, *environment;
     bool json;
     bool yes;
 };
@@ -182,26 +183,80 @@ static int make_key(const struct options *o)
     return DAM_EXIT_OK;
 }
 
-/* The address of the keystore's key: from the file's own "address", which reset checks. */
-static bool key_of(const struct options *o, struct dam_address *ret)
+static bool place_text(const char *name, const char *text, char ret[DAM_SIGNER_TOKEN_TEXT_MAX])
 {
-    char path[4096];
-    char text[4097];
-    const struct dam_json *json;
-    struct dam_arena arena;
-    (void)snprintf(path, sizeof(path), "%s/keystore", o->folder);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        (void)fail(DAM_ENOTFOUND, o->folder);
-        return false;
+    if (text == NULL || strlen(text) >= DAM_SIGNER_TOKEN_TEXT_MAX) {
+        return bad(name, text);
     }
-    size_t len = fread(text, 1, sizeof(text), file);
-    (void)fclose(file);
-    dam_arena_init(&arena, dam_heap(), 0);
-    bool ok = dam_json_parse(&arena, text, len, 0, &json, NULL) == DAM_OK &&
-              dam_json_hex_exact(dam_json_get(json, "address"), ret->b, 20) == DAM_OK;
-    dam_arena_finish(&arena);
-    return ok || bad("keystore", path);
+    memcpy(ret, text, strlen(text) + 1);
+    return true;
+}
+
+static int token_fail(const struct dam_signer_token_place *place, enum dam_err err)
+{
+    switch (err) {
+    case DAM_ENOTFOUND:
+        return dam_verb_fail(
+            DAM_EXIT_NOT_FOUND,
+            "`pkcs11-tool --module M --list-token-slots` and `--list-objects --login` "
+            "show what there is",
+            "no module %s, no token '%s' in it, or no key '%s' in that", place->module,
+            place->token, place->key);
+    case DAM_EREFUSED:
+        return dam_verb_fail(DAM_EXIT_REFUSED, "the PIN is the second line of the password's file",
+                             "the token '%s' refuses the PIN", place->token);
+    case DAM_EUNSUPPORTED:
+        return dam_verb_fail(DAM_EXIT_REFUSED,
+                             "a key on secp256k1 or P-256 that signs with CKM_ECDSA is wanted",
+                             "the key '%s' cannot be used", place->key);
+    default:
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", place->module, dam_err_text(err));
+    }
+}
+
+/* The key is in hardware: look for it, have it sign once, note its place, seal with a keystore. */
+static int use_token(const struct options *o)
+{
+    char text[PASSWORD_SIZE];
+    char address[DAM_ADDRESS_TEXT_SIZE];
+    struct dam_signer_token_place place = {0};
+    struct dam_signer_token token;
+    struct dam_signer_password password;
+    struct dam_address seal;
+    const char *environment = o->environment != NULL ? o->environment : "";
+    if (!place_text("--environment", environment, place.environment) ||
+        !place_text("--module", o->module, place.module) ||
+        !place_text("--token", o->token, place.token) || !place_text("--key", o->key, place.key) ||
+        o->password_file == NULL) {
+        return o->password_file != NULL ? DAM_EXIT_USAGE
+                                        : (bad("--password-file", NULL), DAM_EXIT_USAGE);
+    }
+    enum dam_err err = dam_signer_pin_read(o->password_file, text, sizeof(text));
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_CONFIG, "its second line is the token's PIN", "%s: %s",
+                             o->password_file, dam_err_text(err));
+    }
+    err = dam_signer_token_open(&place, text, &token);
+    explicit_bzero(text, sizeof(text));
+    if (err != DAM_OK) {
+        return token_fail(&place, err);
+    }
+    place.address = token.address;
+    dam_signer_token_close(&token);
+    if (!password_load(o, text, &password)) {
+        return DAM_EXIT_USAGE;
+    }
+    err = dam_signer_home_make_key(o->folder, &password, SCRYPT_LOG2_N, &seal);
+    explicit_bzero(text, sizeof(text));
+    if (err == DAM_OK || err == DAM_EEXIST) { /* a keystore that is there seals as well */
+        err = dam_signer_home_put_token(o->folder, &place);
+    }
+    if (err != DAM_OK) {
+        return fail(err, o->folder);
+    }
+    dam_address_to_text(&place.address, address);
+    (void)puts(address);
+    return DAM_EXIT_OK;
 }
 
 static int reset(const struct options *o)
@@ -211,7 +266,11 @@ static int reset(const struct options *o)
     struct dam_signer_pin pin = {.version = 1};
     struct dam_signer_checkpoint checkpoint = {0};
     uint64_t nonces[2] = {0, 0};
-    if (!key_of(o, &pin.key) || !pin_read(o, &pin) || !read_u64("--nonce", o->nonce, &nonces[0]) ||
+    enum dam_err err = dam_signer_home_key(o->folder, &pin.key);
+    if (err != DAM_OK) {
+        return fail(err, o->folder);
+    }
+    if (!pin_read(o, &pin) || !read_u64("--nonce", o->nonce, &nonces[0]) ||
         !read_u64("--relayed-nonce", o->relayed_nonce, &nonces[1]) ||
         !read_u64("--size", o->size, &checkpoint.size) ||
         !read_hash("--root", o->root, checkpoint.size != 0, &checkpoint.root) ||
@@ -226,7 +285,7 @@ static int reset(const struct options *o)
     if (!password_load(o, text, &password)) {
         return DAM_EXIT_USAGE;
     }
-    enum dam_err err = dam_signer_home_reset(o->folder, &password, &pin, nonces, &checkpoint);
+    err = dam_signer_home_reset(o->folder, &password, &pin, nonces, &checkpoint);
     explicit_bzero(text, sizeof(text));
     return err == DAM_OK ? DAM_EXIT_OK : fail(err, o->folder);
 }
@@ -341,13 +400,21 @@ int dam_verb_signer(int argc, char **argv)
                                     {"--size", &o.size, NULL},
                                     {"--root", &o.root, NULL},
                                     {"--time", &o.time, NULL},
+                                    {"--module", &o.module, NULL},
+                                    {"--token", &o.token, NULL},
+                                    {"--key", &o.key, NULL},
+                                    {"--environment", &o.environment, NULL},
                                     {"--json", NULL, &o.json},
                                     {"--yes", NULL, &o.yes},
                                     {0}};
     static const struct {
         const char *name;
         int (*run)(const struct options *o);
-    } parts[] = {{"key", make_key}, {"reset", reset}, {"frame", frame}, {"show", show}};
+    } parts[] = {{"key", make_key},
+                 {"token", use_token},
+                 {"reset", reset},
+                 {"frame", frame},
+                 {"show", show}};
     if (!dam_args_parse(argc, argv, table, 2, &words)) {
         return DAM_EXIT_USAGE;
     }
@@ -360,7 +427,7 @@ int dam_verb_signer(int argc, char **argv)
         }
     }
     return dam_verb_fail(DAM_EXIT_USAGE, "`dam help signer` tells more",
-                         "which of key, reset, frame, show, and in which folder?");
+                         "which of key, token, reset, frame, show, and in which folder?");
 }
 
 int dam_verb_signer_process(int argc, char **argv)

@@ -2,6 +2,8 @@
 #include "signer/home.h"
 
 #include "base/heap.h"
+#include "base/json.h"
+#include "base/toml.h"
 #include "core/crypto/keccak.h"
 #include "core/eth/address.h"
 #include "core/eth/keystore.h"
@@ -228,6 +230,117 @@ enum dam_err dam_signer_home_make_key(const char *folder,
     return err;
 }
 
+/* ---- a key in hardware ---- */
+
+/* A literal string of TOML: no quote and no control character can be in it. */
+static bool is_literal(const char *text)
+{
+    for (; *text != 0; text++) {
+        if (*text == '\'' || (unsigned char)*text < 0x20 || *text == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum dam_err dam_signer_home_put_token(const char *folder,
+                                       const struct dam_signer_token_place *place)
+{
+    char address[DAM_ADDRESS_TEXT_SIZE];
+    char text[5 * DAM_SIGNER_TOKEN_TEXT_MAX];
+    if (!is_literal(place->module) || !is_literal(place->token) || !is_literal(place->key) ||
+        !is_literal(place->environment)) {
+        return DAM_ERANGE;
+    }
+    dam_address_to_text(&place->address, address);
+    int len = snprintf(text, sizeof(text),
+                       "# The key that signs, in a PKCS#11 token; made by `dam signer token`.\n"
+                       "module = '%s'\ntoken = '%s'\nkey = '%s'\nenvironment = '%s'\n"
+                       "address = '%s'\n",
+                       place->module, place->token, place->key, place->environment, address);
+    if (len < 0 || (size_t)len >= sizeof(text)) {
+        return DAM_ERANGE;
+    }
+    return file_create(folder, "token", 0600, true, dam_bytes((uint8_t *)text, (size_t)len));
+}
+
+static bool token_text(const struct dam_toml *root, const char *name, char *ret)
+{
+    const struct dam_toml *value = dam_toml_get(root, name);
+    if (value == NULL || value->type != DAM_TOML_STRING ||
+        value->text.len >= DAM_SIGNER_TOKEN_TEXT_MAX) {
+        return false;
+    }
+    memcpy(ret, value->text.data, value->text.len);
+    ret[value->text.len] = 0;
+    return true;
+}
+
+enum dam_err dam_signer_home_token(const char *folder, struct dam_signer_token_place *ret)
+{
+    char address[DAM_SIGNER_TOKEN_TEXT_MAX];
+    uint8_t *text = NULL;
+    size_t len = 0;
+    struct dam_toml *root = NULL;
+    struct dam_toml_error error;
+    struct dam_arena arena;
+    DAM_TRY(file_read(folder, "token", &text, &len));
+    dam_arena_init(&arena, dam_heap(), 0);
+    enum dam_err err = dam_toml_parse(dam_bytes(text, len), &arena, &root, &error);
+    if (err == DAM_OK &&
+        (!token_text(root, "module", ret->module) || !token_text(root, "token", ret->token) ||
+         !token_text(root, "key", ret->key) || !token_text(root, "environment", ret->environment) ||
+         !token_text(root, "address", address) ||
+         dam_address_from_text(address, strlen(address), &ret->address) != DAM_OK)) {
+        err = DAM_EPARSE;
+    }
+    dam_arena_finish(&arena);
+    free(text);
+    return err;
+}
+
+/* The keystore's own word on it, which home_open and reset compare with the secret. */
+static enum dam_err keystore_address(const char *folder, struct dam_address *ret)
+{
+    uint8_t *text = NULL;
+    size_t len = 0;
+    const struct dam_json *json;
+    struct dam_arena arena;
+    DAM_TRY(file_read(folder, "keystore", &text, &len));
+    dam_arena_init(&arena, dam_heap(), 0);
+    enum dam_err err = dam_json_parse(&arena, (const char *)text, len, 0, &json, NULL);
+    if (err == DAM_OK && dam_json_hex_exact(dam_json_get(json, "address"), ret->b, 20) != DAM_OK) {
+        err = DAM_EPARSE;
+    }
+    dam_arena_finish(&arena);
+    free(text);
+    return err;
+}
+
+enum dam_err dam_signer_home_key(const char *folder, struct dam_address *ret)
+{
+    struct dam_signer_token_place place;
+    enum dam_err err = dam_signer_home_token(folder, &place);
+    if (err == DAM_ENOTFOUND) {
+        return keystore_address(folder, ret);
+    }
+    *ret = place.address;
+    return err;
+}
+
+/* The address that the frame must name: the token's, or else that of the secret itself. */
+static enum dam_err signing_address(const char *folder, const uint8_t secret[32],
+                                    struct dam_address *ret)
+{
+    struct dam_signer_token_place place;
+    enum dam_err err = dam_signer_home_token(folder, &place);
+    if (err == DAM_ENOTFOUND) {
+        return dam_address_of_secret_key(secret, ret);
+    }
+    *ret = place.address;
+    return err;
+}
+
 /* ---- policy and state ---- */
 
 enum dam_err dam_signer_home_put_policy(const char *folder, struct dam_bytes blob,
@@ -300,7 +413,7 @@ static enum dam_err home_open(const char *folder, const struct dam_signer_passwo
         err = key_read(folder, password, home.secret);
     }
     if (err == DAM_OK) {
-        err = dam_address_of_secret_key(home.secret, &key);
+        err = signing_address(folder, home.secret, &key);
     }
     if (err == DAM_OK) {
         err = file_read(folder, "policy", &blob, &blob_len);
@@ -405,7 +518,7 @@ enum dam_err dam_signer_home_reset(const char *folder, const struct dam_signer_p
     DAM_TRY(secret_page(&secret));
     enum dam_err err = key_read(folder, password, secret);
     if (err == DAM_OK) {
-        err = dam_address_of_secret_key(secret, &key);
+        err = signing_address(folder, secret, &key);
     }
     if (err == DAM_OK && !dam_address_eq(&key, &pin->key)) {
         err = DAM_ERANGE;
@@ -456,21 +569,44 @@ enum dam_err dam_signer_home_set_pin(const char *folder, const struct dam_signer
     return err;
 }
 
-enum dam_err dam_signer_password_read(const char *path, char *text, size_t size, size_t *ret_len)
+/* A line of a file, from 0, moved to the front of text; a line that is not there is empty. */
+static enum dam_err secret_line(const char *path, unsigned line, char *text, size_t size,
+                                size_t *ret_len)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return from_errno();
     }
-    ssize_t len = read(fd, text, size);
+    ssize_t got = read(fd, text, size);
     (void)close(fd);
-    if (len < 0) {
+    if (got < 0) {
         return DAM_EIO;
     }
-    if ((size_t)len == size) {
+    if ((size_t)got == size) {
         return DAM_EFULL;
     }
-    const char *end = memchr(text, '\n', (size_t)len);
-    *ret_len = end != NULL ? (size_t)(end - text) : (size_t)len;
+    const char *at = text;
+    const char *end = text + got;
+    for (; line > 0; line--) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        at = newline != NULL ? newline + 1 : end;
+    }
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    *ret_len = (size_t)((newline != NULL ? newline : end) - at);
+    memmove(text, at, *ret_len);
+    explicit_bzero(text + *ret_len, size - *ret_len);
     return DAM_OK;
+}
+
+enum dam_err dam_signer_password_read(const char *path, char *text, size_t size, size_t *ret_len)
+{
+    return secret_line(path, 0, text, size, ret_len);
+}
+
+enum dam_err dam_signer_pin_read(const char *path, char *text, size_t size)
+{
+    size_t len = 0;
+    DAM_TRY(secret_line(path, 1, text, size, &len));
+    text[len] = 0;
+    return len > 0 ? DAM_OK : DAM_ENOTFOUND;
 }

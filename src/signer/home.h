@@ -4,6 +4,8 @@
  * keystore's password, which the machine's main process does not have.
  *
  *     keystore   the key, Web3 Secret Storage version 3, mode 0400, never overwritten
+ *     token      instead, where the key is in hardware: its place (signer/token.h), TOML; the
+ *                keystore's secret then only seals the state, and signs nothing
  *     policy     the policy blob (docs/spec/policy.md) that the frame names by its hash
  *     state      what must not be forgotten (signer/state.h), mode 0600
  *
@@ -14,11 +16,26 @@
 #define DAM_SIGNER_HOME_H
 
 #include "signer/state.h"
+#include "signer/token.h"
 
 struct dam_signer_password {
     const char *text;
     size_t len;
 };
+
+/** Say that the key is in hardware. Beside it a keystore must be made, which seals the state.
+ *  Returns: DAM_OK; DAM_ERANGE for a text that TOML's literal strings cannot hold; DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_signer_home_put_token(const char *folder,
+                                                    const struct dam_signer_token_place *place);
+
+/** Where the hardware key is.
+ *  Returns: DAM_OK; DAM_ENOTFOUND if the key is in the keystore; DAM_EPARSE; DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_signer_home_token(const char *folder,
+                                                struct dam_signer_token_place *ret);
+
+/** The address of the key that signs, as the folder has it without a password: what reset checks.
+ *  Returns: DAM_OK; DAM_ENOTFOUND; DAM_EPARSE; DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_signer_home_key(const char *folder, struct dam_address *ret);
 
 /** Make a key from the kernel's randomness and store it encrypted.
  *  Returns: DAM_OK; DAM_EEXIST if there is a keystore (it is never replaced); DAM_EIO; DAM_ENOMEM.
@@ -82,5 +99,9 @@ void dam_signer_home_close(struct dam_signer_home *home);
  * caller wipes text. */
 DAM_MUST_USE enum dam_err dam_signer_password_read(const char *path, char *text, size_t size,
                                                    size_t *ret_len);
+
+/** Read a token's PIN: the second line of the password's file, NUL behind it. Returns: as above;
+ * DAM_ENOTFOUND if there is none. */
+DAM_MUST_USE enum dam_err dam_signer_pin_read(const char *path, char *text, size_t size);
 
 #endif

@@ -62,12 +62,46 @@ static enum dam_err secp256k1_sign(void *ctx, const struct dam_hash *digest,
     return DAM_OK;
 }
 
+/* The key in hardware. ctx: the token. */
+static enum dam_err token_sign(void *ctx, const struct dam_hash *digest,
+                               uint8_t signature[DAM_SIGNER_SIGNATURE_MAX], uint8_t *ret_len)
+{
+    return dam_signer_token_sign(ctx, digest, signature, ret_len);
+}
+
+/* Before any secret is read: the token's process must not inherit one.
+ * Returns: DAM_OK also where there is no token: then ret->fd is -1. */
+static enum dam_err token_start(const char *folder, const char *password_path,
+                                struct dam_signer_token *ret)
+{
+    char pin[DAM_SIGNER_TOKEN_TEXT_MAX];
+    struct dam_signer_token_place place;
+    *ret = (struct dam_signer_token){.fd = -1};
+    enum dam_err err = dam_signer_home_token(folder, &place);
+    if (err != DAM_OK) {
+        return err == DAM_ENOTFOUND ? DAM_OK : err;
+    }
+    err = dam_signer_pin_read(password_path, pin, sizeof(pin));
+    if (err == DAM_OK) {
+        err = dam_signer_token_open(&place, pin, ret);
+    }
+    explicit_bzero(pin, sizeof(pin));
+    if (err == DAM_OK && !dam_address_eq(&ret->address, &place.address)) {
+        dam_signer_token_close(ret);
+        err = DAM_ERANGE; /* another key under the same label */
+    }
+    return err;
+}
+
 /* Answers until the other side is gone. Returns: DAM_OK then. */
-static enum dam_err serve(int fd, struct dam_signer_home *home, uint8_t sandbox)
+static enum dam_err serve(int fd, struct dam_signer_home *home, struct dam_signer_token *token,
+                          uint8_t sandbox)
 {
     static uint8_t message[DAM_SIGNER_MESSAGE_MAX + 1];
     static uint8_t out[DAM_SIGNER_MESSAGE_MAX * 2];
-    struct dam_signer_key key = {secp256k1_sign, home->secret};
+    struct dam_signer_key key = token->fd >= 0
+                                    ? (struct dam_signer_key){token_sign, token}
+                                    : (struct dam_signer_key){secp256k1_sign, home->secret};
     struct dam_signer_guard guard = {
         .state = home->state, .policy = &home->policy, .key = &key, .sandbox = sandbox};
     struct signer_clock clock;
@@ -101,17 +135,19 @@ static enum dam_err run(int fd, const char *folder, const char *password_path)
     char text[1024];
     struct dam_signer_password password = {.text = text};
     struct dam_signer_home home;
+    struct dam_signer_token token;
     uint8_t sandbox = 0;
     DAM_TRY(dam_signer_sandbox_before(&sandbox));
+    DAM_TRY(token_start(folder, password_path, &token));
     DAM_TRY(dam_signer_password_read(password_path, text, sizeof(text), &password.len));
     enum dam_err err = dam_signer_home_open(folder, &password, &home);
     explicit_bzero(text, sizeof(text));
     if (err != DAM_OK) {
         return err;
     }
-    err = dam_signer_sandbox_enter(fd, home.state_fd, &sandbox);
+    err = dam_signer_sandbox_enter(fd, home.state_fd, token.fd, &sandbox);
     if (err == DAM_OK) {
-        err = serve(fd, &home, sandbox);
+        err = serve(fd, &home, &token, sandbox);
     }
     explicit_bzero(home.secret, 32);
     return err; /* the process ends: the kernel closes and frees the rest */

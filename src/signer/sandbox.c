@@ -59,7 +59,13 @@ static int allow_on(scmp_filter_ctx filter, int number, int fd)
                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd));
 }
 
-static int rules(scmp_filter_ctx filter, int socket_fd, int state_fd)
+static int allow_socket(scmp_filter_ctx filter, int fd)
+{
+    int err = allow_on(filter, SCMP_SYS(recvfrom), fd);
+    return err != 0 ? err : allow_on(filter, SCMP_SYS(sendto), fd);
+}
+
+static int rules(scmp_filter_ctx filter, int socket_fd, int state_fd, int token_fd)
 {
     /* What glibc does by itself: memory, time, the end. */
     static const int plain[] = {
@@ -79,14 +85,14 @@ static int rules(scmp_filter_ctx filter, int socket_fd, int state_fd)
         err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                                SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     }
-    err = err != 0 ? err : allow_on(filter, SCMP_SYS(recvfrom), socket_fd);
-    err = err != 0 ? err : allow_on(filter, SCMP_SYS(sendto), socket_fd);
+    err = err != 0 ? err : allow_socket(filter, socket_fd);
+    err = err != 0 || token_fd < 0 ? err : allow_socket(filter, token_fd);
     err = err != 0 ? err : allow_on(filter, SCMP_SYS(write), state_fd);
     err = err != 0 ? err : allow_on(filter, SCMP_SYS(fdatasync), state_fd);
     return err != 0 ? err : allow_on(filter, SCMP_SYS(write), STDERR_FILENO);
 }
 
-enum dam_err dam_signer_sandbox_enter(int socket_fd, int state_fd, uint8_t *bits)
+enum dam_err dam_signer_sandbox_enter(int socket_fd, int state_fd, int token_fd, uint8_t *bits)
 {
     if (LOCK_ALL && mlockall(MCL_CURRENT | MCL_FUTURE) == 0) {
         *bits |= DAM_SIGNER_MEMORY_LOCK;
@@ -98,7 +104,7 @@ enum dam_err dam_signer_sandbox_enter(int socket_fd, int state_fd, uint8_t *bits
     if (filter == NULL) {
         return DAM_EUNSUPPORTED;
     }
-    bool loaded = rules(filter, socket_fd, state_fd) == 0 && seccomp_load(filter) == 0;
+    bool loaded = rules(filter, socket_fd, state_fd, token_fd) == 0 && seccomp_load(filter) == 0;
     seccomp_release(filter);
     if (!loaded) {
         return DAM_EUNSUPPORTED;

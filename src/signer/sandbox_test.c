@@ -80,7 +80,7 @@ static int attempt(long (*what)(void))
     if (pid == 0) {
         uint8_t bits = 0;
         if (dam_signer_sandbox_before(&bits) != DAM_OK ||
-            dam_signer_sandbox_enter(allowed_fd, allowed_fd, &bits) != DAM_OK) {
+            dam_signer_sandbox_enter(allowed_fd, allowed_fd, -1, &bits) != DAM_OK) {
             _exit(1);
         }
         long got = what();

@@ -129,3 +129,15 @@ bool dam_secp256k1_is_low_s(const uint8_t s[32])
 {
     return memcmp(s, half_order, 32) <= 0;
 }
+
+void dam_secp256k1_normalize_s(uint8_t s[32])
+{
+    uint8_t compact[64] = {[31] = 1}; /* any r */
+    secp256k1_ecdsa_signature sig;
+    memcpy(compact + 32, s, 32);
+    if (secp256k1_ecdsa_signature_parse_compact(secp256k1_context_static, &sig, compact) &&
+        secp256k1_ecdsa_signature_normalize(secp256k1_context_static, &sig, &sig)) {
+        (void)secp256k1_ecdsa_signature_serialize_compact(secp256k1_context_static, compact, &sig);
+        memcpy(s, compact + 32, 32);
+    }
+}

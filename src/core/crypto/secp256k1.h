@@ -48,4 +48,8 @@ void dam_secp256k1_address(const struct dam_secp256k1_pubkey *pubkey, struct dam
 /** Returns: true if s is at most half the group order (EIP-2). */
 bool dam_secp256k1_is_low_s(const uint8_t s[32]);
 
+/** Replace s by n - s if it is above n/2. Both sign the same digest under the same key.
+ *  In: s: in (0, n), else it is left alone. */
+void dam_secp256k1_normalize_s(uint8_t s[32]);
+
 #endif
