@@ -183,15 +183,19 @@ void dam_evm_trace_step_end(struct dam_evm *evm, int64_t gas, enum dam_evm_statu
     evm->step_pending = false;
 }
 
-static void trace_enter(struct dam_evm *evm, const struct dam_evm_request *request, bool precompile)
+static void trace_enter_as(struct dam_evm *evm, const struct dam_evm_enter *enter)
 {
-    if (evm->tracer == NULL) {
-        return;
-    }
     if (evm->frame != NULL) {
         dam_evm_trace_step_end(evm, evm->frame->gas, DAM_EVM_SUCCESS);
     }
-    if (evm->tracer->enter == NULL) {
+    if (evm->tracer->enter != NULL) {
+        evm->tracer->enter(evm->tracer->ctx, evm, enter);
+    }
+}
+
+static void trace_enter(struct dam_evm *evm, const struct dam_evm_request *request, bool precompile)
+{
+    if (evm->tracer == NULL) {
         return;
     }
     const struct dam_evm_enter enter = {
@@ -206,7 +210,7 @@ static void trace_enter(struct dam_evm *evm, const struct dam_evm_request *reque
         .gas = request->gas,
         .input = request->input,
     };
-    evm->tracer->enter(evm->tracer->ctx, evm, &enter);
+    trace_enter_as(evm, &enter);
 }
 
 static void trace_exit(struct dam_evm *evm, enum dam_evm_status status, int64_t gas_used,
@@ -638,6 +642,16 @@ static void create2_address(const struct dam_address *creator, const struct dam_
     memcpy(ret->b, hash.b + 12, sizeof(ret->b));
 }
 
+static enum dam_evm_status refuse_create(const struct dam_evm_frame *frame,
+                                         const struct dam_u256 *value)
+{
+    const struct dam_evm_record *creator = frame->self;
+    return frame->depth >= DAM_EVM_DEPTH_MAX           ? DAM_EVM_DEPTH
+           : dam_u256_lt(&creator->now.balance, value) ? DAM_EVM_BALANCE
+           : creator->now.nonce == UINT64_MAX          ? DAM_EVM_NONCE
+                                                       : DAM_EVM_SUCCESS;
+}
+
 /* A create that fails before it began: zero on the stack, nothing spent. */
 static enum dam_evm_status create_nothing(struct dam_evm *evm, struct dam_evm_frame *frame)
 {
@@ -677,8 +691,21 @@ enum dam_evm_status dam_evm_op_create(struct dam_evm *evm, struct dam_evm_frame 
     frame->sp -= op == DAM_OP_CREATE2 ? 4 : 3;
     frame->gas = gas;
     frame->return_data = dam_bytes(NULL, 0);
-    if (frame->depth >= DAM_EVM_DEPTH_MAX || dam_u256_lt(&creator->now.balance, &value) ||
-        creator->now.nonce == UINT64_MAX || !dam_evm_record_save(evm, creator)) {
+    const int64_t inner = evm->fork >= DAM_FORK_TANGERINE_WHISTLE ? gas - gas / 64 : gas;
+    const enum dam_evm_status refused = refuse_create(frame, &value);
+    if (refused != DAM_EVM_SUCCESS && evm->tracer != NULL) {
+        const struct dam_evm_enter enter = {
+            .kind = op == DAM_OP_CREATE2 ? DAM_EVM_KIND_CREATE2 : DAM_EVM_KIND_CREATE,
+            .depth = frame->depth + 2,
+            .sender = creator->address,
+            .value = value,
+            .gas = inner,
+            .input = dam_bytes(data, len),
+        };
+        trace_enter_as(evm, &enter);
+        trace_exit(evm, refused, 0, dam_bytes(NULL, 0));
+    }
+    if (refused != DAM_EVM_SUCCESS || !dam_evm_record_save(evm, creator)) {
         return create_nothing(evm, frame);
     }
     struct dam_address address;
@@ -695,7 +722,6 @@ enum dam_evm_status dam_evm_op_create(struct dam_evm *evm, struct dam_evm_frame 
     if (evm->fork >= DAM_FORK_BERLIN) {
         (void)dam_evm_record_warm(evm, created);
     }
-    const int64_t inner = evm->fork >= DAM_FORK_TANGERINE_WHISTLE ? gas - gas / 64 : gas;
     frame->gas = gas - inner;
     const struct dam_evm_request request = {
         .kind = op == DAM_OP_CREATE2 ? DAM_EVM_KIND_CREATE2 : DAM_EVM_KIND_CREATE,
