@@ -10,6 +10,7 @@ const char dam_verb_evm_help[] =
     "       dam evm blocktest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
     "       dam evm txtest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT]\n"
     "       dam evm run --code HEX [--input HEX] [--gas N] [--fork F] [--trace]\n"
+    "       dam evm trace FILE [--tracer NAME] [--config JSON]\n"
     "       dam evm bench FILE... [--runs N] [--json]\n\n"
     "statetest and blocktest run files, or folders of files, of Ethereum's GeneralStateTests and\n"
     "BlockchainTests: one line a failure (file, test, fork, index, expected, got), then the "
@@ -17,6 +18,10 @@ const char dam_verb_evm_help[] =
     "txtest does the same for TransactionTests: is a raw transaction valid, who sent it.\n"
     "The exit code is 1 if anything failed. --trace prints EIP-3155 lines.\n"
     "run executes code with calldata on an empty world and prints its output, status and gas.\n"
+    "trace runs a transaction on the state of a file {genesis, context, input} and prints what a\n"
+    "tracer tells: callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer, "
+    "muxTracer;\n"
+    "--config is its tracerConfig, as debug_traceTransaction takes it.\n"
     "bench times the cases of state-test files: gas, microseconds and Mgas/s, best of N runs.\n";
 
 int dam_verb_evm(int argc, char **argv)
@@ -27,7 +32,7 @@ int dam_verb_evm(int argc, char **argv)
     } parts[] = {
         {"statetest", dam_evm_statetest_main}, {"blocktest", dam_evm_blocktest_main},
         {"txtest", dam_evm_txtest_main},       {"run", dam_evm_run_main},
-        {"bench", dam_evm_bench_main},
+        {"bench", dam_evm_bench_main},         {"trace", dam_evm_trace_main},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (strcmp(argv[1], parts[i].name) == 0) {

@@ -12,5 +12,6 @@ int dam_evm_blocktest_main(int argc, char **argv);
 int dam_evm_txtest_main(int argc, char **argv);
 int dam_evm_run_main(int argc, char **argv);
 int dam_evm_bench_main(int argc, char **argv);
+int dam_evm_trace_main(int argc, char **argv);
 
 #endif

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "core/evm/opcode.h"
 #include "ledger/tracers.h"
 
 struct call_tracer {
@@ -120,7 +119,7 @@ static unsigned stack_needed(uint8_t op)
 void dam_trace_error_text(const struct dam_call_frame *frame, enum dam_fork fork, char *text,
                           size_t size)
 {
-    const char *name = dam_opcode_name(frame->last_op);
+    const char *name = dam_trace_op_name(frame->last_op);
     if (frame->status == DAM_EVM_STACK_UNDERFLOW) {
         (void)snprintf(text, size, "stack underflow (%" PRIu32 " <=> %u)", frame->last_stack,
                        stack_needed(frame->last_op));

@@ -2,7 +2,6 @@
 /* Struct logs: one entry an opcode. */
 #include <stdio.h>
 
-#include "core/evm/opcode.h"
 #include "ledger/tracers.h"
 
 /* The slots of one contract that the run has read or written so far. */
@@ -102,7 +101,7 @@ static void struct_step(void *ctx, struct dam_evm *evm, const struct dam_evm_ste
 {
     struct struct_tracer *t = ctx;
     const struct dam_u256 *top = step->stack + step->stack_count;
-    const char *name = dam_opcode_name(step->op);
+    const char *name = dam_trace_op_name(step->op);
     char unknown[32];
     if (t->options->limit != 0 && t->count >= t->options->limit) {
         return;

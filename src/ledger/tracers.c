@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "core/evm/opcode.h"
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 void dam_trace_put_word(struct dam_json_writer *w, const struct dam_u256 *word)
@@ -47,6 +49,11 @@ void dam_trace_put_u256(struct dam_json_writer *w, const char *key, const struct
 {
     dam_json_put_key(w, key);
     dam_json_put_quantity_u256(w, value);
+}
+
+const char *dam_trace_op_name(uint8_t op)
+{
+    return op == 0xfe ? "INVALID" : dam_opcode_name(op);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */

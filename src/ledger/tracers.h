@@ -122,6 +122,9 @@ struct dam_call_frame {
     int64_t last_gas;
 };
 
+/** The name of an opcode as geth writes it, or NULL: 0xfe has one though it is none. */
+const char *dam_trace_op_name(uint8_t op);
+
 /** What ended a frame, in geth's words, which tell an underflow's depth and an opcode's name. */
 void dam_trace_error_text(const struct dam_call_frame *frame, enum dam_fork fork, char *text,
                           size_t size);
