@@ -329,6 +329,11 @@ static int tell_checkpoint(struct dam_machine *machine, struct dam_buf *out)
 {
     struct dam_evidence *evidence = dam_machine_evidence(machine);
     const char *name = dam_machine_manifest(machine)->name;
+    struct dam_bytes kept = dam_machine_checkpoint(machine);
+    if (kept.len > 0) {
+        dam_buf_put(out, kept.data, kept.len);
+        return 200;
+    }
     struct dam_record_checkpoint point = {.origin = dam_bytes(name, strlen(name)),
                                           .size = dam_evidence_size(evidence)};
     dam_evidence_root(evidence, &point.root);
@@ -342,6 +347,32 @@ static int tell_checkpoint(struct dam_machine *machine, struct dam_buf *out)
     return 200;
 }
 
+/* C2SP tlog-tiles: each leaf behind its length, a big-endian uint16. */
+static int tell_entries(struct dam_machine *machine, uint64_t index, unsigned width,
+                        struct dam_buf *out)
+{
+    struct dam_evidence *evidence = dam_machine_evidence(machine);
+    uint64_t size = dam_evidence_durable(evidence);
+    uint64_t first = index * DAM_RECORD_TILE_WIDTH;
+    if (index > size / DAM_RECORD_TILE_WIDTH || first + width > size) {
+        dam_buf_put_text(out, "the log has no such tile");
+        return 404;
+    }
+    for (uint64_t seq = first; seq < first + width; seq++) {
+        struct dam_bytes data;
+        uint8_t len[2];
+        if (dam_evidence_read(evidence, seq, &data) != DAM_OK) {
+            out->len = 0;
+            dam_buf_put_text(out, "a leaf of this tile cannot be read");
+            return 503;
+        }
+        dam_store_be16(len, (uint16_t)data.len);
+        dam_buf_put(out, len, sizeof(len));
+        dam_buf_put(out, data.data, data.len);
+    }
+    return 200;
+}
+
 int dam_face_log_file(struct dam_machine *machine, struct dam_bytes path, struct dam_buf *out)
 {
     static const char checkpoint[] = "checkpoint";
@@ -352,9 +383,12 @@ int dam_face_log_file(struct dam_machine *machine, struct dam_bytes path, struct
     uint64_t index;
     unsigned width;
     struct dam_hash hashes[DAM_RECORD_TILE_WIDTH];
-    if (dam_record_tile_path_parse(path, &level, &index, &width) != DAM_OK || level < 0) {
+    if (dam_record_tile_path_parse(path, &level, &index, &width) != DAM_OK) {
         dam_buf_put_text(out, "this is no path of a tile (C2SP tlog-tiles)");
         return 404;
+    }
+    if (level == DAM_RECORD_TILE_ENTRIES) {
+        return tell_entries(machine, index, width, out);
     }
     if (dam_evidence_tile(dam_machine_evidence(machine), (unsigned)level, index, width, hashes) !=
         DAM_OK) {

@@ -4,6 +4,7 @@
 #include "app/verb.h"
 #include "base/heap.h"
 #include "core/flow/fixed.h"
+#include "machine/pin.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,6 +15,28 @@ static int complain(const struct dam_manifest_complaint *c, enum dam_err err)
 {
     int code = err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_CONFIG;
     return dam_verb_fail(code, c->hint[0] == 0 ? NULL : c->hint, "%s", c->text);
+}
+
+/* The law kept from the constitution, or what the manifest names. */
+static enum dam_err law_open(struct dam_opened *o, struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_terms terms;
+    if (!o->manifest.chain.has_constitution) {
+        return dam_law_load(&o->manifest, NULL, o->decider, &o->law, ret_complaint);
+    }
+    enum dam_err err = dam_pin_load(&o->manifest, o->decider, &terms);
+    if (err == DAM_OK) {
+        o->law = (struct dam_law){terms.mind, terms.charter, terms.mind_gas, terms.charter_gas};
+        return DAM_OK;
+    }
+    *ret_complaint = (struct dam_manifest_complaint){0};
+    (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the law kept in %s/law: %s",
+                   o->manifest.folder, dam_err_text(err));
+    if (err == DAM_ENOTFOUND) {
+        (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint),
+                       "`dam up` takes it from the chain");
+    }
+    return err;
 }
 
 int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opened)
@@ -41,7 +64,7 @@ int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opene
     if ((parts & DAM_OPENED_LAW) != 0) {
         err = dam_decider_create(dam_heap(), &opened->decider);
         if (err == DAM_OK) {
-            err = dam_law_load(&opened->manifest, NULL, opened->decider, &opened->law, &complaint);
+            err = law_open(opened, &complaint);
         }
         if (err != DAM_OK) {
             return complain(&complaint, err);

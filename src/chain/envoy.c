@@ -97,7 +97,7 @@ static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
         return dam_envoy_fail(e, err, "the signer: %s", dam_signer_refusal_text(reply.refusal));
     }
     if (err == DAM_ECLOSED || err == DAM_ETIMEOUT) {
-        e->ready = false; /* connect starts another */
+        e->armed = false; /* the next arm starts another */
     }
     return err;
 }
@@ -204,7 +204,7 @@ static enum dam_err parts_connect(struct dam_envoy *e)
         return dam_envoy_fail(e, DAM_ECONFLICT, "the endpoints are on chain %llu",
                               (unsigned long long)e->chain.chain_id);
     }
-    return e->options.signer_folder == NULL ? DAM_OK : signer_start(e);
+    return DAM_OK;
 }
 
 enum dam_err dam_envoy_connect(struct dam_envoy *e)
@@ -216,6 +216,31 @@ enum dam_err dam_envoy_connect(struct dam_envoy *e)
     enum dam_err err = parts_connect(e);
     e->ready = err == DAM_OK;
     return dam_envoy_fail(e, err, "connecting: %s", dam_err_text(err));
+}
+
+enum dam_err dam_envoy_arm(struct dam_envoy *e)
+{
+    DAM_TRY(dam_envoy_connect(e));
+    if (e->armed) {
+        return DAM_OK;
+    }
+    enum dam_err err = e->options.signer_folder == NULL ? DAM_EUNSUPPORTED : signer_start(e);
+    e->armed = err == DAM_OK;
+    return dam_envoy_fail(e, err, "the signer: %s", dam_err_text(err));
+}
+
+enum dam_err dam_envoy_ask(struct dam_envoy *e, struct dam_signer_request *request,
+                           struct dam_signer_reply *ret)
+{
+    enum dam_err err = dam_signer_call(e->signer, request, ret);
+    if (err == DAM_OK && ret->refusal != 0) {
+        return dam_envoy_fail(e, DAM_EREFUSED, "the signer: %s",
+                              dam_signer_refusal_text(ret->refusal));
+    }
+    if (err == DAM_ECLOSED || err == DAM_ETIMEOUT) {
+        e->armed = false;
+    }
+    return err;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

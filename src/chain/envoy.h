@@ -37,7 +37,8 @@ struct dam_envoy {
     struct dam_signer *signer; /* NULL: none */
     struct dam_signer_pin pin; /* the signer's frame; with a signer only */
     struct dam_outbox outbox;
-    bool ready;                      /* connected and unlocked, and the fields below are known */
+    bool ready;                      /* the chain was reached */
+    bool armed;                      /* the signer is unlocked, and the fields below are known */
     struct dam_u256 id;              /* the machine's token; with a signer of an account only */
     struct dam_address constitution; /* of that account */
     char why[DAM_ENVOY_WHY_SIZE];    /* of the last failure, for people */
@@ -58,11 +59,21 @@ void dam_envoy_release(struct dam_envoy *envoy);
 void dam_envoy_enter(struct dam_envoy *envoy);
 void dam_envoy_leave(struct dam_envoy *envoy);
 
-/** Connect if it is not: endpoints, signer, outbox. Harmless to repeat.
- *  Returns: DAM_OK; DAM_ECONFLICT if the parts do not belong together (another chain, another
- *           account, another sender's outbox); DAM_EREFUSED if the signer will not unlock; else why
- *           it is not reached. envoy->why says more. */
+/** Reach the chain, if it was not. Harmless to repeat.
+ *  Returns: DAM_OK; DAM_ECONFLICT if it is another chain; else why it is not reached. envoy->why
+ *           says more. */
 DAM_MUST_USE enum dam_err dam_envoy_connect(struct dam_envoy *envoy);
+
+/** The same, and start the signer and open the outbox if they are not. Harmless to repeat.
+ *  Returns: as connect; DAM_EUNSUPPORTED without a signer; DAM_ECONFLICT if the parts do not belong
+ *           together (another chain, another account, another sender's outbox); DAM_EREFUSED if the
+ *           signer will not unlock. */
+DAM_MUST_USE enum dam_err dam_envoy_arm(struct dam_envoy *envoy);
+
+/** Ask the signer. A refusal becomes DAM_EREFUSED with envoy->why. Returns: as dam_signer_call. In:
+ *  envoy: armed. */
+DAM_MUST_USE enum dam_err dam_envoy_ask(struct dam_envoy *envoy, struct dam_signer_request *request,
+                                        struct dam_signer_reply *ret);
 
 /** Say why something failed, unless a deeper place said it already. Returns: err. */
 enum dam_err dam_envoy_fail(struct dam_envoy *envoy, enum dam_err err, const char *fmt, ...)

@@ -36,6 +36,18 @@ static enum dam_err place_check(struct dam_watcher *watcher, struct dam_arena *a
     return dam_hash_eq(&hash, &watcher->hash) ? DAM_OK : DAM_ECONFLICT;
 }
 
+enum dam_err dam_watcher_begin(struct dam_watcher *watcher, struct dam_arena *arena)
+{
+    struct dam_header header;
+    struct dam_hash hash;
+    uint64_t final = 0;
+    DAM_TRY(final_number(watcher, arena, &final));
+    DAM_TRY(dam_remote_header(watcher->chain, arena, dam_remote_at_number(final), &header, &hash));
+    watcher->number = final;
+    watcher->hash = hash;
+    return DAM_OK;
+}
+
 enum dam_err dam_watcher_step(struct dam_watcher *watcher, struct dam_arena *arena,
                               struct dam_watcher_news *ret)
 {

@@ -27,6 +27,10 @@ struct dam_watcher_news {
     size_t log_count;
 };
 
+/** Take the last final block for the watcher's place: what was before it is not told.
+ *  Returns: DAM_OK, or errors of the chain. */
+DAM_MUST_USE enum dam_err dam_watcher_begin(struct dam_watcher *watcher, struct dam_arena *arena);
+
 /** Look for news behind the watcher's place.
  *  Returns: DAM_OK with *ret in the arena; DAM_ECONFLICT if the block at the watcher's place has
  *           another hash now: the chain broke its promise, stop and tell a person; else errors of

@@ -2,6 +2,7 @@
 #include "machine/history.h"
 
 #include "core/crypto/sha256.h"
+#include "machine/pin.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -182,6 +183,19 @@ static const char *difference_of(const struct dam_record_decision *then,
     return NULL;
 }
 
+/* The gas budgets of an epoch, where the machine keeps its constitution. */
+static struct dam_law law_of(const struct dam_manifest *manifest, const struct dam_law *law,
+                             uint32_t epoch)
+{
+    struct dam_law own = *law;
+    struct dam_terms terms;
+    if (manifest->chain.has_constitution && dam_pin_terms(manifest, epoch, &terms) == DAM_OK) {
+        own.mind_gas = terms.mind_gas;
+        own.charter_gas = terms.charter_gas;
+    }
+    return own;
+}
+
 enum dam_err dam_history_replay(struct dam_evidence *evidence, struct dam_decider *decider,
                                 const struct dam_manifest *manifest, const struct dam_law *law,
                                 struct dam_history_range range,
@@ -191,6 +205,8 @@ enum dam_err dam_history_replay(struct dam_evidence *evidence, struct dam_decide
 {
     struct dam_decision decision;
     struct dam_sha256 digest;
+    uint32_t epoch = 0;
+    struct dam_law own = law_of(manifest, law, epoch);
     *ret = (struct dam_history_replayed){0};
     *ret_finding = (struct dam_history_finding){0};
     dam_sha256_init(&digest);
@@ -211,7 +227,10 @@ enum dam_err dam_history_replay(struct dam_evidence *evidence, struct dam_decide
             ret->foreign++;
             continue;
         }
-        struct dam_law own = *law;
+        if (d->epoch != epoch) {
+            epoch = d->epoch;
+            own = law_of(manifest, law, epoch);
+        }
         own.mind = d->mind;
         own.charter = d->charter;
         const struct dam_decide_input input = {&own, &manifest->rules, mode_of(d->outcome),
@@ -261,6 +280,30 @@ static __int128 power_of_ten(unsigned exponent)
     return power;
 }
 
+/* money * 10^6 = amount * price * factor / (3.6e6 * 10^9 * 10^decimals) * 10^6, where amount is in
+ * unit / 10^decimals * ms; the factor comes after the first division to stay within 128 bits. */
+static __int128 money_micro(const struct dam_manifest *manifest, size_t actuator, __int128 amount,
+                            int64_t price)
+{
+    const struct dam_manifest_actuator *a = &manifest->actuators[actuator];
+    unsigned decimals = a->decimals + dam_manifest_record_decimals(manifest, (size_t)a->worth);
+    __int128 money = amount * price / 3600 * 1000 / power_of_ten(decimals);
+    return money * a->worth_factor / 1000000000;
+}
+
+int64_t dam_history_money(const struct dam_manifest *manifest, size_t actuator,
+                          struct dam_bytes observation, int64_t value, int64_t span_ms)
+{
+    int64_t total = 0;
+    int worth = manifest->actuators[actuator].worth;
+    if (worth >= 0) {
+        const uint8_t *record = observation.data + DAM_FLOW_SAMPLE_LEN * (size_t)worth;
+        add(&total, money_micro(manifest, actuator, (__int128)value * span_ms,
+                                (int64_t)dam_load_be64(record)));
+    }
+    return total;
+}
+
 /* What the last decision's difference came to until now. */
 static void account(const struct dam_manifest *manifest, const struct candidate *c, int64_t now_ms,
                     struct dam_history_whatif *out)
@@ -275,12 +318,7 @@ static void account(const struct dam_manifest *manifest, const struct candidate 
         __int128 amount = difference * span; /* in unit / 10^decimals * ms */
         add(&out->actuators[i].milli_hours, amount / (3600 * power_of_ten(a->decimals)));
         if (a->worth >= 0) {
-            unsigned decimals =
-                a->decimals + dam_manifest_record_decimals(manifest, (size_t)a->worth);
-            /* money * 10^6 = amount * price * factor / (3.6e6 * 10^9 * 10^decimals) * 10^6; the
-             * factor comes after the first division to stay within 128 bits */
-            __int128 money = amount * c->prices[i] / 3600 * 1000 / power_of_ten(decimals);
-            add(&out->actuators[i].money_micro, money * a->worth_factor / 1000000000);
+            add(&out->actuators[i].money_micro, money_micro(manifest, i, amount, c->prices[i]));
         }
     }
 }

@@ -62,6 +62,12 @@ dam_history_replay(struct dam_evidence *evidence, struct dam_decider *decider,
                    struct dam_history_range range, const struct dam_history_progress *progress,
                    struct dam_history_replayed *ret, struct dam_history_finding *ret_finding);
 
+/** What an action held for a span is worth, in money times 10^6: set-point (the actuator's
+ * decimals) times hours times the worth channel's value times worth_factor. 0 where the actuator
+ * has no worth. In: observation: of the turn. */
+int64_t dam_history_money(const struct dam_manifest *manifest, size_t actuator,
+                          struct dam_bytes observation, int64_t value, int64_t span_ms);
+
 /* ---- whatif ---------------------------------------------------------------------------------- */
 
 struct dam_history_actuator {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
 #include "core/crypto/sha256.h"
+#include "machine/history.h"
 #include "machine/machine_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void dam_machine_say(struct dam_machine *m, const char *fmt, ...)
@@ -18,6 +20,11 @@ void dam_machine_say(struct dam_machine *m, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     m->events.say(m->events.ctx, m, text);
+}
+
+void dam_machine_tell(struct dam_machine *m, const char *text)
+{
+    dam_machine_say(m, "%s", text);
 }
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
@@ -220,7 +227,7 @@ static void decision_leaf(const struct dam_machine *m, const struct dam_bytes me
         .mind = m->law.mind,
         .charter = m->law.charter,
         .outcome = d->outcome,
-        .epoch = m->manifest.epoch,
+        .epoch = m->terms.epoch,
         .mind_gas = d->mind_gas,
         .charter_gas = d->charter_gas,
         .memory = memory,
@@ -230,6 +237,18 @@ static void decision_leaf(const struct dam_machine *m, const struct dam_bytes me
         .reasons = dam_bytes(reasons, 2 * d->count),
     };
     dam_sha256(d->memory, d->memory_len, &leaf->decision.next_hash);
+}
+
+/* What this turn's actions are about: each set-point held for a period, at its worth. */
+static void stake_add(struct dam_machine *m, struct dam_bytes observation)
+{
+    for (size_t i = 0; i < m->manifest.actuator_count; i++) {
+        int64_t money = dam_history_money(&m->manifest, i, observation, m->decision.action[i],
+                                          m->manifest.period_ms);
+        uint64_t size = money < 0 ? 0 - (uint64_t)money : (uint64_t)money;
+        uint64_t sum = (uint64_t)m->stake_micro + size;
+        m->stake_micro = sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+    }
 }
 
 enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now)
@@ -243,13 +262,14 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
     if (m->pending.waiting) { /* the next decision does not wait for the last one's devices */
         dam_machine_receipt(m, now);
     }
+    dam_machine_amend(m, now);
     bool vital_good = dam_sense_observe(&m->sense, now->wall_ms, now->mono_ms, observation);
     const struct dam_decide_input input = {
         .law = &m->law,
         .rules = &m->manifest.rules,
-        .mode = m->stopped    ? DAM_DECIDE_STOPPED
-                : !vital_good ? DAM_DECIDE_VITAL
-                              : DAM_DECIDE_NORMAL,
+        .mode = m->stopped || m->held ? DAM_DECIDE_STOPPED
+                : !vital_good         ? DAM_DECIDE_VITAL
+                                      : DAM_DECIDE_NORMAL,
         .memory = dam_bytes(m->memory, m->memory_len),
         .observation =
             dam_bytes(observation, DAM_FLOW_SAMPLE_LEN * dam_manifest_record_count(&m->manifest)),
@@ -261,6 +281,8 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
     }
     decision_leaf(m, input.memory, input.observation, packed, &leaf);
     DAM_TRY(dam_machine_append(m, now, &leaf, &m->decision_seq));
+    dam_machine_reflect(m, &input);
+    stake_add(m, input.observation);
     m->memory_len = m->decision.memory_len;
     memcpy(m->memory, m->decision.memory, m->memory_len);
     dam_sense_acted(&m->sense, now->mono_ms, m->decision.action);
@@ -361,9 +383,39 @@ struct dam_decider *dam_machine_decider(struct dam_machine *m)
     return m->decider;
 }
 
+struct dam_envoy *dam_machine_envoy(const struct dam_machine *m)
+{
+    return m->envoy;
+}
+
+int64_t dam_machine_stake(struct dam_machine *m, bool take)
+{
+    int64_t stake = m->stake_micro;
+    m->stake_micro = take ? 0 : stake;
+    return stake;
+}
+
+struct dam_bytes dam_machine_checkpoint(const struct dam_machine *m)
+{
+    return dam_bytes(m->checkpoint, m->checkpoint_len);
+}
+
+enum dam_err dam_machine_set_checkpoint(struct dam_machine *m, struct dam_bytes text)
+{
+    char *copy = malloc(text.len + 1);
+    if (copy == NULL) {
+        return DAM_ENOMEM;
+    }
+    memcpy(copy, text.data, text.len);
+    free(m->checkpoint);
+    m->checkpoint = copy;
+    m->checkpoint_len = text.len;
+    return DAM_OK;
+}
+
 bool dam_machine_is_stopped(const struct dam_machine *m)
 {
-    return m->stopped;
+    return m->stopped || m->held;
 }
 
 void dam_machine_observe(struct dam_machine *m, const struct dam_now *now, uint8_t *observation)

@@ -10,6 +10,7 @@
 #ifndef DAM_MACHINE_MACHINE_H
 #define DAM_MACHINE_MACHINE_H
 
+#include "machine/constitution.h"
 #include "machine/decide.h"
 #include "machine/evidence.h"
 #include "machine/law.h"
@@ -114,6 +115,39 @@ struct dam_evidence *dam_machine_evidence(struct dam_machine *machine);
 const struct dam_machine_stats *dam_machine_stats(const struct dam_machine *machine);
 bool dam_machine_failed(const struct dam_machine *machine);
 bool dam_machine_is_waiting(const struct dam_machine *machine); /* for a receipt */
+
+/** Take in what the constitution says (machine/constitution.h), between two turns: terms that came
+ *  into force rule from the next turn on, proposed ones are tried, the guardian's stop holds. Each
+ *  change is a leaf. */
+void dam_machine_follow(struct dam_machine *machine, const struct dam_now *now,
+                        const struct dam_constitution *constitution);
+
+/** The same, at the machine's present time. */
+void dam_machine_follow_now(struct dam_machine *machine,
+                            const struct dam_constitution *constitution);
+
+/** A line for the log, from one who works for the machine. */
+void dam_machine_tell(struct dam_machine *machine, const char *text);
+
+/** The terms in force, and the highest epoch that the machine took back by rule (0: none). */
+const struct dam_terms *dam_machine_terms(const struct dam_machine *machine);
+uint32_t dam_machine_revoked(const struct dam_machine *machine);
+
+/** The machine on its chain, shared with its links. Returns: NULL if it has none. */
+struct dam_envoy *dam_machine_envoy(const struct dam_machine *machine);
+
+/** Money that actions were about, times 10^6, since take was true. */
+int64_t dam_machine_stake(struct dam_machine *machine, bool take);
+
+#define DAM_MACHINE_CHECKPOINT_FILE "checkpoint" /* in the evidence folder */
+
+/** The last signed checkpoint (docs/spec/evidence.md section 5). Returns: empty if there is none.
+ *  Borrowed until the next set. */
+struct dam_bytes dam_machine_checkpoint(const struct dam_machine *machine);
+
+/** Keep one; copied. Returns: DAM_OK or DAM_ENOMEM. */
+DAM_MUST_USE enum dam_err dam_machine_set_checkpoint(struct dam_machine *machine,
+                                                     struct dam_bytes text);
 
 /** The law in force and what runs it. Borrowed. */
 const struct dam_law *dam_machine_law(const struct dam_machine *machine);

@@ -97,6 +97,7 @@ enum dam_err dam_machine_connect(struct dam_machine *m, uv_loop_t *loop,
             .point_count = link->point_count,
             .events = {on_sample, on_fault, dam_machine_on_written, on_state, link},
             .wall_ms = on_wall_ms,
+            .envoy = m->envoy,
         };
         enum dam_err err = described->kind->open(&setup, &link->link, &why);
         if (err != DAM_OK) {

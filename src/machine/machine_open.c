@@ -4,7 +4,10 @@
 #include "base/hex.h"
 #include "core/crypto/keccak.h"
 #include "core/crypto/sha256.h"
+#include "core/record/note.h"
+#include "machine/keeper.h"
 #include "machine/machine_parts.h"
+#include "machine/pin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +68,22 @@ static enum dam_err decision_restore(struct dam_machine *m, const struct dam_rec
     m->sense.last_mono_ms = now->mono_ms;
     int64_t age = now->wall_ms - leaf->time_ms;
     m->sense.last_age_ms = age > 0 ? (uint64_t)age : 0;
-    if (!dam_address_eq(&d->mind, &m->law.mind) ||
+    struct dam_law law = m->law;
+    struct dam_terms then;
+    law.mind = d->mind;
+    law.charter = d->charter;
+    if (m->manifest.chain.has_constitution &&
+        dam_pin_terms(&m->manifest, d->epoch, &then) == DAM_OK) {
+        law.mind_gas = then.mind_gas;
+        law.charter_gas = then.charter_gas;
+    }
+    if (dam_decider_code(m->decider, &d->mind).len == 0 ||
+        dam_decider_code(m->decider, &d->charter).len == 0 ||
         d->observation.len != DAM_FLOW_SAMPLE_LEN * dam_manifest_record_count(&m->manifest)) {
-        return DAM_OK; /* another mind: its memory means nothing to this one */
+        return DAM_OK; /* a mind that is not here any more: its memory is lost */
     }
     const struct dam_decide_input input = {
-        .law = &m->law,
+        .law = &law,
         .rules = &m->manifest.rules,
         .mode = d->outcome == DAM_FLOW_STOPPED ? DAM_DECIDE_STOPPED
                 : d->outcome == DAM_FLOW_VITAL ? DAM_DECIDE_VITAL
@@ -86,9 +99,7 @@ static enum dam_err decision_restore(struct dam_machine *m, const struct dam_rec
                         (unsigned long long)leaf->seq);
         return DAM_OK;
     }
-    m->memory_len = m->decision.memory_len;
-    memcpy(m->memory, m->decision.memory, m->memory_len);
-    return DAM_OK;
+    return dam_machine_inherit(m, &d->mind, dam_bytes(m->decision.memory, m->decision.memory_len));
 }
 
 /* Walks back from the end until all is known. Usually a handful of leaves; the whole log only if
@@ -111,7 +122,8 @@ static enum dam_err past_read(struct dam_machine *m, const struct dam_now *now, 
             DAM_TRY(decision_restore(m, &leaf, now));
         } else if (leaf.kind == DAM_RECORD_BOOT && ret->boots == 0) {
             ret->boots = leaf.boot.boot_count;
-        } else if (leaf.kind == DAM_RECORD_STOP && !stop_seen && ret->boots == 0) {
+        } else if (leaf.kind == DAM_RECORD_STOP && !stop_seen && ret->boots == 0 &&
+                   !dam_bytes_eq(leaf.stop.who, dam_bytes("guardian", 8))) {
             stop_seen = true; /* of the last run: each run records a stop that stands */
             ret->stopped = leaf.stop.on;
         }
@@ -163,10 +175,101 @@ static enum dam_err boot_record(struct dam_machine *m, const struct dam_now *now
     }
     leaf = (struct dam_record_leaf){.kind = DAM_RECORD_CHANGE};
     leaf.change = (struct dam_record_change){
-        .epoch = m->manifest.epoch, .mind = m->law.mind, .charter = m->law.charter};
+        .epoch = m->terms.epoch, .mind = m->law.mind, .charter = m->law.charter};
     dam_sha256(m->manifest.source.data, m->manifest.source.len, &leaf.change.manifest);
     DAM_TRY(dam_machine_append(m, now, &leaf, &seq));
     return dam_evidence_sync(m->evidence);
+}
+
+/* ---- the law --------------------------------------------------------------------------------- */
+
+static enum dam_err envoy_make(struct dam_machine *m)
+{
+    const struct dam_manifest *f = &m->manifest;
+    struct dam_envoy_options options = {
+        .url_count = f->chain.url_count,
+        .agree_min = (size_t)f->chain.agree_min,
+        .timeout_ms = (uint32_t)f->chain.timeout_ms,
+        .chain_id = f->chain_id,
+        .signer_folder = f->signer.folder,
+        .password_path = f->signer.password_path,
+        .outbox_folder = f->signer.outbox,
+    };
+    memcpy(options.urls, f->chain.urls, sizeof(options.urls));
+    return f->chain.url_count == 0 ? DAM_OK : dam_envoy_create(&options, &m->envoy);
+}
+
+/* The first start under a constitution: nothing is kept yet, so the chain must be there. */
+static enum dam_err law_fetch(struct dam_machine *m, struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_constitution c;
+    struct dam_arena arena;
+    dam_arena_init(&arena, dam_heap(), 0);
+    dam_envoy_enter(m->envoy);
+    enum dam_err err = dam_keeper_first(m->envoy, &m->manifest, &arena, &c);
+    const char *why = m->envoy->why[0] != 0 ? m->envoy->why : dam_err_text(err);
+    if (err == DAM_OK && (!c.has_terms || c.unfit[0] != 0)) {
+        err = DAM_ENOTFOUND;
+        why = c.has_terms ? c.unfit : "it has no terms for this machine";
+    }
+    if (err == DAM_OK) {
+        err = dam_pin_store(&m->manifest, &c.terms, &c.codes);
+        why = "it cannot be kept";
+    }
+    if (err != DAM_OK) {
+        (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the constitution: %s",
+                       why);
+        (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint),
+                       "the first start needs the chain; later ones do not");
+    }
+    dam_envoy_leave(m->envoy);
+    dam_arena_finish(&arena);
+    return err;
+}
+
+static enum dam_err law_open(struct dam_machine *m, const struct dam_law_chain *chain,
+                             struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_terms terms;
+    DAM_TRY(envoy_make(m));
+    if (!m->manifest.chain.has_constitution) {
+        DAM_TRY(dam_law_load(&m->manifest, chain, m->decider, &m->law, ret_complaint));
+        m->terms = (struct dam_terms){.epoch = m->manifest.epoch,
+                                      .mind = m->law.mind,
+                                      .charter = m->law.charter,
+                                      .mind_gas = m->law.mind_gas,
+                                      .charter_gas = m->law.charter_gas};
+        return DAM_OK;
+    }
+    enum dam_err err = dam_pin_load(&m->manifest, m->decider, &terms);
+    if (err == DAM_ENOTFOUND) {
+        DAM_TRY(law_fetch(m, ret_complaint));
+        err = dam_pin_load(&m->manifest, m->decider, &terms);
+    }
+    if (err != DAM_OK) {
+        (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text),
+                       "the law kept in %s/law: %s", m->manifest.folder, dam_err_text(err));
+        return err;
+    }
+    dam_machine_live_under(m, &terms);
+    return DAM_OK;
+}
+
+/* What was signed before this start; without it the log is shown unsigned until the chain and the
+ * signer are there. */
+static void checkpoint_open(struct dam_machine *m, const char *folder)
+{
+    char path[4096];
+    uint8_t text[DAM_RECORD_NOTE_MAX];
+    int len = snprintf(path, sizeof(path), "%s/%s", folder, DAM_MACHINE_CHECKPOINT_FILE);
+    FILE *file = len < 0 || (size_t)len >= sizeof(path) ? NULL : fopen(path, "rb");
+    size_t got = file == NULL ? 0 : fread(text, 1, sizeof(text), file);
+    if (file != NULL) {
+        (void)fclose(file); /* only read from */
+    }
+    if (got > 0 && dam_machine_set_checkpoint(m, dam_bytes(text, got)) != DAM_OK) {
+        dam_machine_say(m, "the last signed checkpoint cannot be kept in memory");
+    }
 }
 
 static enum dam_err open_parts(struct dam_machine *m, const char *folder,
@@ -177,7 +280,7 @@ static enum dam_err open_parts(struct dam_machine *m, const char *folder,
     DAM_TRY(dam_manifest_load(folder, &m->arena, &m->manifest, ret_complaint));
     DAM_TRY(identity(&m->manifest, &machine));
     m->decider = options->decider;
-    DAM_TRY(dam_law_load(&m->manifest, options->chain, m->decider, &m->law, ret_complaint));
+    DAM_TRY(law_open(m, options->chain, ret_complaint));
     dam_sense_init(&m->sense, &m->manifest);
     int len = snprintf(m->stop_path, sizeof(m->stop_path), "%s/stop", folder);
     const char *evidence = dam_manifest_path(&m->manifest, m->manifest.evidence_folder);
@@ -192,6 +295,7 @@ static enum dam_err open_parts(struct dam_machine *m, const char *folder,
                                             : dam_err_text(err));
         return err;
     }
+    checkpoint_open(m, evidence);
     if (!m->manifest.evidence_sync) {
         dam_evidence_relax(m->evidence);
     }
@@ -204,6 +308,7 @@ enum dam_err dam_machine_boot(struct dam_machine *m, const struct dam_now *now,
     struct past past = {0};
     enum dam_err err = past_read(m, now, &past);
     err = err == DAM_OK ? boot_record(m, now, &past) : err;
+    err = err == DAM_OK ? dam_machine_watch_again(m, now) : err;
     if (err != DAM_OK) {
         (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the evidence of %s: %s",
                        m->manifest.name, dam_err_text(err));
@@ -252,6 +357,9 @@ void dam_machine_close(struct dam_machine *m)
         }
     }
     dam_evidence_close(m->evidence);
+    dam_envoy_release(m->envoy);
+    free(m->trial);
+    free(m->checkpoint);
     dam_arena_finish(&m->arena);
     free(m);
 }

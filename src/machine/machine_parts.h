@@ -6,6 +6,7 @@
 
 #include "machine/machine.h"
 #include "machine/sense.h"
+#include "machine/upgrade.h"
 
 /* A link and which points of it are which channels and actuators. */
 struct machine_link {
@@ -44,11 +45,22 @@ struct dam_machine {
     bool released; /* the last decision was given to the devices */
     size_t memory_len;
     uint8_t memory[DAM_FLOW_MEMORY_MAX];
-    bool stopped;
+    bool stopped;                    /* by the operator */
+    bool held;                       /* by the guardian, on the chain */
+    struct dam_terms terms;          /* in force; without a constitution only epoch and code */
+    uint32_t revoked;                /* the highest epoch that was taken back by rule */
+    bool revoke_due;                 /* before the next turn */
+    char broken[DAM_LAW_WHY_SIZE];   /* the rule, in words */
+    struct dam_upgrade_trial *trial; /* NULL until there was one */
+    struct dam_upgrade_watch watch;
+    int64_t stake_micro; /* money that actions were about since it was taken, times 10^6 */
+    char *checkpoint;    /* the last signed one; NULL: none */
+    size_t checkpoint_len;
     bool failed;
     bool safe_done; /* a failed machine has gone to its safe state */
     char stop_path[4096];
     struct pending pending;
+    struct dam_envoy *envoy;    /* on its chain; NULL: it has none */
     struct machine_link *links; /* of the manifest's count, once connected */
     struct dam_now now;         /* of the caller's last call, for callbacks between calls */
     struct dam_machine_stats stats;
@@ -73,6 +85,25 @@ void dam_machine_note(struct dam_machine *machine, const struct dam_now *now,
 
 /** Record the fate of the decision that is waited for. */
 void dam_machine_receipt(struct dam_machine *machine, const struct dam_now *now);
+
+/** Law (machine_law.c). Before a turn: take back what broke a rule. */
+void dam_machine_amend(struct dam_machine *machine, const struct dam_now *now);
+
+/** After a decision: let the trial decide, count for the watch. */
+void dam_machine_reflect(struct dam_machine *machine, const struct dam_decide_input *input);
+
+/** At a start: these are the terms, before anything is recorded. */
+void dam_machine_live_under(struct dam_machine *machine, const struct dam_terms *terms);
+
+/** At a start: count the turns under these terms again. Returns: as reading the evidence. */
+DAM_MUST_USE enum dam_err dam_machine_watch_again(struct dam_machine *machine,
+                                                  const struct dam_now *now);
+
+/** Begin with the memory that mind `from` left. Returns: DAM_OK or DAM_ENOMEM. In: memory: may be
+ *  the machine's own. */
+DAM_MUST_USE enum dam_err dam_machine_inherit(struct dam_machine *machine,
+                                              const struct dam_address *from,
+                                              struct dam_bytes memory);
 
 /** What links call (struct dam_link_events.written). */
 void dam_machine_on_written(void *ctx, unsigned point, uint64_t ticket, enum dam_link_result result,

@@ -220,25 +220,45 @@ enum dam_err dam_pin_store(const struct dam_manifest *m, const struct dam_terms 
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-uint32_t dam_pin_revoked(const struct dam_manifest *m)
+static uint32_t number_read(const struct dam_manifest *m, const char *name)
 {
     struct dam_arena arena;
     struct dam_bytes text;
-    unsigned long epoch = 0;
+    unsigned long number = 0;
     dam_arena_init(&arena, dam_heap(), 0);
-    if (file_read(m, "revoked", &arena, &text) == DAM_OK) {
+    if (file_read(m, name, &arena, &text) == DAM_OK) {
         ((char *)text.data)[text.len] = 0; /* file_read leaves room */
-        epoch = strtoul((const char *)text.data, NULL, 10);
+        number = strtoul((const char *)text.data, NULL, 10);
     }
     dam_arena_finish(&arena);
-    return epoch > UINT32_MAX ? 0 : (uint32_t)epoch;
+    return number > UINT32_MAX ? 0 : (uint32_t)number;
+}
+
+static enum dam_err number_write(const struct dam_manifest *m, const char *name, uint32_t number)
+{
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%u\n", number);
+    return file_write(m, name, dam_bytes(text, (size_t)len));
+}
+
+uint32_t dam_pin_revoked(const struct dam_manifest *m)
+{
+    return number_read(m, "revoked");
 }
 
 enum dam_err dam_pin_revoke(const struct dam_manifest *m, uint32_t epoch)
 {
-    char text[16];
-    int len = snprintf(text, sizeof(text), "%u\n", epoch);
-    return file_write(m, "revoked", dam_bytes(text, (size_t)len));
+    return number_write(m, "revoked", epoch);
+}
+
+bool dam_pin_held(const struct dam_manifest *m)
+{
+    return number_read(m, "held") != 0;
+}
+
+enum dam_err dam_pin_hold(const struct dam_manifest *m, bool held)
+{
+    return number_write(m, "held", held);
 }
 
 static enum dam_err codes_put(struct dam_decider *decider, const struct dam_law_codes *codes)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The law that a machine keeps in its own folder: one file for each epoch of its constitution, with
- * terms and code, so that a start needs no chain and every past decision can be run again. And the
- * one thing that the machine itself decided about its law: which epoch it took back by rule.
+ * terms and code, so that a start needs no chain and every past decision can be run again. And
+ * what must not be forgotten about it: which epoch the machine took back by rule, and whether the
+ * guardian has stopped it.
  *
  *     law/epoch-N     terms and code, written once
  *     law/revoked     the highest epoch that was taken back by rule
+ *     law/held        1 while the guardian's stop holds
  *
  * Files are whole and durable before they are seen under their names. */
 #ifndef DAM_MACHINE_PIN_H
@@ -33,6 +35,12 @@ DAM_MUST_USE enum dam_err dam_pin_terms(const struct dam_manifest *manifest, uin
 
 /** The highest epoch that was taken back by rule; 0: none. */
 uint32_t dam_pin_revoked(const struct dam_manifest *manifest);
+
+/** Is the machine stopped by its guardian, as far as it knows? */
+bool dam_pin_held(const struct dam_manifest *manifest);
+
+/** Remember it, durably. Returns: DAM_OK, DAM_EIO, DAM_ENOSPC. */
+DAM_MUST_USE enum dam_err dam_pin_hold(const struct dam_manifest *manifest, bool held);
 
 /** Take an epoch back, durably. Returns: DAM_OK, DAM_EIO, DAM_ENOSPC. */
 DAM_MUST_USE enum dam_err dam_pin_revoke(const struct dam_manifest *manifest, uint32_t epoch);

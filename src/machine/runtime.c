@@ -17,6 +17,7 @@ struct slot {
     uint64_t last_ms;
     bool due;
     bool dirty;
+    struct dam_keeper *keeper; /* NULL: it has no chain */
     bool replayed;
     bool replay_done;
     uint64_t waiting_since; /* uv_hrtime, for stepped time; 0: not waiting */
@@ -193,6 +194,30 @@ static uint64_t next_due(const struct dam_runtime *rt)
     return next;
 }
 
+static uint64_t next_keeper(const struct dam_runtime *rt)
+{
+    uint64_t next = UINT64_MAX;
+    for (size_t i = 0; i < rt->count; i++) {
+        uint64_t due = dam_keeper_due_ms(rt->slots[i].keeper);
+        next = due < next ? due : next;
+    }
+    return next;
+}
+
+/* Begins the rounds that are due. Returns: whether any was. */
+static bool keepers_begin(struct dam_runtime *rt)
+{
+    const struct dam_now now = dam_runtime_now(rt);
+    bool any = false;
+    for (size_t i = 0; i < rt->count; i++) {
+        if (dam_keeper_due_ms(rt->slots[i].keeper) <= now.mono_ms) {
+            dam_keeper_begin(rt->slots[i].keeper, &now);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static bool is_over(const struct dam_runtime *rt)
 {
     const struct dam_runtime_options *o = &rt->options;
@@ -214,6 +239,8 @@ static void close_all(struct dam_runtime *rt)
     }
     rt->closed = true;
     for (size_t i = 0; i < rt->count; i++) {
+        dam_keeper_close(rt->slots[i].keeper);
+        rt->slots[i].keeper = NULL;
         dam_machine_close(rt->slots[i].machine);
         rt->slots[i].machine = NULL;
     }
@@ -260,6 +287,7 @@ static bool is_held(struct dam_runtime *rt)
     bool held = false;
     for (size_t i = 0; i < rt->count; i++) {
         struct slot *slot = &rt->slots[i];
+        held = held || dam_keeper_is_busy(slot->keeper); /* its calls have timeouts */
         if (!dam_machine_is_waiting(slot->machine)) {
             slot->waiting_since = 0;
             continue;
@@ -291,6 +319,12 @@ static void on_idle(uv_idle_t *idle)
 static void step_once(struct dam_runtime *rt)
 {
     uint64_t next = next_due(rt);
+    uint64_t keeper = next_keeper(rt);
+    if (keeper <= next && keeper <= rt->target_ms) { /* the chain first: the turn then knows it */
+        rt->mono_ms = keeper > rt->mono_ms ? keeper : rt->mono_ms;
+        (void)keepers_begin(rt);
+        return;
+    }
     if (next > rt->target_ms) {
         rt->mono_ms = rt->target_ms;
         (void)uv_idle_stop(&rt->idle);
@@ -322,6 +356,7 @@ static void pump(struct dam_runtime *rt)
         return;
     }
     if (rt->options.time == DAM_RUNTIME_REAL) {
+        (void)keepers_begin(rt);
         turns_make(rt);
     } else if (is_held(rt)) {
         (void)uv_timer_start(&rt->timer, on_timer, 1, 0);
@@ -385,6 +420,10 @@ enum dam_err dam_runtime_add(struct dam_runtime *rt, const char *folder,
     DAM_TRY(dam_machine_open(folder, &options, &machine, ret_complaint));
     *slot = (struct slot){.machine = machine};
     rt->count++;
+    /* Where time is not the wall's, the chain is looked at once a turn, before it. */
+    int64_t poll_ms_min =
+        rt->options.time == DAM_RUNTIME_REAL ? 0 : dam_machine_manifest(machine)->period_ms;
+    DAM_TRY(dam_keeper_create(machine, rt->loop, poll_ms_min, &slot->keeper));
     return dam_machine_connect(machine, rt->loop, ret_complaint);
 }
 
@@ -467,6 +506,11 @@ struct dam_machine *dam_runtime_machine(struct dam_runtime *rt, size_t index)
     return index < rt->count ? rt->slots[index].machine : NULL;
 }
 
+const struct dam_keeper *dam_runtime_keeper(const struct dam_runtime *rt, size_t index)
+{
+    return index < rt->count ? rt->slots[index].keeper : NULL;
+}
+
 uv_loop_t *dam_runtime_loop(struct dam_runtime *rt)
 {
     return rt->loop;
@@ -484,5 +528,6 @@ bool dam_runtime_is_closed(const struct dam_runtime *rt)
 
 bool dam_runtime_is_still(const struct dam_runtime *rt)
 {
-    return rt->mono_ms == rt->target_ms && next_due(rt) > rt->target_ms;
+    return rt->mono_ms == rt->target_ms && next_due(rt) > rt->target_ms &&
+           next_keeper(rt) > rt->target_ms;
 }

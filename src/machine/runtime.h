@@ -6,6 +6,7 @@
 #ifndef DAM_MACHINE_RUNTIME_H
 #define DAM_MACHINE_RUNTIME_H
 
+#include "machine/keeper.h"
 #include "machine/machine.h"
 
 #define DAM_RUNTIME_MACHINES_MAX 4096u
@@ -54,6 +55,8 @@ void dam_runtime_destroy(struct dam_runtime *runtime);
 
 size_t dam_runtime_count(const struct dam_runtime *runtime);
 struct dam_machine *dam_runtime_machine(struct dam_runtime *runtime, size_t index);
+/** The keeper of a machine, to look at. Returns: NULL if it has none. */
+const struct dam_keeper *dam_runtime_keeper(const struct dam_runtime *runtime, size_t index);
 struct dam_now dam_runtime_now(const struct dam_runtime *runtime);
 uv_loop_t *dam_runtime_loop(struct dam_runtime *runtime);
 bool dam_runtime_is_stopping(const struct dam_runtime *runtime);

@@ -126,7 +126,7 @@ static uint64_t later(int64_t wall_ms, uint64_t chain_s)
 static enum dam_err connect_parts(struct dam_energy_market *m, int64_t wall_ms)
 {
     uint64_t chain_s = 0;
-    enum dam_err err = dam_envoy_connect(m->envoy);
+    enum dam_err err = dam_envoy_arm(m->envoy);
     if (err != DAM_OK) {
         memcpy(m->why, m->envoy->why, sizeof(m->envoy->why));
         return err;
@@ -134,7 +134,7 @@ static enum dam_err connect_parts(struct dam_energy_market *m, int64_t wall_ms)
     if (m->ready) {
         return DAM_OK;
     }
-    if (m->envoy->signer == NULL || !dam_address_eq(&m->envoy->pin.account, &m->account)) {
+    if (!dam_address_eq(&m->envoy->pin.account, &m->account)) {
         (void)snprintf(m->why, sizeof(m->why), "the signer is not the one of this account");
         return DAM_ECONFLICT;
     }

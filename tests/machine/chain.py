@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A machine that lives by its constitution: `dam up`, its signer process and our ledger. It takes mind, charter and epoch from the
+chain, tries proposed terms, changes without a restart, takes bad terms back by rule, signs and anchors its log, and needs no chain to
+start again.
+
+Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "demo"))
+# pylint: disable=wrong-import-position
+import village
+from chain import Chain
+from keys import derive, keystore
+from village import DAY, INTERVAL, vote
+from world import Ledger, free_port
+
+DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
+CONTRACTS = os.environ.get("DAM_CONTRACTS", os.path.join(ROOT, "build", "contracts"))
+GENESIS = 1_772_150_400
+START = GENESIS + 2 * DAY
+results = {"passed": 0, "failed": 0}
+
+
+def check(name, ok, detail=""):
+    results["passed" if ok else "failed"] += 1
+    if not ok:
+        print(f"FAILED: {name} {detail}")
+
+
+def dam(*args, code=0):
+    done = subprocess.run([DAM, *args], capture_output=True, text=True, env=dict(os.environ, DAM_CONTRACTS=CONTRACTS), check=False, timeout=60)
+    if code is not None:
+        assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
+    return done.stdout if code is not None else done
+
+
+def manifest(v, url):
+    """tests/trade/site.toml without its market, under a constitution."""
+    with open(os.path.join(ROOT, "tests", "trade", "site.toml"), encoding="utf-8") as f:
+        text = f.read().replace("@start@", str(START))
+    head, rest = text.split("[link.market]", 1)
+    text = head + rest[rest.index("[[channel]]"):]
+    text = text.split("[mind]")[0].replace('sink = "market"\nkey = "offer"\n', "").replace('sink = "market"\nkey = "price"\n', "")
+    return text + f"""
+[identity]
+chain_id = {v.chain.id}
+registry = "{v.registry.address}"
+token = "{v.id}"
+
+[chain]
+url = "{url}"
+constitution = "{v.constitution.address}"
+timeout = "2s"
+
+[signer]
+folder = "signer"
+password_file = "password"
+
+[evidence]
+checkpoint = "30m"
+anchor = {{ leaves = 8 }}
+
+[upgrade]
+watch = "30d"
+denials_count = 3
+"""
+
+
+class Site:
+    def __init__(self, folder, v, url):
+        self.folder, self.v = os.path.join(folder, "site"), v
+        os.makedirs(os.path.join(self.folder, "signer"))
+        self.write("password", "secret of a test\n")
+        self.write("signer/keystore", keystore(v.key(14), "secret of a test"))
+        with open(os.path.join(folder, "policy"), "wb") as f:
+            f.write(village.policy_blob(v))
+        dam("signer", "reset", os.path.join(self.folder, "signer"), "--password-file", os.path.join(self.folder, "password"),
+            "--chain-id", str(v.chain.id), "--machine", v.machine, "--account", v.account.address, "--evidence", v.evidence.address,
+            "--policy", os.path.join(folder, "policy"), "--max-fee", str(10**11), "--fee-per-day", str(10**20), "--may",
+            "spend,checkpoint", "--yes")
+        self.write("dam.toml", manifest(v, url))
+        rows = [f"{k * INTERVAL},24000,96,1000,0.3" for k in range(400)]
+        self.write("weather.csv", "\n".join(["time,pv,soc,house,tariff", *rows]) + "\n")
+        self.now = START
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def up(self):
+        self.port = free_port()
+        self.log = open(os.path.join(self.folder, "log"), "a+", encoding="utf-8")
+        self.process = subprocess.Popen([DAM, "up", self.folder, "--step", "--epoch", str(self.now), "--api", f"127.0.0.1:{self.port}"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                                        env=dict(os.environ, DAM_CONTRACTS=CONTRACTS))
+        self.step(1)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def step(self, seconds):
+        self.process.stdin.write(f"step {seconds}s\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, self.said()
+        self.now += seconds
+        return json.loads(line)
+
+    def turn(self, count=1):
+        """Some turns; the chain's time goes with the machine's."""
+        for _ in range(count):
+            if self.now > self.v.chain.now:
+                self.v.chain.mine(self.now)
+            self.step(INTERVAL)
+
+    def down(self, how=None):
+        if how:
+            self.process.send_signal(how)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(30)
+        self.log.close()
+
+    def said(self):
+        with open(os.path.join(self.folder, "log"), encoding="utf-8") as f:
+            return f.read()
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return answer.read()
+
+    def leaves(self):
+        size = json.loads(self.get("/api/state"))["evidence"]["durable"]
+        return [json.loads(dam("why", str(seq), self.folder, "--json"))["leaf"] for seq in range(size)]
+
+    def last(self):
+        return next(leaf for leaf in reversed(self.leaves()) if leaf["kind"] == "decision")
+
+
+def terms(v, mind):
+    """The machine itself may take its terms back: it is its own guardian."""
+    return dict(village_terms(v, mind), guardian=v.account.address)
+
+
+village_terms = village.terms
+village.terms = terms
+village_policy = village.policy_blob
+
+
+def enact(v, mind):
+    vote(v, f"{mind} at {v.chain.now}", [(v.constitution, "propose", v.id, terms(v, mind))])
+    return v.constitution.read("proposed", v.id)
+
+
+def run(folder):
+    ledger = Ledger(DAM, folder, GENESIS)
+    site = None
+    try:
+        v = village.found(Chain(ledger.url, CONTRACTS))
+        key = derive(14)
+        village.enrol(v, key.address, key.sign_typed)
+        site = Site(folder, v, ledger.url)
+        live(site, v, ledger)
+    finally:
+        if site and getattr(site, "process", None) and site.process.poll() is None:
+            site.process.kill()
+            site.process.wait()
+        ledger.stop()
+
+
+def catch_up(site, v):
+    """Bring the machine's time behind the chain's, after votes that took their time."""
+    while site.now < v.chain.now:
+        site.step(INTERVAL)
+
+
+def live(site, v, ledger):
+    catch = lambda: catch_up(site, v)
+    site.now = START = (v.chain.now // INTERVAL + 1) * INTERVAL
+    site.write("dam.toml", manifest(v, ledger.url).replace(f'start = "{globals()["START"]}"', f'start = "{START}"'))
+    site.up()
+    decision = site.last()
+    check("epoch and mind are the constitution's", (decision["epoch"], decision["mind"]) == (1, v.minds["SurplusMind"]), decision)
+    check("its law is kept", os.listdir(os.path.join(site.folder, "law")).count("epoch-1") == 1)
+
+    # signed checkpoints and anchors
+    site.turn(12)
+    head = v.evidence.read("headOf", v.id)
+    check("it anchors its log", head["size"] >= 8, (head, site.said()))
+    note = site.get("/checkpoint").decode()
+    check("the checkpoint is signed", note.startswith(f"dam/{v.chain.id}/{v.evidence.address.lower()}/") and "\n\n\u2014 dam/" in note, note)
+    done = dam("verify", site.folder, code=None)
+    check("the log holds", done.returncode == 0, done.stderr)
+
+    # proposed terms are tried, then rule without a restart
+    enact(v, "PeakMind")
+    catch()
+    trial = [leaf for leaf in site.leaves() if leaf["kind"] == "trial"]
+    check("proposed terms are tried", [t["phase"] for t in trial] == [0], (trial, site.said()))
+    site.turn(3)
+    check("but do not act", site.last()["epoch"] == 1)
+    v.chain.mine(max(v.chain.now, v.constitution.read("proposed", v.id)[1]) + 1)
+    v.constitution.send(v.key(0), "enact", v.id)
+    catch()
+    site.turn()
+    decision = site.last()
+    check("enacted terms rule", (decision["epoch"], decision["mind"]) == (2, v.minds["PeakMind"]), (decision, site.said()))
+    trial = [leaf for leaf in site.leaves() if leaf["kind"] == "trial"]
+    check("the trial is reported", [t["phase"] for t in trial] == [0, 1] and trial[1]["turns"] >= 3, trial)
+
+    # killed, and started again without a chain
+    site.down(signal.SIGKILL)
+    ledger.stop(signal.SIGKILL)
+    site.up()
+    site.step(INTERVAL)
+    check("a restart needs no chain", site.last()["epoch"] == 2, site.said())
+    check("it says that the chain is away", "the chain" in site.said() or "connecting" in site.said(), site.said())
+    away = site.last()["seq"]
+    for _ in range(6):
+        site.step(INTERVAL)
+    ledger.open()
+    v.chain.manual_time()  # it forgets that at a start
+    v.chain.mine(max(site.now, v.chain.now) + 1)
+    site.turn(2)
+    check("anchors catch up", v.evidence.read("headOf", v.id)["size"] > away, (v.evidence.read("headOf", v.id), away, site.said()))
+
+    # terms that break the rule are taken back
+    enact(v, "SpendthriftMind")
+    v.chain.mine(max(v.chain.now, v.constitution.read("proposed", v.id)[1]) + 1)
+    v.constitution.send(v.key(0), "enact", v.id)
+    catch()
+    site.turn(8)
+    leaves = site.leaves()
+    phases = [(leaf["phase"], leaf["epoch"]) for leaf in leaves if leaf["kind"] == "trial"]
+    check("bad terms are taken back by rule", (3, 3) in phases, (phases, site.said()))
+    ruled = [leaf for leaf in leaves if leaf["kind"] == "decision" and leaf["epoch"] == 3]
+    check("after three corrections", sum(leaf["outcome"] == 1 for leaf in ruled) == 3, [leaf["outcome"] for leaf in ruled])
+    check("the chain hears of it", v.constitution.read("epochOf", v.id) == 4, (v.constitution.read("epochOf", v.id), site.said()))
+    check("and the machine follows", (site.last()["epoch"], site.last()["mind"]) == (4, v.minds["PeakMind"]), site.last())
+
+    # the owner stops it
+    vote(v, "Stop the site", [(v.constitution, "stop", v.id)])
+    catch()
+    site.turn()
+    check("a stop on the chain holds", site.last()["outcome"] == 7, site.last())
+    before = int(site.get("/checkpoint").decode().split("\n")[1])
+    site.turn(4)
+    check("its account may not spend, but its log is still signed", int(site.get("/checkpoint").decode().split("\n")[1]) > before)
+    site.down(signal.SIGTERM)
+    check("it ends well", site.process.returncode == 0, site.process.returncode)
+    replay = json.loads(dam("replay", "all", site.folder, "--json"))
+    check("every decision of every epoch runs again", replay["different"] == 0 and replay["foreign"] == 0, replay)
+    site.up()
+    check("a stop survives the start", site.last()["outcome"] == 7)
+    site.down()
+
+
+if __name__ == "__main__":
+    place = tempfile.mkdtemp(prefix="dam-chain-")
+    try:
+        run(place)
+    finally:
+        if "--keep" in sys.argv:
+            print(place)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    print(f"{results['passed']} passed, {results['failed']} failed")
+    sys.exit(results["failed"] != 0)
