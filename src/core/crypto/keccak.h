@@ -20,6 +20,20 @@ struct dam_keccak256 {
 /** Hash len bytes. In: data may be NULL when len is 0. ret may overlap data. */
 void dam_keccak256(const uint8_t *data, size_t len, struct dam_hash *ret);
 
+/* How one input is hashed: what the processor has decides, at run time. */
+enum dam_keccak_kind {
+    DAM_KECCAK_PORTABLE,
+    DAM_KECCAK_BMI2,
+    DAM_KECCAK_AVX512VL,
+};
+
+/** The best kind that this processor has; each lower one works, too. */
+enum dam_keccak_kind dam_keccak256_kind(void);
+
+/** One hash in a stated way, for tests and benchmarks. In: kind: at most dam_keccak256_kind(). */
+void dam_keccak256_at(enum dam_keccak_kind kind, const uint8_t *data, size_t len,
+                      struct dam_hash *ret);
+
 /** Start, feed any number of times, finish. Finish leaves the state unusable until the next init.
  */
 void dam_keccak256_init(struct dam_keccak256 *state);

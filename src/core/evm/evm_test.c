@@ -91,6 +91,65 @@ static void test_refused_opcodes(void **state)
     }
 }
 
+static void ignore_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step)
+{
+    (void)ctx;
+    (void)evm;
+    (void)step;
+}
+
+/* `filled` words, a PUSH2 of `to`, a jump and its JUMPDEST: what the fast interpreter runs as one
+ * must end as the traced one ends, which runs each for itself, at any gas and any stack. */
+static void compare_jump(unsigned filled, uint16_t to, uint8_t jump, struct dam_evm *traced_evm)
+{
+    static const struct dam_evm_tracer tracer = {.step = ignore_step};
+    uint8_t code[1100];
+    memset(code, DAM_OP_CALLDATASIZE, filled);
+    memcpy(code + filled, (uint8_t[]){DAM_OP_PUSH2, (uint8_t)(to >> 8), (uint8_t)to, jump, 0xfe},
+           5);
+    memcpy(code + filled + 5, (uint8_t[]){DAM_OP_JUMPDEST, DAM_OP_GAS, DAM_OP_POP}, 3);
+    struct fixture f;
+    fixture_init(&f, code, filled + 8);
+    for (int64_t gas = 2 * filled; gas < 2 * filled + 24; gas++) {
+        f.options.tracer = NULL;
+        assert_int_equal(call(&f, f.evm, gas), DAM_OK);
+        const struct dam_evm_result fast = f.result;
+        f.options.tracer = &tracer;
+        assert_int_equal(call(&f, traced_evm, gas), DAM_OK);
+        assert_int_equal(fast.status, f.result.status);
+        assert_int_equal(fast.gas_left, f.result.gas_left);
+    }
+    fixture_finish(&f);
+}
+
+static void test_jump_behind_push2(void **state)
+{
+    (void)state;
+    struct dam_evm *traced;
+    assert_int_equal(dam_evm_create(dam_heap(), NULL, &traced), DAM_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        const unsigned filled = (unsigned[]){0, 1, 1023, 1024}[i];
+        const uint16_t dest = (uint16_t)(filled + 5);
+        for (unsigned op = DAM_OP_JUMP; op <= DAM_OP_GAS; op++) {
+            compare_jump(filled, dest, (uint8_t)op, traced);
+            compare_jump(filled, (uint16_t)(dest + 1), (uint8_t)op, traced);
+            compare_jump(filled, 0xffff, (uint8_t)op, traced);
+        }
+    }
+    dam_evm_destroy(traced);
+    /* A jump that the session refuses is refused behind a PUSH2, too. */
+    static const uint8_t code[] = {DAM_OP_PUSH0, DAM_OP_PUSH2, 0, 5, DAM_OP_JUMPI, DAM_OP_JUMPDEST};
+    struct fixture f;
+    fixture_init(&f, code, sizeof(code));
+    f.options.refuse.word[DAM_OP_JUMPI >> 6] |= (uint64_t)1 << (DAM_OP_JUMPI & 63);
+    assert_int_equal(call(&f, f.evm, 100), DAM_OK);
+    assert_int_equal(f.result.status, DAM_EVM_REFUSED);
+    f.options.refuse = (struct dam_evm_opcode_set){{0}};
+    assert_int_equal(call(&f, f.evm, 100), DAM_OK);
+    assert_int_equal(f.result.status, DAM_EVM_SUCCESS);
+    fixture_finish(&f);
+}
+
 /* A contract that calls itself as deep as it may, and counts in storage how deep it was. */
 static void test_depth(void **state)
 {
@@ -221,9 +280,13 @@ static void test_forks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_result_and_gas), cmocka_unit_test(test_refused_opcodes),
-        cmocka_unit_test(test_depth),          cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_view_error),     cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_result_and_gas),
+        cmocka_unit_test(test_refused_opcodes),
+        cmocka_unit_test(test_jump_behind_push2),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_view_error),
+        cmocka_unit_test(test_forks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,15 +178,24 @@
     }                                                                                              \
     OUTSIDE(2 + (n), 0, dam_evm_op_log(evm, sp, gas, (n)));
 
-/* Jump to a word. Without tracing the JUMPDEST is run here, which saves a dispatch. */
-#define JUMP_TO(word)                                                                              \
+/* Jump to an offset, to a word. Without tracing the JUMPDEST is run here, which saves a dispatch.
+ */
+#define JUMP_TO(to)                                                                                \
     do {                                                                                           \
-        const struct dam_u256 *const to = &(word);                                                 \
-        if (DAM_UNLIKELY((to->w[1] | to->w[2] | to->w[3]) != 0 || to->w[0] >= frame->code_len ||   \
-                         (frame->jumpdests[to->w[0] >> 3] >> (to->w[0] & 7) & 1) == 0)) {          \
+        if (DAM_UNLIKELY((to) >= frame->code_len ||                                                \
+                         (frame->jumpdests[(to) >> 3] >> ((to)&7) & 1) == 0)) {                    \
             goto bad_jump;                                                                         \
         }                                                                                          \
-        pc = frame->code + to->w[0];                                                               \
+        pc = frame->code + (to);                                                                   \
+    } while (0)
+
+#define JUMP_TO_WORD(word)                                                                         \
+    do {                                                                                           \
+        const struct dam_u256 *const to = &(word);                                                 \
+        if (DAM_UNLIKELY((to->w[1] | to->w[2] | to->w[3]) != 0)) {                                 \
+            goto bad_jump;                                                                         \
+        }                                                                                          \
+        JUMP_TO(to->w[0]);                                                                         \
     } while (0)
 
 static bool signed_less(const struct dam_u256 *a, const struct dam_u256 *b)
@@ -298,12 +307,12 @@ static void trace_step(struct dam_evm *evm, const struct dam_evm_frame *frame)
 
 void INTERPRET(struct dam_evm *evm, const void **table)
 {
-    static const void *const all[258] = {
+    static const void *const all[259] = {
 #define X(name, number, fork) [number] = &&OP_##name,
         DAM_OPCODE_LIST(X)
 #undef X
             [256] = &&undefined,
-        [257] = &&refused};
+        [257] = &&refused, [258] = &&push2_alone};
     if (table != NULL) {
         memcpy(table, all, sizeof(all));
         return;
@@ -552,7 +561,7 @@ OP_SSTORE:
 OP_JUMP:
     NEED(1);
     USE_GAS(8);
-    JUMP_TO(STACK_TOP(1));
+    JUMP_TO_WORD(STACK_TOP(1));
     sp--;
 #if !TRACING
     USE_GAS(1);
@@ -567,7 +576,7 @@ OP_JUMPI:
         pc++;
         NEXT();
     }
-    JUMP_TO(STACK_TOP(1));
+    JUMP_TO_WORD(STACK_TOP(1));
     sp -= 2;
 #if !TRACING
     USE_GAS(1);
@@ -615,7 +624,43 @@ OP_MCOPY:
 OP_PUSH0:
     PUSH_U64(0, 2);
     PUSH_SHORT(1)
-    PUSH_SHORT(2)
+OP_PUSH2:
+    ROOM();
+    USE_GAS(3);
+#if !TRACING
+    /* Nearly always the destination of the jump behind it, which is then made without the stack. */
+    if (pc[3] == DAM_OP_JUMPI) {
+        NEED(1);
+        USE_GAS(10);
+        const uint64_t to = dam_load_be16(pc + 1);
+        sp--;
+        if (dam_u256_is_zero(sp)) {
+            pc += 4;
+            NEXT();
+        }
+        JUMP_TO(to);
+        USE_GAS(1);
+        pc++;
+        NEXT();
+    }
+    if (pc[3] == DAM_OP_JUMP) {
+        const uint64_t to = dam_load_be16(pc + 1);
+        USE_GAS(8);
+        JUMP_TO(to);
+        USE_GAS(1);
+        pc++;
+        NEXT();
+    }
+#endif
+    goto push2;
+push2_alone: /* in a session that refuses a jump */
+    ROOM();
+    USE_GAS(3);
+push2:
+    SET_U64(*sp, dam_load_be16(pc + 1));
+    sp++;
+    pc += 3;
+    NEXT();
     PUSH_SHORT(3)
     PUSH_SHORT(4)
     PUSH_SHORT(5)

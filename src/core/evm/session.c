@@ -3,6 +3,7 @@
  */
 #include "core/evm/evm.h"
 
+#include "core/evm/opcode.h"
 #include "core/evm/vm.h"
 
 #define CODE_CACHE_LEN_DEFAULT (4u * 1024u * 1024u)
@@ -58,7 +59,7 @@ struct dam_evm_options dam_evm_options_of(const struct dam_chain_config *config,
  * need not ask. */
 static void labels_init(struct dam_evm *evm, const struct dam_evm_options *options)
 {
-    const void *table[258];
+    const void *table[259];
     if (options->tracer != NULL) {
         dam_evm_interpret_traced(evm, table);
     } else {
@@ -71,6 +72,9 @@ static void labels_init(struct dam_evm *evm, const struct dam_evm_options *optio
         } else if ((options->refuse.word[op >> 6] >> (op & 63) & 1) != 0) {
             evm->labels[op] = table[257];
         }
+    }
+    if (evm->labels[DAM_OP_JUMP] == table[257] || evm->labels[DAM_OP_JUMPI] == table[257]) {
+        evm->labels[DAM_OP_PUSH2] = table[258];
     }
 }
 

@@ -290,14 +290,16 @@ bool dam_evm_slot_warm(struct dam_evm *evm, struct dam_evm_storage_slot *slot)
 
 bool dam_evm_record_touch(struct dam_evm *evm, struct dam_evm_record *record)
 {
+    /* Before EIP-161 a touch makes an empty account; after it, one that would be removed again. */
+    const bool makes = evm->fork < DAM_FORK_SPURIOUS_DRAGON;
+    if (record->now.touched && (record->now.exists || !makes)) {
+        return true; /* a loop of calls would fill the journal with nothing */
+    }
     if (!dam_evm_record_save(evm, record)) {
         return false;
     }
     record->now.touched = true;
-    /* Before EIP-161 a touch makes an empty account; after it, one that would be removed again. */
-    if (evm->fork < DAM_FORK_SPURIOUS_DRAGON) {
-        record->now.exists = true;
-    }
+    record->now.exists |= makes;
     return true;
 }
 
@@ -308,6 +310,9 @@ bool dam_evm_balance_add(struct dam_evm *evm, struct dam_evm_record *record,
         return false;
     }
     if (!dam_u256_is_zero(amount)) {
+        if (!dam_evm_record_save(evm, record)) {
+            return false;
+        }
         (void)dam_u256_add(&record->now.balance, &record->now.balance, amount);
         record->now.exists = true;
     }
@@ -317,7 +322,7 @@ bool dam_evm_balance_add(struct dam_evm *evm, struct dam_evm_record *record,
 bool dam_evm_balance_sub(struct dam_evm *evm, struct dam_evm_record *record,
                          const struct dam_u256 *amount)
 {
-    if (!dam_evm_record_touch(evm, record)) {
+    if (!dam_evm_record_touch(evm, record) || !dam_evm_record_save(evm, record)) {
         return false;
     }
     const bool borrow = dam_u256_sub(&record->now.balance, &record->now.balance, amount);

@@ -385,9 +385,9 @@ int64_t dam_evm_op_copy(struct dam_evm *evm, struct dam_u256 *sp, int64_t gas,
 static inline struct dam_address dam_evm_word_address(const struct dam_u256 *word)
 {
     struct dam_address address;
-    uint8_t bytes[32];
-    dam_u256_store_be(bytes, word);
-    memcpy(address.b, bytes + 12, sizeof(address.b));
+    dam_store_be32(address.b, (uint32_t)word->w[2]);
+    dam_store_be64(address.b + 4, word->w[1]);
+    dam_store_be64(address.b + 12, word->w[0]);
     return address;
 }
 
@@ -407,7 +407,8 @@ unsigned dam_evm_opcode_since(uint8_t op);
 /* ---- interp.c, interp_trace.c ---------------------------------------------------------------- */
 
 /** Run evm->frame and what it calls until the outermost frame has ended (see dam_evm_leave). With
- *  table: fill it with the labels of the 256 opcodes and two more, undefined and refused. */
+ *  table: fill it with the labels of the 256 opcodes and three more: undefined, refused, and a
+ * PUSH2 that does not make the jump behind it. */
 void dam_evm_interpret(struct dam_evm *evm, const void **table);
 void dam_evm_interpret_traced(struct dam_evm *evm, const void **table);
 
