@@ -53,6 +53,7 @@ struct dam_http_conn {
     uint64_t since_ms;   /* of the request's first byte, or of the last activity */
     uint64_t write_ms;   /* of the last progress of the write under way */
     size_t write_left;   /* bytes of it that had not left then */
+    uint64_t moved_ms;   /* when bytes last came or left */
     struct dam_buf head; /* target and headers */
     struct dam_buf body;
     struct dam_http_span target, name, value[DAM_HTTP_HEADERS_MAX], names[DAM_HTTP_HEADERS_MAX];

@@ -25,6 +25,7 @@ static void on_written(uv_write_t *req, int status)
 {
     struct dam_http_conn *conn = req->data;
     conn->writing = false;
+    conn->moved_ms = uv_now(conn->server->loop);
     dam_http_buf_give(conn->server, &conn->sending);
     if (status != 0 || conn->closing) {
         dam_http_conn_close(conn);
@@ -52,6 +53,7 @@ void dam_http_conn_flush(struct dam_http_conn *conn)
             return;
         }
         size_t done = sent > 0 ? (size_t)sent : 0;
+        conn->moved_ms = done > 0 ? uv_now(server->loop) : conn->moved_ms;
         if (done < conn->out.len) {
             conn->sending = conn->out;
             memset(&conn->out, 0, sizeof(conn->out));

@@ -92,22 +92,24 @@ static size_t held_by(const struct dam_http_conn *conn)
     return len;
 }
 
-/* Half of the memory is taken: whoever holds most must go, so that the others get theirs. What a
- * close gives back may come in the loop's next turn, so it is one client a turn. */
-static void evict_largest(struct dam_http_server *server)
+/* Half of the memory is taken: somebody must go, so that the others get theirs. It is whoever holds
+ * most for longest without moving a byte: who reads what it asked for is behind only for a moment.
+ * What a close gives back may come in the loop's next turn, so it is one client a turn. */
+static void evict_worst(struct dam_http_server *server)
 {
-    struct dam_http_conn *largest = NULL;
-    size_t most = 0;
+    struct dam_http_conn *worst = NULL;
+    uint64_t most = 0;
     for (struct dam_http_conn *conn = server->first; conn != NULL; conn = conn->next) {
-        size_t len = held_by(conn);
-        if (len > most) {
-            most = len;
-            largest = conn;
+        uint64_t still_ms = uv_now(server->loop) - conn->moved_ms;
+        uint64_t weight = held_by(conn) * (1 + still_ms / 16);
+        if (weight > most) {
+            most = weight;
+            worst = conn;
         }
     }
-    if (largest != NULL) {
+    if (worst != NULL) {
         server->stats.dropped_limit++;
-        dam_http_conn_close(largest);
+        dam_http_conn_close(worst);
     }
 }
 
@@ -115,7 +117,7 @@ static void on_flush(uv_prepare_t *prepare)
 {
     struct dam_http_server *server = prepare->data;
     if (server->held > server->limits.memory_len_max / 2) {
-        evict_largest(server);
+        evict_worst(server);
     }
     while (server->dirty != NULL) {
         struct dam_http_conn *conn = server->dirty;
@@ -224,6 +226,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         }
         return;
     }
+    conn->moved_ms = uv_now(conn->server->loop);
     list_remove(conn);
     list_append(conn);
     dam_http_conn_feed(conn, buf->base, (size_t)len);
@@ -277,7 +280,7 @@ static void on_connection(uv_stream_t *stream, int status)
     conn->u.handle.data = conn;
     server->handles_open++;
     server->stats.open++;
-    conn->since_ms = uv_now(server->loop);
+    conn->since_ms = conn->moved_ms = uv_now(server->loop);
     list_append(conn);
     if (uv_accept(stream, &conn->u.stream) != 0 ||
         (server->stats.open > server->limits.conn_count_max && !evict_idle(server))) {
@@ -303,7 +306,7 @@ static void on_sweep(uv_timer_t *timer)
         next = conn->next;
         if (conn->writing && conn->u.stream.write_queue_size != conn->write_left) {
             conn->write_left = conn->u.stream.write_queue_size;
-            conn->write_ms = now;
+            conn->write_ms = conn->moved_ms = now;
         }
         bool slow_reader = conn->writing && now - conn->write_ms > server->limits.write_ms_max;
         bool slow_sender = conn->in_request && now - conn->since_ms > server->limits.request_ms_max;

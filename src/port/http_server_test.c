@@ -515,6 +515,52 @@ static void test_websocket_slow_reader(void **state)
     stop(&w);
 }
 
+/* Under pressure who reads stays and who does not goes, though both hold the same for a moment. */
+static void test_memory_readers(void **state)
+{
+    enum { SLOW = 10, EVENT = 200000 };
+    struct dam_http_limits limits = {.memory_len_max = 8u << 20};
+    struct world w;
+    char text[500];
+    char *event = calloc(1, EVENT);
+    struct dam_ws *all[SLOW + 1];
+    int fds[SLOW + 1];
+    (void)state;
+    assert_non_null(event);
+    start(&w, &limits);
+    for (int i = 0; i <= SLOW; i++) {
+        fds[i] = dial(&w);
+        say_text(&w, fds[i], upgrade);
+        assert_true(hear(&w, fds[i], text, sizeof(text), "\r\n\r\n"));
+        all[i] = w.ws;
+    }
+    w.ws_closed = 0;
+    for (int round = 0; round < 30; round++) {
+        int closed = w.ws_closed;
+        for (int i = 0; i <= SLOW && closed == 0; i++) {
+            dam_ws_send(all[i], event, EVENT);
+        }
+        if (closed > 0) { /* which ones are gone is only told by count: the reader is the last */
+            dam_ws_send(all[SLOW], event, EVENT);
+        }
+        for (int i = 0; i < 30; i++) {
+            char sink[65536];
+            turn(&w, 1);
+            while (recv(fds[SLOW], sink, sizeof(sink), MSG_DONTWAIT) > 0) {
+            }
+        }
+        wait_ms(&w, 20);
+    }
+    assert_true(w.ws_closed > 0);
+    dam_ws_send(all[SLOW], "still here", 10);
+    assert_true(hear(&w, fds[SLOW], text, sizeof(text), "still here"));
+    for (int i = 0; i <= SLOW; i++) {
+        (void)close(fds[i]);
+    }
+    free(event);
+    stop(&w);
+}
+
 static void test_unix_socket(void **state)
 {
     struct world w;
@@ -557,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_websocket_refusals),
         cmocka_unit_test(test_websocket_slow_reader),
         cmocka_unit_test(test_unix_socket),
+        cmocka_unit_test(test_memory_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
