@@ -220,6 +220,18 @@ static enum dam_err rules_put(struct loader *l, struct dam_address *ret)
     return blob_put(l, prefix, sizeof(prefix), dam_bytes(blob, len), ret);
 }
 
+/* The generic mind that reads a blob; "" if none does. */
+static const char *mind_of(struct dam_bytes blob)
+{
+    static const char *const names[] = {"", "LinearMind", "MlpMind", "ForestMind", "WideMind"};
+    if (memcmp(blob.data, "DAMM", 4) == 0) {
+        return blob.data[5] < DAM_COUNT_OF(names) ? names[blob.data[5]] : "";
+    }
+    return memcmp(blob.data, "DAMP", 4) == 0   ? "PlannerMind"
+           : memcmp(blob.data, "DAMF", 4) == 0 ? "ForecastMind"
+                                               : "";
+}
+
 /* docs/spec/model.md section 9. */
 static enum dam_err model_put(struct loader *l, const char *file, struct dam_address *slices,
                               size_t *ret_count, struct dam_bytes *ret_blob)
@@ -227,8 +239,8 @@ static enum dam_err model_put(struct loader *l, const char *file, struct dam_add
     static const uint8_t prefix[] = {0x60, 0x0b, 0x59, 0x81, 0x38, 0x03,
                                      0x80, 0x92, 0x59, 0x39, 0xf3};
     struct dam_bytes blob;
-    if (file_read(l, file, &blob) != DAM_OK || blob.len < 32 || memcmp(blob.data, "DAMM", 4) != 0) {
-        return complain(l, DAM_EPARSE, "`dam model import` makes one",
+    if (file_read(l, file, &blob) != DAM_OK || blob.len < 32 || mind_of(blob)[0] == 0) {
+        return complain(l, DAM_EPARSE, "`dam model import` and `dam model make` make them",
                         "'%s' cannot be read or is no model blob", file);
     }
     size_t count = 0;
@@ -285,13 +297,6 @@ static enum dam_err from_chain(struct loader *l, const struct dam_manifest_code 
         return complain(l, DAM_ENOTFOUND, NULL, "there is no code at %s", code->address);
     }
     return dam_decider_put(l->decider, address, bytes);
-}
-
-/* The generic mind of a model's kind. */
-static const char *mind_of(struct dam_bytes blob)
-{
-    static const char *const names[] = {"", "LinearMind", "MlpMind", "ForestMind", "MlpMind"};
-    return blob.data[5] < DAM_COUNT_OF(names) ? names[blob.data[5]] : "";
 }
 
 static enum dam_err contract_put(struct loader *l, const struct dam_manifest_code *code,
