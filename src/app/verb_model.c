@@ -21,6 +21,7 @@
 const char dam_verb_model_help[] =
     "usage: dam model import FILE --data ROWS.csv [--out BLOB] [--channels CHANNELS.csv]\n"
     "                             [--decimals N] [--bits 8|16|auto] [--json]\n"
+    "       dam model make SPEC.toml --out BLOB\n"
     "       dam model eval BLOB --data ROWS.csv [--decimals N,N...]\n"
     "       dam model explain BLOB --data ROWS.csv [--row N]\n"
     "       dam model verify BLOB [--rows N] [--evm N] [--calls N --out FILE] [--seed S] [--json]\n"
@@ -30,6 +31,8 @@ const char dam_verb_model_help[] =
     "integers of it with the rows as calibration (their first columns are the model's inputs, in\n"
     "order), and reports what that cost. CHANNELS.csv has a line for each input: record of the\n"
     "observation, decimals, least and greatest value; without it input i is record i + 1.\n"
+    "make writes the blob of a planner or of forecasters from a description in TOML\n"
+    "(docs/spec/planner.md, docs/spec/forecast.md).\n"
     "eval prints the outputs for each row of channel integers, explain what each input did to "
     "them.\n"
     "verify asks the model about observations of its own making, by the portable and by the\n"
@@ -119,6 +122,17 @@ int dam_model_read_file(const char *path, struct dam_bytes *ret)
 {
     enum dam_err err = read_file(path, ret);
     return err == DAM_OK ? DAM_EXIT_OK : fail_file(path, err);
+}
+
+int dam_model_write_file(const char *path, struct dam_bytes data)
+{
+    FILE *file = fopen(path, "wb");
+    bool done = file != NULL && fwrite(data.data, 1, data.len, file) == data.len;
+    if (file != NULL && fclose(file) != 0) {
+        done = false;
+    }
+    return done ? DAM_EXIT_OK
+                : dam_verb_fail(DAM_EXIT_FAILED, "choose another --out", "cannot write %s", path);
 }
 
 int dam_model_read_rows(const char *path, struct dam_rows *ret)
@@ -364,14 +378,8 @@ static int convert(const struct args *args, const struct dam_float *from,
         measure_time(&how, &model, from->inputs, &m);
         measure_evm(&how, &model, from->inputs, dam_bytes(blob, m.report.blob_len), &m);
         print_report(from, &model, &m, args->json);
-        FILE *out = args->out == NULL ? NULL : fopen(args->out, "wb");
-        if (args->out != NULL &&
-            (out == NULL || fwrite(blob, 1, m.report.blob_len, out) != m.report.blob_len)) {
-            code = dam_verb_fail(DAM_EXIT_FAILED, "choose another --out", "cannot write %s",
-                                 args->out);
-        }
-        if (out != NULL && fclose(out) != 0) {
-            code = DAM_EXIT_FAILED;
+        if (args->out != NULL) {
+            code = dam_model_write_file(args->out, dam_bytes(blob, m.report.blob_len));
         }
         if (m.evm_differences > 0) {
             code = dam_verb_fail(DAM_EXIT_FAILED, "this is a bug: keep the files and report it",
@@ -506,12 +514,19 @@ static int info(const struct args *args)
 int dam_verb_model(int argc, char **argv)
 {
     struct args args;
-    if (argc >= 2 && strcmp(argv[1], "verify") == 0) {
-        return dam_verb_model_verify(argc - 1, argv + 1);
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } parts[] = {{"verify", dam_verb_model_verify}, {"make", dam_verb_model_make}};
+    for (size_t i = 0; argc >= 2 && i < DAM_COUNT_OF(parts); i++) {
+        if (strcmp(argv[1], parts[i].name) == 0) {
+            return parts[i].run(argc - 1, argv + 1);
+        }
     }
     if (argc < 2 || !parse(argc - 1, argv + 1, &args)) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help model` tells more",
-                             "dam model needs import, eval, explain, verify or info, and a file");
+        return dam_verb_fail(
+            DAM_EXIT_USAGE, "`dam help model` tells more",
+            "dam model needs import, make, eval, explain, verify or info, and a file");
     }
     if (strcmp(argv[1], "import") == 0) {
         return import(&args);

@@ -13,6 +13,7 @@ int dam_verb_model(int argc, char **argv);
 
 /* Its parts. argv[0] is the part's name. */
 int dam_verb_model_verify(int argc, char **argv);
+int dam_verb_model_make(int argc, char **argv);
 
 /** The contract that reads blobs of a kind. */
 const char *dam_model_mind_name(enum dam_model_kind kind);
@@ -21,6 +22,9 @@ const char *dam_model_mind_name(enum dam_model_kind kind);
 
 /** Any file. Out: its bytes, free them. */
 int dam_model_read_file(const char *path, struct dam_bytes *ret);
+
+/** Write a whole file. */
+int dam_model_write_file(const char *path, struct dam_bytes data);
 
 /** A blob. Out: ret_blob: its bytes, free them; may be NULL. */
 int dam_model_read_blob(const char *path, struct dam_model *ret, struct dam_bytes *ret_blob);

@@ -11,6 +11,8 @@
 #include "base/hex.h"
 #include "base/prng.h"
 #include "core/crypto/sha256.h"
+#include "model/forecast.h"
+#include "model/planner.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +22,20 @@
 
 #define OBSERVATION_MAX (16u * DAM_MODEL_RECORDS_MAX)
 #define MIND_BYTES_MAX (DAM_MODEL_MEMORY_MAX + 8u * DAM_MODEL_OUTPUTS_MAX)
+
+/* Any blob that a mind of ours reads. */
+struct subject {
+    enum { MODEL, PLANNER, FORECAST } is;
+    struct dam_model model;
+    struct dam_planner planner;
+    struct dam_forecast forecast;
+    const char *mind; /* the contract that reads it */
+    size_t records;
+    size_t outputs;
+    size_t memory_len;
+    struct dam_prng prng;
+    uint64_t now_s; /* of a mind that keeps time */
+};
 
 struct how {
     uint64_t rows;
@@ -63,20 +79,67 @@ static int64_t turning_point(const struct dam_model *model, size_t feature, stru
 }
 
 /* Nine records in ten near a turning point and good, the others anything: huge, missing, late. */
-static void observe(const struct dam_model *model, struct dam_prng *prng, uint8_t *ret)
+static void observe_model(const struct dam_model *model, struct dam_prng *prng, uint8_t *ret)
 {
-    dam_prng_fill(prng, ret, 16 * (size_t)model->records);
-    for (size_t i = 0; i < model->records; i++) {
-        uint8_t *record = ret + 16 * i;
-        record[12] = dam_prng_below(prng, 40) == 0 ? (uint8_t)dam_prng_below(prng, 5) : 0;
-        memset(record + 13, 0, 3);
-        record[8] = 0; /* an age below half a year */
-    }
     for (size_t i = 0; i < model->features_count; i++) {
         const struct dam_feature *feature = &model->features[i];
         if (feature->field == 0 && feature->period == 0 && dam_prng_below(prng, 40) != 0) {
             int64_t value = value_near(feature, turning_point(model, i, prng), prng);
             dam_store_be64(ret + 16 * (size_t)feature->channel, (uint64_t)value);
+        }
+    }
+}
+
+/* Values of any size, mostly small; time goes on by parts of a slot, or leaps. */
+static void observe_over_time(struct subject *s, uint32_t slot_s, uint8_t *ret)
+{
+    struct dam_prng *prng = &s->prng;
+    uint64_t leap = dam_prng_below(prng, 2000);
+    s->now_s = leap == 0   ? dam_prng_below(prng, UINT64_C(1) << 34)
+               : leap < 40 ? s->now_s + dam_prng_below(prng, 30 * (uint64_t)slot_s)
+                           : s->now_s + slot_s / 2 + dam_prng_below(prng, slot_s);
+    dam_store_be64(ret, s->now_s);
+    for (size_t i = 1; i < s->records; i++) {
+        uint8_t *value = ret + 16 * i;
+        int64_t any = (int64_t)dam_load_be64(value);
+        dam_store_be64(value, (uint64_t)(any >> (dam_prng_below(prng, 20) == 0 ? 0 : 44)));
+    }
+}
+
+static void observe(struct subject *s, uint8_t *ret)
+{
+    struct dam_prng *prng = &s->prng;
+    dam_prng_fill(prng, ret, 16 * s->records);
+    for (size_t i = 0; i < s->records; i++) {
+        uint8_t *record = ret + 16 * i;
+        record[12] = dam_prng_below(prng, 40) == 0 ? (uint8_t)dam_prng_below(prng, 5) : 0;
+        memset(record + 13, 0, 3);
+        record[8] = 0; /* an age below half a year */
+    }
+    switch (s->is) {
+    case MODEL:
+        observe_model(&s->model, prng, ret);
+        break;
+    case PLANNER:
+        observe_over_time(s, s->planner.slot_s, ret);
+        break;
+    case FORECAST:
+        observe_over_time(s, s->forecast.slot_s, ret);
+        break;
+    }
+}
+
+/* The memory of the next turn: mostly what this one left; now and then none, or bytes that no mind
+ * ever wrote. */
+static void memory_next(struct subject *s, const uint8_t *next, struct dam_bytes *memory,
+                        uint8_t *bytes)
+{
+    uint64_t dice = dam_prng_below(&s->prng, s->is == MODEL ? 100 : 1000);
+    memory->len = dice < 2 ? 0 : s->memory_len;
+    memcpy(bytes, next, memory->len);
+    if (dice == 2 && memory->len > 8) {
+        for (size_t i = 0; i < 16; i++) {
+            bytes[8 + dam_prng_below(&s->prng, memory->len - 8)] = (uint8_t)dam_prng_next(&s->prng);
         }
     }
 }
@@ -114,65 +177,66 @@ static bool answer_equal(const struct answer *a, const struct answer *b)
            memcmp(a->proposal, b->proposal, a->proposal_len) == 0;
 }
 
-static void answer_c(const struct dam_model *model, struct dam_bytes memory, struct dam_bytes seen,
+static void answer_c(const struct subject *s, struct dam_bytes memory, struct dam_bytes seen,
                      struct answer *ret)
 {
     int64_t y[DAM_MODEL_OUTPUTS_MAX];
-    enum dam_err err = dam_model_decide(model, memory, seen, ret->next, y);
-    DAM_ASSERT(err == DAM_OK); /* the observation has the model's own length */
-    ret->next_len = dam_model_memory_len(model);
-    ret->proposal_len = 8u * model->outputs_count;
-    for (size_t j = 0; j < model->outputs_count; j++) {
+    enum dam_err err = s->is == MODEL ? dam_model_decide(&s->model, memory, seen, ret->next, y)
+                       : s->is == PLANNER
+                           ? dam_planner_decide(&s->planner, memory, seen, ret->next, y)
+                           : dam_forecast_decide(&s->forecast, memory, seen, ret->next, y);
+    DAM_ASSERT(err == DAM_OK); /* the observation has the mind's own length */
+    ret->next_len = s->memory_len;
+    ret->proposal_len = 8 * s->outputs;
+    for (size_t j = 0; j < s->outputs; j++) {
         dam_store_be64(ret->proposal + 8 * j, (uint64_t)y[j]);
     }
 }
 
-static bool answer_evm(struct dam_lab *lab, const struct dam_address *mind,
-                       const struct dam_model *model, struct dam_bytes memory,
-                       struct dam_bytes seen, struct answer *ret, int64_t *gas_max)
+static bool answer_evm(struct dam_lab *lab, const struct dam_address *mind, size_t outputs,
+                       struct dam_bytes memory, struct dam_bytes seen, struct answer *ret,
+                       int64_t *gas_max)
 {
     int64_t y[DAM_MODEL_OUTPUTS_MAX];
     int64_t gas = 0;
-    if (dam_lab_decide(lab, mind, memory, seen, model->outputs_count, ret->next, &ret->next_len, y,
-                       &gas) != DAM_OK) {
+    if (dam_lab_decide(lab, mind, memory, seen, outputs, ret->next, &ret->next_len, y, &gas) !=
+        DAM_OK) {
         return false;
     }
-    ret->proposal_len = 8u * model->outputs_count;
-    for (size_t j = 0; j < model->outputs_count; j++) {
+    ret->proposal_len = 8 * outputs;
+    for (size_t j = 0; j < outputs; j++) {
         dam_store_be64(ret->proposal + 8 * j, (uint64_t)y[j]);
     }
     *gas_max = gas > *gas_max ? gas : *gas_max;
     return true;
 }
 
-static void verify_rows(const struct dam_model *model, struct dam_lab *lab,
-                        const struct dam_address *mind, const struct how *how, FILE *calls,
-                        struct verified *ret)
+static void verify_rows(struct subject *s, struct dam_lab *lab, const struct dam_address *mind,
+                        const struct how *how, FILE *calls, struct verified *ret)
 {
     static struct answer best;
     static struct answer plain;
     static struct answer evm;
     static uint8_t memory_bytes[DAM_MODEL_MEMORY_MAX];
-    struct dam_prng prng = {how->seed};
     struct dam_sha256 sha;
     struct dam_bytes memory = dam_bytes(memory_bytes, 0);
     bool tty = isatty(STDERR_FILENO) == 1;
     dam_sha256_init(&sha);
     for (uint64_t r = 0; r < how->rows; r++) {
         uint8_t observation[OBSERVATION_MAX];
-        observe(model, &prng, observation);
-        struct dam_bytes seen = dam_bytes(observation, 16 * (size_t)model->records);
+        observe(s, observation);
+        struct dam_bytes seen = dam_bytes(observation, 16 * s->records);
         dam_model_portable(true);
-        answer_c(model, memory, seen, &plain);
+        answer_c(s, memory, seen, &plain);
         dam_model_portable(false);
-        answer_c(model, memory, seen, &best);
+        answer_c(s, memory, seen, &best);
         ret->portable_differences += !answer_equal(&best, &plain);
         dam_sha256_update(&sha, best.next, best.next_len);
         dam_sha256_update(&sha, best.proposal, best.proposal_len);
         if (r < how->evm_rows) {
             ret->evm_rows++;
             ret->evm_differences +=
-                !answer_evm(lab, mind, model, memory, seen, &evm, &ret->gas_max) ||
+                !answer_evm(lab, mind, s->outputs, memory, seen, &evm, &ret->gas_max) ||
                 !answer_equal(&best, &evm);
         }
         if (r < how->calls) {
@@ -180,9 +244,7 @@ static void verify_rows(const struct dam_model *model, struct dam_lab *lab,
                                               dam_bytes(best.proposal, best.proposal_len)};
             put_line(calls, parts, DAM_COUNT_OF(parts));
         }
-        /* Now and then a machine starts anew. */
-        memory.len = dam_prng_below(&prng, 50) == 0 ? 0 : best.next_len;
-        memcpy(memory_bytes, best.next, memory.len);
+        memory_next(s, best.next, &memory, memory_bytes);
         if (tty && r % 4096 == 0) {
             (void)fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " rows", r, how->rows);
         }
@@ -193,8 +255,7 @@ static void verify_rows(const struct dam_model *model, struct dam_lab *lab,
     dam_sha256_final(&sha, &ret->digest);
 }
 
-static void print_verified(const struct dam_model *model, const struct how *how,
-                           const struct verified *v)
+static void print_verified(const struct subject *s, const struct how *how, const struct verified *v)
 {
     char digest[65];
     dam_hex_encode(v->digest.b, 32, digest);
@@ -205,29 +266,43 @@ static void print_verified(const struct dam_model *model, const struct how *how,
                   : "mind       %s\nkernel     %s\nrows       %" PRIu64
                     ", the portable kernel differs on %" PRIu64 "\nbytecode   %" PRIu64
                     " rows, differs on %" PRIu64 ", most gas %" PRId64 "\ndigest     %s\n";
-    (void)printf(format, dam_model_mind_name(model->kind), dam_model_kernel(), how->rows,
+    (void)printf(format, s->mind, s->is == MODEL ? dam_model_kernel() : "portable", how->rows,
                  v->portable_differences, v->evm_rows, v->evm_differences, v->gas_max, digest);
 }
 
-static int verify(const struct dam_model *model, struct dam_bytes blob, const struct how *how)
+/* The mind that reads the blob: of a planner and of a forecast it takes the one slice itself. */
+static enum dam_err mind_create(struct dam_lab *lab, const struct subject *s, struct dam_bytes blob,
+                                struct dam_address *ret)
+{
+    uint8_t args[32] = {0};
+    struct dam_address slice;
+    size_t count = 0;
+    if (s->is == MODEL) {
+        return dam_lab_model_mind(lab, s->mind, blob, ret);
+    }
+    DAM_TRY(dam_lab_blob(lab, blob, 1, &slice, &count));
+    memcpy(args + 12, slice.b, sizeof(slice.b));
+    return dam_lab_create(lab, s->mind, dam_bytes(args, sizeof(args)), ret);
+}
+
+static int verify(struct subject *s, struct dam_bytes blob, const struct how *how)
 {
     struct dam_lab lab = {0};
     struct dam_address mind;
     struct verified v = {0};
     FILE *calls = NULL;
-    const char *name = dam_model_mind_name(model->kind);
     if (how->calls > how->rows || how->evm_rows > how->rows) {
         return dam_verb_fail(DAM_EXIT_USAGE, "--rows is the most of the three",
                              "--evm and --calls are of the same rows");
     }
     if (how->evm_rows > 0) {
         enum dam_err err = dam_lab_open(&lab);
-        err = err == DAM_OK ? dam_lab_model_mind(&lab, name, blob, &mind) : err;
+        err = err == DAM_OK ? mind_create(&lab, s, blob, &mind) : err;
         if (err != DAM_OK) {
             dam_lab_close(&lab);
             return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_FAILED,
                                  "tools/contracts-build makes the minds' bytecode",
-                                 "%s cannot be created: %s", name, dam_err_text(err));
+                                 "%s cannot be created: %s", s->mind, dam_err_text(err));
         }
     }
     if (how->calls > 0) {
@@ -238,10 +313,10 @@ static int verify(const struct dam_model *model, struct dam_bytes blob, const st
                                  "there is no place for the calls");
         }
     }
-    verify_rows(model, &lab, &mind, how, calls, &v);
+    verify_rows(s, &lab, &mind, how, calls, &v);
     bool written = calls == NULL || fclose(calls) == 0;
     dam_lab_close(&lab);
-    print_verified(model, how, &v);
+    print_verified(s, how, &v);
     if (!written) {
         return dam_verb_fail(DAM_EXIT_FAILED, "is the disk full?", "cannot write %s", how->out);
     }
@@ -252,9 +327,47 @@ static int verify(const struct dam_model *model, struct dam_bytes blob, const st
     return DAM_EXIT_OK;
 }
 
+static int subject_open(const char *path, struct dam_bytes *blob, struct subject *ret)
+{
+    const char *why = NULL;
+    int code = dam_model_read_file(path, blob);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    enum dam_err err;
+    if (blob->len >= 4 && memcmp(blob->data, "DAMP", 4) == 0) {
+        err = dam_planner_open(*blob, &ret->planner, &why);
+        ret->is = PLANNER;
+        ret->mind = "PlannerMind";
+        ret->records = ret->planner.records;
+        ret->outputs = ret->planner.actuators;
+        ret->memory_len = err == DAM_OK ? dam_planner_memory_len(&ret->planner) : 0;
+    } else if (blob->len >= 4 && memcmp(blob->data, "DAMF", 4) == 0) {
+        err = dam_forecast_open(*blob, &ret->forecast, &why);
+        ret->is = FORECAST;
+        ret->mind = "ForecastMind";
+        ret->records = ret->forecast.records;
+        ret->outputs = ret->forecast.outputs_count;
+        ret->memory_len = err == DAM_OK ? dam_forecast_memory_len(&ret->forecast) : 0;
+    } else {
+        err = dam_model_open(*blob, &ret->model, &why);
+        ret->is = MODEL;
+        ret->mind = err == DAM_OK ? dam_model_mind_name(ret->model.kind) : "";
+        ret->records = ret->model.records;
+        ret->outputs = ret->model.outputs_count;
+        ret->memory_len = err == DAM_OK ? dam_model_memory_len(&ret->model) : 0;
+    }
+    if (err != DAM_OK) {
+        free((void *)blob->data);
+        return dam_verb_fail(DAM_EXIT_FAILED, "`dam model import` makes blobs", "%s: %s", path,
+                             why == NULL ? dam_err_text(err) : why);
+    }
+    return DAM_EXIT_OK;
+}
+
 int dam_verb_model_verify(int argc, char **argv)
 {
-    static struct dam_model model;
+    static struct subject subject;
     struct dam_bytes blob;
     struct how how = {.rows = 100000, .evm_rows = 1000};
     const char *text[4] = {NULL};
@@ -276,12 +389,13 @@ int dam_verb_model_verify(int argc, char **argv)
     if (args.count < 1) {
         return dam_verb_fail(DAM_EXIT_USAGE, "dam model verify BLOB", "which blob?");
     }
-    int code = dam_model_read_blob(args.words[0], &model, &blob);
+    int code = subject_open(args.words[0], &blob, &subject);
     if (code != DAM_EXIT_OK) {
         return code;
     }
-    code = verify(&model, blob, &how);
+    subject.prng.state = how.seed;
+    code = verify(&subject, blob, &how);
     free((void *)blob.data);
-    dam_model_close(&model);
+    dam_model_close(&subject.model);
     return code;
 }

@@ -507,6 +507,37 @@ enum dam_err dam_planner_decide(const struct dam_planner *p, struct dam_bytes me
 
 #define FIELDS_END 158u
 
+void dam_planner_defaults(struct dam_planner *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->ch_load = ret->ch_pv = ret->ch_buy = ret->ch_sell = DAM_PLANNER_NONE;
+    ret->ch_grid = ret->ch_left = DAM_PLANNER_NONE;
+    ret->actuators = ret->days = 1;
+    ret->slot_s = 3600;
+    ret->slots = 24;
+    ret->levels = 32;
+    ret->horizon = 24;
+    ret->learn = ret->learn_pv = 3;
+    ret->keep_load = ret->keep_pv = 200;
+    ret->store_mul = 1;
+    ret->charge_cost = ret->drain_yield = ONE;
+}
+
+bool dam_planner_set(struct dam_planner *planner, const char *name, int64_t value)
+{
+#define X(field, at, len, min, max)                                                                \
+    if (strcmp(name, #field) == 0) {                                                               \
+        if (value < (int64_t)(min) || value > (int64_t)(max)) {                                    \
+            return false;                                                                          \
+        }                                                                                          \
+        planner->field = (__typeof__(planner->field))value;                                        \
+        return true;                                                                               \
+    }
+    FIELDS(X)
+#undef X
+    return false;
+}
+
 static bool channel_good(const struct dam_planner *p, uint16_t channel)
 {
     return channel == DAM_PLANNER_NONE || channel < p->records;

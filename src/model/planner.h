@@ -58,6 +58,13 @@ DAM_MUST_USE enum dam_err dam_planner_open(struct dam_bytes blob, struct dam_pla
 /** Write the blob. In: a planner that dam_planner_open would take (asserted). */
 void dam_planner_write(const struct dam_planner *planner, uint8_t ret[DAM_PLANNER_BLOB_LEN]);
 
+/** A planner without channels, store or habits: what a description starts from. */
+void dam_planner_defaults(struct dam_planner *ret);
+
+/** Set a field by its name in this header. Returns: false if there is no such field, or the value
+ *  is out of its range. */
+DAM_MUST_USE bool dam_planner_set(struct dam_planner *planner, const char *name, int64_t value);
+
 /** The rule that the planner breaks, or NULL. */
 const char *dam_planner_check(const struct dam_planner *planner);
 

@@ -51,7 +51,8 @@ async function deploy(name, blob) {
   const count = slices.length;
   if (count > 4) slices.splice(0, count, (await create('0x600b5981380380925939f30044414d44' + slices.map(a => a.slice(2)).join(''), 1 << 24)).address);
   const artifact = JSON.parse(fs.readFileSync(path.join(root, 'build/contracts', name + '.json'), 'utf8'));
-  const argument = encodeAbiParameters([{ type: 'address[]' }], [slices]);
+  const [input] = artifact.abi.find(e => e.type === 'constructor').inputs;
+  const argument = encodeAbiParameters([{ type: input.type }], [input.type === 'address' ? slices[0] : slices]);
   const mind = await create('0x' + artifact.bytecode.replace(/^0x/, '') + argument.slice(2), 1 << 24);
   return { ...mind, slices: count };
 }
