@@ -2,6 +2,7 @@
 #include "app/face.h"
 
 #include "app/face_history.h"
+#include "app/mind_view.h"
 #include "base/heap.h"
 #include "base/json.h"
 
@@ -299,6 +300,7 @@ static int tell_metrics(void *ctx, struct dam_buf *out)
 {
     struct dam_face *face = ctx;
     dam_face_metrics(face->runtime, out);
+    dam_mind_view_metrics(face->runtime, out);
     return 200;
 }
 

@@ -88,7 +88,7 @@ static uint8_t method_of(struct maker *m, const struct dam_toml *entry)
 static void read_forecaster(struct maker *m, const struct dam_toml *table, struct dam_forecaster *f)
 {
     *f = (struct dam_forecaster){
-        .method = DAM_FORECAST_RLS, .ahead = 1, .season = 1, .alpha = 8, .beta = 3, .limit = 24};
+        .method = DAM_FORECAST_RLS, .ahead = 1, .season = 1, .alpha = 8, .beta = 3, .limit = 16};
     for (const struct dam_toml *e = table->first; e != NULL; e = e->next) {
         if (is_key(e, "channel")) {
             f->channel = (uint16_t)number(m, e, 1, DAM_MODEL_RECORDS_MAX - 1);

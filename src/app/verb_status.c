@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/args.h"
+#include "app/mind_view.h"
 #include "app/opened.h"
 #include "app/verb.h"
 #include "app/verb_machine.h"
@@ -75,6 +76,7 @@ static int print_json(const struct dam_opened *o, const struct status *s)
     if (s->has_decision) {
         dam_json_put_key(&w, "decision");
         dam_opened_put_leaf(&w, &o->manifest, &s->decision);
+        dam_mind_view_put(&w, &o->manifest, &s->decision.decision);
     }
     dam_json_put_object_end(&w);
     int code = dam_opened_print(&buf);
@@ -103,6 +105,7 @@ static int print_text(const struct dam_opened *o, const struct status *s)
                                       o->manifest.actuators[i].decimals, text),
                      o->manifest.actuators[i].unit);
     }
+    dam_mind_view_print_forecasts(&o->manifest, d);
     return DAM_EXIT_OK;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/args.h"
+#include "app/mind_view.h"
 #include "app/opened.h"
 #include "app/verb.h"
 #include "app/verb_machine.h"
@@ -89,7 +90,9 @@ static void print_decision(const struct dam_manifest *m, const struct dam_record
     dam_hex_encode(d->charter.b, 20, charter);
     (void)printf("%s\n", dam_flow_outcome_text(d->outcome));
     print_observation(m, d->observation);
+    dam_mind_view_print_forecasts(m, d);
     print_actions(m, d);
+    dam_mind_view_print_parts(m, d);
     (void)printf("\nby\n  mind     0x%s   %" PRIu64 " gas, %zu bytes of memory\n"
                  "  charter  0x%s   %" PRIu64 " gas\n",
                  mind, d->mind_gas, d->memory.len, charter, d->charter_gas);
@@ -168,6 +171,9 @@ static int print_json(struct dam_opened *o, const struct dam_record_leaf *leaf,
     dam_json_put_object(&w);
     dam_json_put_key(&w, "leaf");
     dam_opened_put_leaf(&w, &o->manifest, leaf);
+    if (leaf->kind == DAM_RECORD_DECISION) {
+        dam_mind_view_put(&w, &o->manifest, &leaf->decision);
+    }
     dam_json_put_key(&w, "leaf_hash");
     dam_json_put_data(&w, hash->b, 32);
     uint64_t seq = leaf->seq;

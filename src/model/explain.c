@@ -12,25 +12,80 @@ static double input_of(const struct dam_model *model, const int64_t *raw, size_t
     return value < min ? min : value > max ? max : value;
 }
 
-/* Sums of leaves are exact in a double: below 2^31 * 2^8. */
+/* The features that the way to one leaf asks, each once. */
+struct way {
+    size_t count;
+    uint8_t input[DAM_MODEL_DEPTH_MAX];
+    double without[DAM_MODEL_DEPTH_MAX]; /* share that reaches the leaf not knowing the feature */
+    double with[DAM_MODEL_DEPTH_MAX];    /* 1 if the row passes all its tests, else 0 */
+};
+
+static void way_add(struct way *way, uint8_t input, bool passes)
+{
+    size_t i = 0;
+    while (i < way->count && way->input[i] != input) {
+        i++;
+    }
+    if (i == way->count) {
+        way->count++;
+        way->input[i] = input;
+        way->without[i] = way->with[i] = 1;
+    }
+    way->without[i] /= 2;
+    way->with[i] = passes ? way->with[i] : 0;
+}
+
+/* Of all orders in which the features could become known, the share in which, when feature j does,
+ * just `k` of the way's others are known: k! (count - 1 - k)! / count!. */
+static double order_weight(size_t count, size_t k)
+{
+    double weight = 1.0 / (double)count;
+    for (size_t i = 1; i <= k; i++) {
+        weight *= (double)i / (double)(count - i);
+    }
+    return weight;
+}
+
+/* Shapley's value of each feature for the worth of one leaf. */
+static void explain_leaf(const struct way *way, double worth, double *parts)
+{
+    for (size_t j = 0; j < way->count; j++) {
+        /* The coefficient of t^k in the product over the others of (without + with t). */
+        double reach[DAM_MODEL_DEPTH_MAX] = {1};
+        size_t degree = 0;
+        for (size_t i = 0; i < way->count; i++) {
+            if (i == j) {
+                continue;
+            }
+            degree++;
+            for (size_t k = degree; k > 0; k--) {
+                reach[k] = reach[k] * way->without[i] + reach[k - 1] * way->with[i];
+            }
+            reach[0] *= way->without[i];
+        }
+        double sum = 0;
+        for (size_t k = 0; k <= degree; k++) {
+            sum += reach[k] * order_weight(way->count, k);
+        }
+        parts[way->input[j]] += worth * (way->with[j] - way->without[j]) * sum;
+    }
+}
+
 static void explain_tree(const struct dam_group *group, size_t tree, const double *x, double *base,
                          double *parts)
 {
     size_t leaves = (size_t)1 << group->depth;
     const int32_t *threshold = group->threshold + tree * (leaves - 1);
     const uint8_t *input = group->input + tree * (leaves - 1);
-    double mean[1u << (DAM_MODEL_DEPTH_MAX + 1)];
-    for (size_t k = 0; k < leaves; k++) {
-        mean[leaves + k] = group->leaf[tree * leaves + k];
-    }
-    for (size_t k = leaves - 1; k > 0; k--) {
-        mean[k] = (mean[2 * k] + mean[2 * k + 1]) / 2;
-    }
-    *base += mean[1];
-    for (size_t k = 1; k < leaves;) {
-        size_t child = 2 * k + (x[input[k - 1]] < threshold[k - 1]);
-        parts[input[k - 1]] += mean[child] - mean[k];
-        k = child;
+    for (size_t leaf = 0; leaf < leaves; leaf++) {
+        struct way way = {0};
+        for (size_t node = leaves + leaf; node > 1; node /= 2) {
+            size_t parent = node / 2 - 1;
+            way_add(&way, input[parent], (x[input[parent]] < threshold[parent]) == (node % 2 == 1));
+        }
+        double worth = group->leaf[tree * leaves + leaf];
+        *base += worth / (double)leaves;
+        explain_leaf(&way, worth, parts);
     }
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Why a model proposed what it did: what each input added to one output.
  *
- * Trees: the exact contribution of every test on the way to the leaf. A node is worth the mean of
- * the leaves below it (both sides weighing the same), a step from a node to its child adds the
- * difference to the input that was tested; base plus all parts is the sum before its bounds.
- * Linear: weight times input. Nets: occlusion, the output less the output with that input at its
- * missing value; parts of a net need not add up. docs/models.md. */
+ * Trees: Shapley's values, exactly, by way of Lundberg's TreeSHAP: what a feature adds to the sum,
+ * over all orders in which the features could become known; where a feature is not known, both
+ * sides of its tests weigh the same (a blob keeps no counts of rows). Base plus all parts is the
+ * sum before its bounds. Linear: weight times input. Nets: occlusion, the output less the output
+ * with that input at its missing value; parts of a net need not add up. docs/models.md. */
 #ifndef DAM_MODEL_EXPLAIN_H
 #define DAM_MODEL_EXPLAIN_H
 

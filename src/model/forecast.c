@@ -18,7 +18,7 @@ typedef __int128 wide;
 
 /* Offsets in a head. */
 enum {
-    COUNT = 4,
+    COUNT = 4, /* the blob's shift, then 3 bytes of count */
     SUM = 8,
     FORECAST = 16,
     MEAN = 24,
@@ -109,6 +109,17 @@ static int64_t past(const struct place *p, int64_t pushed, size_t k)
     return get32(p->history + 4 * ((newest + n - k) % n), X_MAX);
 }
 
+/* Good values in the running slot. */
+static int64_t count_of(const struct place *p)
+{
+    return sat(dam_load_be32(p->head + COUNT) & 0xffffff, 0, 65536);
+}
+
+static void count_put(const struct place *p, int64_t count)
+{
+    put32(p->head + COUNT, ((int64_t)p->f->shift << 24) | count);
+}
+
 /* ---- closing a slot ---- */
 
 static void test_drift(const struct place *p, int64_t pushed, int64_t y, int64_t slot)
@@ -126,7 +137,8 @@ static void test_drift(const struct place *p, int64_t pushed, int64_t y, int64_t
         mean += (e - mean) / tested;
     } else {
         int64_t most = 8 * mean + 256;
-        test += (e < most ? e : most) - mean - (mean >> 1);
+        e = e < most ? e : most;
+        test += e - mean - (mean >> 1);
         test = test < 0 ? 0 : test;
         mean += (e - mean) >> 6;
         if (test > f->limit * (mean + 256)) {
@@ -232,11 +244,11 @@ static void close_slot(const struct place *p, int64_t pushed, bool first, int64_
 {
     int64_t y = pushed == 0 ? 0 : past(p, pushed, 0);
     if (first) {
-        int64_t count = sat(dam_load_be32(p->head + COUNT), 0, 65536);
+        int64_t count = count_of(p);
         if (count > 0) {
             y = get(p->head + SUM, -count * X_MAX, count * X_MAX) / count;
         }
-        put32(p->head + COUNT, 0);
+        count_put(p, 0);
         put(p->head + SUM, 0);
     }
     test_drift(p, pushed, y, slot);
@@ -264,6 +276,7 @@ static void memory_empty(const struct dam_forecast *forecast, uint8_t *memory, i
         dam_store_be16(head, forecast->forecasters[i].channel);
         head[2] = forecast->forecasters[i].method;
         head[3] = forecast->forecasters[i].ahead;
+        head[4] = forecast->forecasters[i].shift;
         put(head + DRIFT_SLOT, -1);
     }
 }
@@ -295,11 +308,11 @@ static void inputs_of(const struct place *p, const uint8_t *observation, int64_t
     bool good = record[12] != 2 && record[12] != 4;
     int64_t x = 0;
     if (good) {
-        int64_t count = sat(dam_load_be32(p->head + COUNT), 0, 65536);
+        int64_t count = count_of(p);
         x = sat((int64_t)dam_load_be64(record) >> p->f->shift, -X_MAX, X_MAX);
         if (count < 65536) {
             int64_t sum = get(p->head + SUM, -count * X_MAX, count * X_MAX);
-            put32(p->head + COUNT, count + 1);
+            count_put(p, count + 1);
             put(p->head + SUM, sum + x);
         }
     }
@@ -358,6 +371,7 @@ size_t dam_forecast_look(struct dam_bytes memory, int64_t *ret_slot, struct dam_
             .channel = dam_load_be16(head),
             .method = head[2],
             .ahead = head[3],
+            .shift = head[4] > 62 ? 62 : head[4],
             .forecast = get(head + FORECAST, -X_MAX, X_MAX),
             .mean = get(head + MEAN, 0, BIG),
             .drifts = (uint64_t)get(head + DRIFTS, 0, BIG),

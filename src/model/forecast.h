@@ -69,7 +69,8 @@ struct dam_forecast_state {
     uint16_t channel;
     uint8_t method;
     uint8_t ahead;
-    int64_t forecast;   /* in the channel's integers shifted down by the blob's shift */
+    uint8_t shift;
+    int64_t forecast;   /* in the channel's integers shifted down by `shift` */
     int64_t mean;       /* of the forecast's error, in 256ths of the same */
     uint64_t drifts;    /* found so far */
     int64_t drift_slot; /* the last one's, -1: none */

@@ -33,7 +33,7 @@ static void site_open(struct site *site, uint16_t season, uint8_t ahead)
                                                                 .season = season,
                                                                 .alpha = i == 2 ? 9 : 4,
                                                                 .beta = 2,
-                                                                .limit = 24};
+                                                                .limit = 16};
         site->forecast.outputs[i] =
             (struct dam_output){.mul = 1, .min = INT64_MIN, .max = INT64_MAX};
         site->forecast.weights[i][3 * i + 1] = 1;

@@ -197,11 +197,16 @@ contract ForecastMind is IMind {
                 _put(i, 0);
             }
             for (uint256 i = 0; i < _forecasters; ++i) {
-                _put(head, int256(_word(blob + 32 + 32 * i) >> 224 << 32)); // channel, method, ahead
+                _put(head, _headOf(_word(blob + 32 + 32 * i)));
                 _put(head + DRIFT_SLOT, -1);
                 head += 64;
             }
         }
+    }
+
+    /// @dev How a head begins: channel, method, ahead, shift, no values.
+    function _headOf(uint256 word) private pure returns (int256) {
+        return int256(word >> 224 << 32 | uint256(uint8(word >> 184)) << 24);
     }
 
     function _places(uint256 blob, uint256 ptr) private view returns (Place[] memory places) {
@@ -267,7 +272,7 @@ contract ForecastMind is IMind {
                 if (count > 0) {
                     y = _get(p.head + SUM, -count * X_MAX, count * X_MAX) / count;
                 }
-                _put32(p.head + COUNT, 0);
+                _put32(p.head + COUNT, int256(p.shift << 24));
                 _put(p.head + SUM, 0);
             }
             _test(p, pushed, y, slot);
@@ -297,7 +302,8 @@ contract ForecastMind is IMind {
                 mean += (e - mean) / tested;
             } else {
                 int256 most = 8 * mean + 256;
-                test += (e < most ? e : most) - mean - (mean >> 1);
+                e = e < most ? e : most;
+                test += e - mean - (mean >> 1);
                 test = test < 0 ? int256(0) : test;
                 mean += (e - mean) >> 6;
                 if (test > p.limit * (mean + 256)) {
@@ -414,18 +420,25 @@ contract ForecastMind is IMind {
             uint256 quality = uint8(uint256(record) >> 152);
             bool good = quality != 2 && quality != 4;
             if (good) {
-                int256 count = _count(p);
                 x = _bound(record >> (192 + p.shift), -X_MAX, X_MAX);
-                if (count < 65536) {
-                    int256 sum = _get(p.head + SUM, -count * X_MAX, count * X_MAX);
-                    _put32(p.head + COUNT, count + 1);
-                    _put(p.head + SUM, sum + x);
-                }
+                _add(p, x);
             }
             int256 found = _get(p.head + DRIFT_SLOT, -1, BIG);
             next = pushed > 0 ? _get(p.head + FORECAST, -X_MAX, X_MAX) : x;
             x = good || pushed == 0 ? x : next;
             drift = found >= 0 && t - found < int256(p.season) ? int256(1) : int256(0);
+        }
+    }
+
+    /// @dev One more value of the running slot.
+    function _add(Place memory p, int256 x) private pure {
+        unchecked {
+            int256 count = _count(p);
+            if (count < 65536) {
+                int256 sum = _get(p.head + SUM, -count * X_MAX, count * X_MAX);
+                _put32(p.head + COUNT, int256(p.shift << 24) + count + 1);
+                _put(p.head + SUM, sum + x);
+            }
         }
     }
 
@@ -447,7 +460,7 @@ contract ForecastMind is IMind {
 
     /// @dev Good values in the running slot.
     function _count(Place memory p) private pure returns (int256) {
-        uint256 count = _word(p.head + COUNT) >> 224;
+        uint256 count = uint24(_word(p.head + COUNT) >> 224);
         return int256(count < 65536 ? count : 65536);
     }
 
