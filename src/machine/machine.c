@@ -106,12 +106,10 @@ static bool readback_differs(const struct dam_manifest_actuator *actuator, int64
            difference < -actuator->tolerance;
 }
 
-void dam_machine_on_written(void *ctx, unsigned point, uint64_t ticket, enum dam_link_result result,
-                            bool has_value, int64_t value)
+void dam_machine_on_written(void *ctx, size_t actuator, uint64_t ticket,
+                            enum dam_link_result result, bool has_value, int64_t value)
 {
-    struct machine_link *link = ctx;
-    struct dam_machine *m = link->machine;
-    size_t actuator = link->target[point];
+    struct dam_machine *m = ctx;
     struct pending *p = &m->pending;
     if (!p->waiting || p->seq != ticket || p->done[actuator]) {
         return; /* an answer that came after its receipt had been given up */
@@ -150,18 +148,6 @@ void dam_machine_expire(struct dam_machine *m, const struct dam_now *now)
 
 /* ---- actuation ------------------------------------------------------------------------------- */
 
-static void write_all(struct dam_machine *m, const int64_t *action, uint64_t ticket)
-{
-    for (size_t k = 0; m->links != NULL && k < m->manifest.link_count; k++) {
-        struct machine_link *link = &m->links[k];
-        for (size_t i = 0; link->link != NULL && i < link->point_count; i++) {
-            if (link->points[i].write) {
-                link->kind->write(link->link, (unsigned)i, action[link->target[i]], ticket);
-            }
-        }
-    }
-}
-
 static void safe_state(struct dam_machine *m)
 {
     int64_t safe[DAM_FLOW_ACTUATORS_MAX];
@@ -170,7 +156,7 @@ static void safe_state(struct dam_machine *m)
     }
     m->safe_done = true;
     m->pending.waiting = false;
-    write_all(m, safe, UINT64_MAX);
+    dam_field_write(&m->field, safe, UINT64_MAX);
 }
 
 void dam_machine_release(struct dam_machine *m, const struct dam_now *now)
@@ -203,8 +189,9 @@ void dam_machine_release(struct dam_machine *m, const struct dam_now *now)
     }
     if (p->open > 0) {
         p->waiting = true; /* before the writes: some answer at once */
-        write_all(m, m->decision.action, m->decision_seq);
+        dam_field_write(&m->field, m->decision.action, m->decision_seq);
     }
+    dam_machine_show(m, now);
 }
 
 /* ---- the turn -------------------------------------------------------------------------------- */
@@ -350,6 +337,8 @@ const struct dam_machine_stats *dam_machine_stats(const struct dam_machine *m)
     w->stats.samples = m->sense.samples;
     w->stats.superseded = m->sense.superseded;
     w->stats.faults = m->sense.faults;
+    w->stats.dropped = m->field.dropped;
+    w->stats.links_up = m->field.links_up;
     return &m->stats;
 }
 

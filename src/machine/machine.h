@@ -54,6 +54,7 @@ struct dam_machine_stats {
     uint64_t samples;
     uint64_t superseded; /* samples that a newer one replaced before a turn saw them */
     uint64_t faults;
+    uint64_t dropped;     /* messages that came too fast for their link */
     uint64_t receipts[4]; /* by enum dam_record_receipt_status */
     unsigned links_up;
 };

@@ -351,11 +351,7 @@ void dam_machine_close(struct dam_machine *m)
     if (m == NULL) {
         return;
     }
-    for (size_t i = 0; m->links != NULL && i < m->manifest.link_count; i++) {
-        if (m->links[i].link != NULL) {
-            m->links[i].kind->close(m->links[i].link);
-        }
-    }
+    dam_field_close(&m->field);
     dam_evidence_close(m->evidence);
     dam_envoy_release(m->envoy);
     free(m->trial);

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside of a machine: what machine.c (the turn), machine_links.c (the field), machine_open.c (its
- * beginning and end) and machine_law.c (changes of its law) share. Private to these files. */
+/* Inside of a machine: what machine.c (the turn), machine_links.c (its side of the field),
+ * machine_open.c (its beginning and end) and machine_law.c (changes of its law) share. Private to
+ * these files. */
 #ifndef DAM_MACHINE_MACHINE_PARTS_H
 #define DAM_MACHINE_MACHINE_PARTS_H
 
+#include "machine/field.h"
 #include "machine/machine.h"
 #include "machine/sense.h"
 #include "machine/upgrade.h"
-
-/* A link and which points of it are which channels and actuators. */
-struct machine_link {
-    struct dam_machine *machine;
-    size_t index; /* in the manifest */
-    struct dam_link *link;
-    const struct dam_link_kind *kind;
-    bool up;
-    size_t point_count;
-    struct dam_link_point *points; /* these two in the machine's arena */
-    uint16_t *target;              /* channel, or actuator where the point is written */
-};
 
 /* The decision whose devices have not all answered. */
 struct pending {
@@ -60,9 +50,9 @@ struct dam_machine {
     bool safe_done; /* a failed machine has gone to its safe state */
     char stop_path[4096];
     struct pending pending;
-    struct dam_envoy *envoy;    /* on its chain; NULL: it has none */
-    struct machine_link *links; /* of the manifest's count, once connected */
-    struct dam_now now;         /* of the caller's last call, for callbacks between calls */
+    struct dam_envoy *envoy; /* on its chain; NULL: it has none */
+    struct dam_field field;
+    struct dam_now now; /* of the caller's last call, for callbacks between calls */
     struct dam_machine_stats stats;
     size_t number;
     void *user;
@@ -105,8 +95,11 @@ DAM_MUST_USE enum dam_err dam_machine_inherit(struct dam_machine *machine,
                                               const struct dam_address *from,
                                               struct dam_bytes memory);
 
-/** What links call (struct dam_link_events.written). */
-void dam_machine_on_written(void *ctx, unsigned point, uint64_t ticket, enum dam_link_result result,
-                            bool has_value, int64_t value);
+/** What the field calls (struct dam_field_events.written). */
+void dam_machine_on_written(void *ctx, size_t actuator, uint64_t ticket,
+                            enum dam_link_result result, bool has_value, int64_t value);
+
+/** Give the turn that has just acted to those links that show turns to others. */
+void dam_machine_show(struct dam_machine *machine, const struct dam_now *now);
 
 #endif

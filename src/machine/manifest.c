@@ -77,6 +77,7 @@ static enum dam_err machine_read(struct dam_manifest_reader *r, const struct dam
     DAM_TRY(dam_manifest_keys(r, table, "[machine]", keys));
     DAM_TRY(dam_manifest_text(r, table, "name", true, &m->name));
     DAM_TRY(name_check(r, dam_toml_get(table, "name"), m->name));
+    DAM_TRY(dam_manifest_text(r, table, "title", false, &m->title));
     DAM_TRY(span_env(r, table, "machine", "period", &m->period_ms));
     DAM_TRY(span_env(r, table, "machine", "write_timeout", &m->write_timeout_ms));
     return DAM_OK;
@@ -277,6 +278,13 @@ static enum dam_err link_key_read(struct dam_manifest_reader *r, const struct da
                                      "'%s' is no %s for a link of kind %s: \"%s\"", name, name,
                                      kind->name, *ret);
     }
+    const char *is = kind->key_unit == NULL ? NULL : kind->key_unit(*ret);
+    const struct dam_toml *unit = dam_toml_get(table, "unit");
+    if (is != NULL && is[0] != 0 && unit != NULL && !dam_manifest_unit_is(unit->text, is)) {
+        return dam_manifest_complain(r, unit, "write the unit that the device gives",
+                                     "'unit' is \"%.*s\", but %s is in %s", (int)unit->text.len,
+                                     (const char *)unit->text.data, *ret, is);
+    }
     return DAM_OK;
 }
 
@@ -297,6 +305,20 @@ static enum dam_err range_read(struct dam_manifest_reader *r, const struct dam_t
         return dam_manifest_complain(r, dam_toml_get(table, "min"), NULL, "'min' is above 'max'");
     }
     return DAM_OK;
+}
+
+static enum dam_err unit_read(struct dam_manifest_reader *r, const struct dam_toml *table,
+                              const char **ret)
+{
+    DAM_TRY(dam_manifest_text(r, table, "unit", false, ret));
+    const char *meant = dam_manifest_unit_meant(*ret);
+    char hint[64];
+    if (meant == NULL) {
+        return DAM_OK;
+    }
+    (void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", meant);
+    return dam_manifest_complain(r, dam_toml_get(table, "unit"), hint,
+                                 "\"%s\" is no unit as it is written", *ret);
 }
 
 static enum dam_err decimals_read(struct dam_manifest_reader *r, const struct dam_toml *table,
@@ -340,7 +362,7 @@ static enum dam_err channel_read(struct dam_manifest_reader *r, const struct dam
     DAM_TRY(dam_manifest_keys(r, table, "[[channel]]", keys));
     DAM_TRY(name_read(r, table, &c.name));
     DAM_TRY(dam_manifest_text(r, table, "title", false, &c.title));
-    DAM_TRY(dam_manifest_text(r, table, "unit", false, &c.unit));
+    DAM_TRY(unit_read(r, table, &c.unit));
     DAM_TRY(decimals_read(r, table, &c.decimals));
     DAM_TRY(range_read(r, table, c.decimals, &c.min, &c.max, true));
     c.stale_ms = 5 * m->period_ms;
@@ -372,7 +394,7 @@ static enum dam_err actuator_read(struct dam_manifest_reader *r, const struct da
     DAM_TRY(dam_manifest_keys(r, table, "[[actuator]]", keys));
     DAM_TRY(name_read(r, table, &a.name));
     DAM_TRY(dam_manifest_text(r, table, "title", false, &a.title));
-    DAM_TRY(dam_manifest_text(r, table, "unit", false, &a.unit));
+    DAM_TRY(unit_read(r, table, &a.unit));
     DAM_TRY(decimals_read(r, table, &a.decimals));
     DAM_TRY(range_read(r, table, a.decimals, &a.min, &a.max, true));
     DAM_TRY(dam_manifest_decimal(r, table, "step", a.decimals, &a.step, NULL));

@@ -118,6 +118,7 @@ struct dam_manifest {
     const char *folder;
     const char *path;
     const char *name;
+    const char *title; /* for people; NULL: the name */
     int64_t period_ms;
     int64_t write_timeout_ms;
     uint64_t chain_id;

@@ -245,3 +245,38 @@ enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const char *path,
     *ret = dam_bytes(data, (size_t)len);
     return DAM_OK;
 }
+
+const char *dam_manifest_unit_meant(const char *unit)
+{
+    static const char *const units[] = {
+        "W",   "kW", "MW", "Wh",  "kWh", "MWh",   "V",  "A",   "Ah",  "VA",  "kVA", "Hz",
+        "kHz", "s",  "ms", "min", "h",   "d",     "m",  "km",  "mm",  "cm",  "m/s", "km/h",
+        "kg",  "g",  "t",  "l",   "l/s", "l/min", "Pa", "hPa", "kPa", "bar", "lx",  "deg"};
+    const char *meant = NULL;
+    for (size_t i = 0; i < DAM_COUNT_OF(units); i++) {
+        if (strcmp(units[i], unit) == 0) {
+            return NULL; /* "mW" would be none, but "MW" is */
+        }
+        meant = strcasecmp(units[i], unit) == 0 ? units[i] : meant;
+    }
+    return meant;
+}
+
+bool dam_manifest_unit_is(struct dam_bytes unit, const char *other)
+{
+    static const char *const same[][2] = {{"deg", "°"}, {"°C", "C"},    {"°C", "degC"},
+                                          {"m3", "m³"}, {"var", "VAr"}, {"varh", "VArh"}};
+    const char *text = (const char *)unit.data;
+    if (strlen(other) == unit.len && memcmp(text, other, unit.len) == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(same); i++) {
+        for (size_t k = 0; k < 2; k++) {
+            if (strcmp(same[i][k], other) == 0 && strlen(same[i][1 - k]) == unit.len &&
+                memcmp(same[i][1 - k], text, unit.len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -41,6 +41,13 @@ DAM_MUST_USE enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r,
                                                const struct dam_toml *table, const char *key,
                                                unsigned decimals, int64_t *ret, bool *ret_found);
 
+/** Units are free text, but one that differs from a unit of the SI or of metering only in its
+ *  letters' case ("kw", "KWh") is a slip. Returns: the unit that was meant, NULL if it is none. */
+const char *dam_manifest_unit_meant(const char *unit);
+
+/** Is this the same unit? "deg" and "°" are, "C" and "°C", "m3" and "m³", too. */
+bool dam_manifest_unit_is(struct dam_bytes unit, const char *other);
+
 /** A whole file in the arena, NUL behind it. Returns: DAM_OK or DAM_EIO/DAM_ENOTFOUND/DAM_ENOMEM
  * with a complaint. */
 DAM_MUST_USE enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const char *path,

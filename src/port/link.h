@@ -31,6 +31,30 @@ struct dam_link_point {
     bool write;           /* a set-point; otherwise it is read */
 };
 
+/* A channel or actuator of the machine, for links that show the whole machine to others. */
+struct dam_link_shown {
+    const char *name;
+    const char *title; /* for people, never NULL */
+    const char *unit;  /* never NULL */
+    unsigned decimals;
+    bool is_actuator;
+};
+
+struct dam_link_about {
+    const char *machine;
+    const char *title;
+    const struct dam_link_shown *shown; /* channels, then actuators */
+    size_t count;
+};
+
+/* What a turn saw and decided, in the order of dam_link_about.shown. */
+struct dam_link_turn {
+    int64_t time_ms;
+    const char *outcome;
+    const int64_t *values;
+    const bool *good; /* a channel that is not has no value to show */
+};
+
 /* The fate of a write. */
 enum dam_link_result {
     DAM_LINK_DONE,    /* acknowledged, or read back: then has_value is true */
@@ -49,6 +73,8 @@ struct dam_link_events {
                     bool has_value, int64_t value);
     /* The link came up or went down; text is for people, borrowed for the call. */
     void (*state)(void *ctx, bool up, const char *text);
+    /* Messages came faster than rate_max: count of them were dropped unread. May be NULL. */
+    void (*dropped)(void *ctx, unsigned count);
     void *ctx;
 };
 
@@ -62,6 +88,7 @@ struct dam_link_setup {
     size_t option_count;
     const struct dam_link_point *points;
     size_t point_count;
+    const struct dam_link_about *about; /* borrowed as long as the link is open; may be NULL */
     struct dam_link_events events;
     /* The machine's time in Unix milliseconds, which may be replayed or stepped. Called with
      * events.ctx, on the loop's thread. NULL: the system's. */
@@ -77,6 +104,9 @@ struct dam_link_kind {
     /* Check the options and one key without touching the world. Returns: NULL, or static text that
      * says what is wrong with it. May be NULL where every key is good. */
     const char *(*check_key)(const char *key, bool write);
+    /* The unit that a good key's value is in by the protocol itself ("W" for the SunSpec point
+     * 103.W). NULL, or "": the protocol does not say. */
+    const char *(*key_unit)(const char *key);
     /* Start. Must not block: connecting goes on in the background, with back-off, for ever.
      * Returns: DAM_OK, DAM_EPARSE for a bad option (*ret_why static text), DAM_ENOMEM, DAM_EIO. */
     enum dam_err (*open)(const struct dam_link_setup *setup, struct dam_link **ret_link,
@@ -86,8 +116,14 @@ struct dam_link_kind {
     /* Let replayed time pass: give every sample up to now_ms. Returns the time of the next sample,
      * INT64_MAX when there is no more. NULL for kinds that live in real time. */
     int64_t (*advance)(struct dam_link *link, int64_t now_ms);
+    /* Turns shown to others (a dashboard). Asked after every turn whether this one is wanted, then
+     * given it. Neither blocks. NULL for kinds that show nothing. */
+    bool (*wants_turn)(struct dam_link *link);
+    void (*show_turn)(struct dam_link *link, const struct dam_link_turn *turn);
     /* End. No callback comes afterwards; memory goes back in the loop's next turns. */
     void (*close)(struct dam_link *link);
+    /* Opening it may already act in the world (trade, sign): `dam doctor` only looks at its url. */
+    bool acts_when_opened;
 };
 
 /** All kinds, ended by NULL. */
@@ -109,9 +145,50 @@ DAM_MUST_USE enum dam_err dam_link_option_number(const struct dam_link_setup *se
                                                  const char *name, long fallback, long min,
                                                  long max, long *ret);
 
+/** An option that is a file: relative paths start at the machine's folder. Returns: false if it
+ * does not fit; an option that is not set is "". */
+DAM_MUST_USE bool dam_link_option_path(const struct dam_link_setup *setup, const char *name,
+                                       char *ret, size_t size);
+
+/** The first line of the file that an option names: passwords and tokens, which are never in the
+ *  manifest. Returns: NULL, or static text that says what is wrong. Out: ret: "" if the option is
+ *  not set; the caller wipes it. */
+const char *dam_link_option_secret(const struct dam_link_setup *setup, const char *name, char *ret,
+                                   size_t size);
+
+/** HOST:PORT, HOST or [V6]:PORT behind a scheme. Returns: false if it is none, or the scheme is
+ * not url's. In: port: if url names none. Out: host: size bytes. */
+DAM_MUST_USE bool dam_link_url(const char *url, const char *scheme, char *host, size_t size,
+                               unsigned *port);
+
 /** The next delay before trying again: doubles from 250 ms to 30 s, with up to a quarter of jitter
  *  so that a fleet does not come back in step. In/out: attempt: counts failures; zero on success.
  */
 uint64_t dam_link_backoff_ms(unsigned *attempt, uint64_t random);
+
+/* Is the connection good, and how often has it failed since it was? Zeroed at the start. */
+struct dam_link_health {
+    bool up;
+    unsigned attempt;
+};
+
+/** The connection was found good or bad: tell state() if that is news (a first failure is, too).
+ *  Returns: 0 when up, else how long to wait before trying again, ms. */
+uint64_t dam_link_health_tell(struct dam_link_health *health, const struct dam_link_events *events,
+                              bool up, const char *text);
+
+/* The rule about floods: a source may give rate_max messages a second (and as many at once); what
+ * comes faster is dropped before it is parsed. What is let through is then at most 1/rate_max old,
+ * and a flood costs a bounded time whatever it holds. Zeroed at the start. */
+struct dam_link_gate {
+    uint64_t last_ms;
+    uint64_t thousandths; /* of messages that may pass */
+    bool begun;
+};
+
+#define DAM_LINK_RATE_MAX 200 /* messages a second, unless `rate_max` says another number */
+
+/** May a message pass now? In: now_ms: never goes back. */
+bool dam_link_gate_pass(struct dam_link_gate *gate, uint64_t now_ms, unsigned rate_max);
 
 #endif

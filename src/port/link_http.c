@@ -2,36 +2,40 @@
 #include "port/link_http.h"
 
 #include "base/heap.h"
-#include "port/link_mqtt.h"
+#include "core/flow/fixed.h"
+#include "port/link_json.h"
+#include "port/link_worker.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BODY_MAX (1u << 20)
+#define URL_MAX 1024u
+#define TOKEN_MAX 2048u
 
 struct link_http {
     const struct dam_link_kind *kind;
     struct dam_link_events events;
     const struct dam_link_point *points;
     size_t point_count;
-    uv_loop_t *loop;
-    uv_timer_t timer;
-    uv_work_t work;
-    bool working;
-    bool closing;
-    bool timer_closed;
-    bool up;
-    unsigned attempt;
+    struct dam_link_worker worker;
+    struct dam_link_health health;
     uint64_t every_ms;
-    char url[1024];
-    struct dam_arena arena;
+    char url[URL_MAX];
+    char post_url[URL_MAX];
+    struct dam_link_slot *slots;
     /* the worker's, while a job runs */
+    bool poll_due;
     CURL *curl;
+    struct curl_slist *headers;
+    struct dam_arena arena;
     struct dam_buf body;
     char why[CURL_ERROR_SIZE];
     bool good;
 };
+
+/* ---- in the worker --------------------------------------------------------------------------- */
 
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
@@ -40,123 +44,182 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     return dam_buf_err(&l->body) == DAM_OK ? size * count : 0; /* less: curl gives up */
 }
 
-static void job(uv_work_t *work)
+/* Returns curl's code; *ret_status and l->body hold the answer. post: NULL for a GET. */
+static CURLcode request(struct link_http *l, const char *url, const char *post, long *ret_status)
 {
-    struct link_http *l = work->data;
-    long status = 0;
     dam_buf_reset(&l->body);
     l->why[0] = 0;
+    *ret_status = 0;
+    (void)curl_easy_setopt(l->curl, CURLOPT_URL, url);    /* what can fail is no memory, */
+    (void)curl_easy_setopt(l->curl, CURLOPT_HTTPGET, 1L); /* which perform meets again */
+    if (post != NULL) {
+        (void)curl_easy_setopt(l->curl, CURLOPT_COPYPOSTFIELDS, post);
+    }
     CURLcode code = curl_easy_perform(l->curl);
-    (void)curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &status);
-    l->good = code == CURLE_OK && status == 200;
-    if (code == CURLE_OK && status != 200) {
-        (void)snprintf(l->why, sizeof(l->why), "the server answers with status %ld", status);
-    } else if (code != CURLE_OK && l->why[0] == 0) {
+    (void)curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, ret_status);
+    if (code != CURLE_OK && l->why[0] == 0) {
         (void)snprintf(l->why, sizeof(l->why), "%s", curl_easy_strerror(code));
+    } else if (code == CURLE_OK && (*ret_status < 200 || *ret_status > 299)) {
+        (void)snprintf(l->why, sizeof(l->why), "the server answers with status %ld", *ret_status);
     }
+    return code;
 }
 
-static void http_end(struct link_http *l)
+static void slot_post(struct link_http *l, const struct dam_link_point *p, struct dam_link_slot *s)
 {
-    if (!l->working && l->timer_closed) {
-        curl_easy_cleanup(l->curl);
-        dam_buf_finish(&l->body);
-        dam_arena_finish(&l->arena);
-        free(l);
+    char number[DAM_FLOW_FIXED_TEXT_MAX];
+    char text[1024];
+    long status = 0;
+    (void)dam_flow_fixed_format(s->value, p->decimals, number);
+    if (dam_link_json_make(p->key, number, text, sizeof(text)) < 0) {
+        return; /* refused: nothing was sent */
     }
+    CURLcode code = request(l, l->post_url, text, &status);
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+        (code == CURLE_OK && status >= 400 && status < 500)) {
+        return;
+    }
+    bool taken = code == CURLE_OK && status >= 200 && status < 300;
+    s->got_result = taken ? DAM_LINK_DONE : DAM_LINK_UNKNOWN;
 }
 
-static void answer_read(struct link_http *l)
+static const struct dam_json *document_get(struct link_http *l)
 {
     const struct dam_json *root = NULL;
+    long status = 0;
+    bool came = request(l, l->url, NULL, &status) == CURLE_OK && status == 200;
     dam_arena_reset(&l->arena);
-    if (dam_json_parse(&l->arena, (const char *)l->body.data, l->body.len, 32, &root, NULL) !=
-        DAM_OK) {
-        l->good = false;
+    if (came && dam_json_parse(&l->arena, (const char *)l->body.data, l->body.len, 32, &root,
+                               NULL) != DAM_OK) {
         (void)snprintf(l->why, sizeof(l->why), "the answer is no JSON");
-        return;
     }
-    for (unsigned i = 0; i < l->point_count; i++) {
-        int64_t value = 0;
-        enum dam_err err =
-            dam_link_json_value(root, l->points[i].key, l->points[i].decimals, &value);
-        if (err == DAM_OK) {
-            l->events.sample(l->events.ctx, i, value);
-        } else {
-            l->events.fault(l->events.ctx, i,
-                            err == DAM_ENOTFOUND ? "the answer does not have this key"
-                                                 : "the answer has no number here");
+    return root;
+}
+
+static void slot_fill(const struct dam_json *root, const struct dam_link_point *p,
+                      struct dam_link_slot *s)
+{
+    if (!p->write) {
+        s->got_answer = true;
+        s->got_err = dam_link_json_value(root, p->key, p->decimals, &s->got_value);
+        s->got_why = s->got_err == DAM_ENOTFOUND ? "the answer does not have this key"
+                                                 : "the answer has no number here";
+    } else if (s->is_running && s->got_result == DAM_LINK_DONE && p->readback != NULL) {
+        s->got_readback =
+            dam_link_json_value(root, p->readback, p->decimals, &s->got_value) == DAM_OK;
+        s->got_result = s->got_readback ? DAM_LINK_DONE : DAM_LINK_UNKNOWN;
+    }
+}
+
+static void on_job(void *ctx)
+{
+    struct link_http *l = ctx;
+    bool wants = l->poll_due;
+    for (size_t i = 0; i < l->point_count; i++) { /* set-points first */
+        if (l->slots[i].is_running) {
+            slot_post(l, &l->points[i], &l->slots[i]);
+            wants = wants || l->points[i].readback != NULL;
         }
     }
-}
-
-static void on_timer(uv_timer_t *timer);
-
-static void job_done(uv_work_t *work, int status)
-{
-    struct link_http *l = work->data;
-    bool first = l->attempt == 0;
-    l->working = false;
-    if (l->closing) {
-        http_end(l);
-        return;
-    }
-    l->good = l->good && status == 0;
-    if (l->good) {
-        answer_read(l);
-    }
-    if (l->good != l->up || (!l->good && first)) {
-        l->up = l->good;
-        l->events.state(l->events.ctx, l->up, l->up ? l->url : l->why);
-    }
-    l->attempt = l->good ? 0 : l->attempt;
-    uint64_t wait = l->good ? l->every_ms : dam_link_backoff_ms(&l->attempt, uv_hrtime());
-    (void)uv_timer_start(&l->timer, on_timer, wait > l->every_ms ? wait : l->every_ms, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct link_http *l = timer->data;
-    l->work.data = l;
-    l->working = uv_queue_work(l->loop, &l->work, job, job_done) == 0;
-    if (!l->working) {
-        (void)uv_timer_start(&l->timer, on_timer, l->every_ms, 0);
+    const struct dam_json *root = wants ? document_get(l) : NULL;
+    l->good = root != NULL;
+    for (size_t i = 0; root != NULL && i < l->point_count; i++) {
+        slot_fill(root, &l->points[i], &l->slots[i]);
     }
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+/* ---- on the loop ----------------------------------------------------------------------------- */
+
+static void on_begin(void *ctx, bool timed)
 {
-    struct link_http *l = handle->data;
-    l->timer_closed = true;
-    http_end(l);
+    struct link_http *l = ctx;
+    l->poll_due = timed;
+    for (size_t i = 0; i < l->point_count; i++) {
+        dam_link_slot_begin(&l->slots[i]);
+    }
+}
+
+static uint64_t on_done(void *ctx)
+{
+    struct link_http *l = ctx;
+    uint64_t wait_ms = 0;
+    if (l->poll_due) {
+        wait_ms = dam_link_health_tell(&l->health, &l->events, l->good, l->good ? l->url : l->why);
+    }
+    for (unsigned i = 0; i < l->point_count; i++) {
+        dam_link_slot_tell(&l->slots[i], &l->events, i);
+    }
+    return wait_ms > l->every_ms ? wait_ms : l->every_ms;
+}
+
+static void http_free(void *ctx)
+{
+    struct link_http *l = ctx;
+    curl_easy_cleanup(l->curl);
+    curl_slist_free_all(l->headers);
+    dam_buf_finish(&l->body);
+    dam_arena_finish(&l->arena);
+    free(l->slots);
+    free(l);
 }
 
 static void http_close(struct dam_link *base)
 {
     struct link_http *l = (struct link_http *)(void *)base;
-    l->closing = true;
-    uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+    dam_link_worker_close(&l->worker);
 }
 
 static void http_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
 {
     struct link_http *l = (struct link_http *)(void *)base;
-    (void)value;
-    l->events.written(l->events.ctx, point, ticket, DAM_LINK_REFUSED, false, 0);
+    dam_link_slot_write(&l->slots[point], &l->events, point, value, ticket);
+    dam_link_worker_ask(&l->worker);
 }
+
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static const char *http_check_key(const char *key, bool write)
 {
-    return write         ? "a polled document cannot be written to"
-           : key[0] == 0 ? "write the path of the value, as a.b.0"
-                         : NULL;
+    (void)write;
+    return key[0] == 0 ? "write the path of the value, as a.b.0"
+           : !dam_link_json_path_is_plain(key)
+               ? "a path has no quotes, backslashes and control characters"
+               : NULL;
+}
+
+static bool url_take(char *ret, const char *url)
+{
+    if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
+        strlen(url) >= URL_MAX) {
+        return false;
+    }
+    memcpy(ret, url, strlen(url) + 1);
+    return true;
+}
+
+static const char *headers_make(struct link_http *l, const struct dam_link_setup *setup)
+{
+    char token[TOKEN_MAX];
+    char header[TOKEN_MAX + 32];
+    const char *why = dam_link_option_secret(setup, "token_file", token, sizeof(token));
+    l->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (why == NULL && token[0] != 0) {
+        (void)snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
+        struct curl_slist *more = curl_slist_append(l->headers, header);
+        l->headers = more == NULL ? l->headers : more;
+        why = more == NULL ? "out of memory" : NULL;
+        explicit_bzero(header, sizeof(header));
+    }
+    explicit_bzero(token, sizeof(token));
+    return l->headers == NULL ? "out of memory" : why;
 }
 
 static bool curl_make(struct link_http *l, long timeout_ms)
 {
     l->curl = curl_easy_init();
-    return l->curl != NULL && curl_easy_setopt(l->curl, CURLOPT_URL, l->url) == CURLE_OK &&
+    return l->curl != NULL &&
            curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers) == CURLE_OK &&
            curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l) == CURLE_OK &&
            curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->why) == CURLE_OK &&
@@ -164,52 +227,56 @@ static bool curl_make(struct link_http *l, long timeout_ms)
            curl_easy_setopt(l->curl, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK;
 }
 
+static const char *options_read(struct link_http *l, const struct dam_link_setup *setup)
+{
+    const char *url = dam_link_option(setup, "url", "");
+    long every = 0;
+    long timeout = 0;
+    if (dam_link_option_number(setup, "every_ms", 60000, 50, 86400000, &every) != DAM_OK ||
+        dam_link_option_number(setup, "timeout_ms", 10000, 10, 600000, &timeout) != DAM_OK) {
+        return "'every_ms' is 50..86400000, 'timeout_ms' 10..600000";
+    }
+    l->every_ms = (uint64_t)every;
+    if (!url_take(l->url, url) || !url_take(l->post_url, dam_link_option(setup, "post_url", url))) {
+        return "'url' and 'post_url' begin with http:// or https://";
+    }
+    const char *why = headers_make(l, setup);
+    return why != NULL ? why : curl_make(l, timeout) ? NULL : "libcurl does not start";
+}
+
+static const struct dam_link_worker_ops worker_ops = {on_begin, on_job, on_done, http_free};
+
 static enum dam_err http_open(const struct dam_link_setup *setup, struct dam_link **ret_link,
                               const char **ret_why)
 {
     struct link_http *l = calloc(1, sizeof(*l));
-    const char *url = dam_link_option(setup, "url", "");
-    long every = 0;
-    long timeout = 0;
     if (l == NULL) {
         return DAM_ENOMEM;
     }
     *l = (struct link_http){.kind = &dam_link_http,
                             .events = setup->events,
                             .points = setup->points,
-                            .point_count = setup->point_count,
-                            .loop = setup->loop};
+                            .point_count = setup->point_count};
     dam_arena_init(&l->arena, dam_heap(), 16u << 20);
     dam_buf_init(&l->body, dam_heap(), BODY_MAX);
-    bool numbers =
-        dam_link_option_number(setup, "every_ms", 60000, 50, 86400000, &every) == DAM_OK &&
-        dam_link_option_number(setup, "timeout_ms", 10000, 10, 600000, &timeout) == DAM_OK;
-    bool good_url = (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) &&
-                    strlen(url) < sizeof(l->url);
-    if (good_url) {
-        (void)snprintf(l->url, sizeof(l->url), "%s", url);
-    }
-    if (!numbers || !good_url || !curl_make(l, timeout)) {
-        *ret_why = !numbers    ? "'every_ms' is 50..86400000, 'timeout_ms' 10..600000"
-                   : !good_url ? "'url' begins with http:// or https://"
-                               : "libcurl does not start";
-        l->timer_closed = true;
-        http_end(l);
+    l->slots = calloc(l->point_count + 1, sizeof(*l->slots));
+    const char *why = l->slots == NULL ? "out of memory" : options_read(l, setup);
+    if (why != NULL) {
+        *ret_why = why;
+        http_free(l);
         return DAM_EPARSE;
     }
-    l->every_ms = (uint64_t)every;
-    (void)uv_timer_init(l->loop, &l->timer);
-    l->timer.data = l;
-    (void)uv_timer_start(&l->timer, on_timer, 0, 0);
+    dam_link_worker_start(&l->worker, setup->loop, &worker_ops, l);
     *ret_link = (struct dam_link *)(void *)l;
     return DAM_OK;
 }
 
-static const char *const http_options[] = {"url", "every_ms", "timeout_ms", NULL};
+static const char *const http_options[] = {"url",      "every_ms",   "timeout_ms",
+                                           "post_url", "token_file", NULL};
 
 const struct dam_link_kind dam_link_http = {
     .name = "http",
-    .summary = "polls a JSON document",
+    .summary = "polls a JSON document, and posts set-points as JSON",
     .options = http_options,
     .check_key = http_check_key,
     .open = http_open,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Polls a JSON document over HTTP. A key is a dotted path into it. libcurl blocks, so each poll
- * runs in a worker of the loop's pool; the answer is read on the loop. Nothing can be written. */
+/* Polls a JSON document over HTTP; a key is a dotted path into it. A set-point is sent as a POST of
+ * an object with that path, {"pods":4}: a 2xx answer is done, 4xx refused, anything else unknown; a
+ * read-back is a path of the document, fetched again after the POST. */
 #ifndef DAM_PORT_LINK_HTTP_H
 #define DAM_PORT_LINK_HTTP_H
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Values out of JSON by a dotted path; what MQTT, HTTP and programs share. */
-#include "core/flow/fixed.h"
-#include "port/link_mqtt.h"
+#include "port/link_json.h"
 
+#include "core/flow/fixed.h"
+
+#include <stdio.h>
 #include <string.h>
 
 /* One step: a member's name, or the index of an element. */
@@ -24,7 +25,7 @@ static const struct dam_json *step(const struct dam_json *node, const char *name
     return len == 0 ? NULL : dam_json_at(node, index);
 }
 
-static enum dam_err text_value(const char *text, size_t len, unsigned decimals, int64_t *ret)
+enum dam_err dam_link_text_value(const char *text, size_t len, unsigned decimals, int64_t *ret)
 {
     static const struct {
         const char *word;
@@ -64,7 +65,7 @@ enum dam_err dam_link_json_value(const struct dam_json *root, const char *path, 
         return dam_flow_fixed_parse("0", 1, decimals, ret);
     case DAM_JSON_NUMBER:
     case DAM_JSON_STRING:
-        return text_value(node->text, node->len, decimals, ret);
+        return dam_link_text_value(node->text, node->len, decimals, ret);
     case DAM_JSON_NULL:
     case DAM_JSON_ARRAY:
     case DAM_JSON_OBJECT:
@@ -73,18 +74,33 @@ enum dam_err dam_link_json_value(const struct dam_json *root, const char *path, 
     return DAM_EPARSE;
 }
 
-enum dam_err dam_mqtt_value(struct dam_arena *arena, const void *payload, size_t len,
-                            const char *path, unsigned decimals, int64_t *ret)
+int dam_link_json_make(const char *path, const char *value, char *text, size_t size)
 {
-    const struct dam_json *root = NULL;
-    if (len > DAM_MQTT_PAYLOAD_MAX) {
-        return DAM_ERANGE;
+    size_t len = 0;
+    int depth = 0;
+    while (path != NULL && *path != 0 && len < size) {
+        size_t part = strcspn(path, ".");
+        len += (size_t)snprintf(text + len, size - len, "{\"%.*s\":", (int)part, path);
+        path += part;
+        path += *path == '.' ? 1 : 0;
+        depth++;
     }
-    if (path == NULL || *path == 0) {
-        return text_value(payload, len, decimals, ret);
+    if (len < size) {
+        len += (size_t)snprintf(text + len, size - len, "%s", value);
     }
-    if (dam_json_parse(arena, payload, len, 32, &root, NULL) != DAM_OK) {
-        return DAM_EPARSE;
+    for (; depth > 0 && len + 1 < size; depth--) {
+        text[len++] = '}';
+        text[len] = 0;
     }
-    return dam_link_json_value(root, path, decimals, ret);
+    return depth == 0 && len < size ? (int)len : -1;
+}
+
+bool dam_link_json_path_is_plain(const char *path)
+{
+    for (; *path != 0; path++) {
+        if (*path == '"' || *path == '\\' || (unsigned char)*path < 0x20) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -1,57 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/link_modbus.h"
 
+#include "port/link_worker.h"
+
 #include <errno.h>
 #include <modbus/modbus.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MODELS_MAX 64u
-#define MODEL_LEN_MAX 65534u
+#define BLOCK_MAX 125 /* registers in one request: Modbus application protocol 6.3 */
 
 struct model {
     uint16_t id;
     uint16_t address; /* of its first point */
     uint16_t len;
+    bool is_read;   /* `registers` are this poll's */
+    bool piecemeal; /* the device refuses to give it whole */
+    uint16_t *registers;
 };
 
-/* The state of one point between loop and worker. */
-struct slot {
+struct key_pair {
     struct dam_modbus_key key;
     struct dam_modbus_key readback;
     bool has_readback;
-    bool write_pending; /* next_* wait for the next job */
-    int64_t next_value;
-    uint64_t next_ticket;
-    bool write_running; /* value and ticket are the running job's */
-    int64_t value;
-    uint64_t ticket;
-    /* the job's result */
-    bool has_result;
-    enum dam_err err;
-    enum dam_link_result result;
-    bool has_value;
-    int64_t result_value;
 };
 
 struct link_modbus {
     const struct dam_link_kind *kind;
     struct dam_link_events events;
     const struct dam_link_point *points;
-    struct slot *slots;
+    struct key_pair *keys;
+    struct dam_link_slot *slots;
     size_t point_count;
-    uv_loop_t *loop;
-    uv_timer_t timer;
-    uv_work_t work;
-    bool working;
-    bool closing;
-    bool timer_closed;
-    bool poll_due;    /* the running job reads all points */
-    bool poll_wanted; /* the next one should */
-    bool up;
-    unsigned attempt;
+    struct dam_link_worker worker;
+    struct dam_link_health health;
     uint64_t every_ms;
     /* the worker's, while a job runs */
+    bool poll_due; /* the job reads all points */
     modbus_t *bus;
     bool connected;
     char text[256]; /* of the last change of state */
@@ -80,7 +66,7 @@ enum dam_err dam_modbus_key_parse(const char *text, struct dam_modbus_key *ret)
     int exponent = 0;
     int used = 0;
     *ret = (struct dam_modbus_key){.table = DAM_MODBUS_SUNSPEC};
-    ret->point = dam_sunspec_find(text, &ret->model);
+    ret->point = dam_sunspec_find(text, &ret->model, &ret->address);
     if (ret->point != NULL) {
         ret->type = ret->point->type;
         return DAM_OK;
@@ -137,13 +123,21 @@ static bool is_refusal(int error)
     return error >= EMBXILFUN && error <= EMBXGTAR;
 }
 
+static void models_forget(struct link_modbus *l)
+{
+    for (size_t i = 0; i < l->model_count; i++) {
+        free(l->models[i].registers);
+    }
+    l->model_count = 0;
+}
+
 /* Walk the chain of models from the marker "SunS" on. */
 static bool walk(struct link_modbus *l)
 {
     static const uint16_t bases[] = {40000, 50000, 0};
     uint16_t r[2];
     uint32_t at = 0;
-    l->model_count = 0;
+    models_forget(l);
     for (size_t i = 0; i < DAM_COUNT_OF(bases) && at == 0; i++) {
         if (modbus_read_registers(l->bus, bases[i], 2, r) != 2) {
             if (!is_refusal(errno)) {
@@ -160,7 +154,8 @@ static bool walk(struct link_modbus *l)
         if (r[0] == DAM_SUNSPEC_ID_END || r[1] == 0) {
             break;
         }
-        l->models[l->model_count++] = (struct model){r[0], (uint16_t)(at + 2), r[1]};
+        l->models[l->model_count++] =
+            (struct model){.id = r[0], .address = (uint16_t)(at + 2), .len = r[1]};
         at += 2u + r[1];
     }
     return true;
@@ -186,81 +181,117 @@ static bool ensure_connected(struct link_modbus *l)
     return true;
 }
 
-/* Where a key's registers are on this device, and its exponent. */
-static enum dam_err locate(struct link_modbus *l, const struct dam_modbus_key *key,
-                           int *ret_address, int *ret_exponent)
+/* The model in one piece, so that its points and their scale factors belong together. Returns:
+ * DAM_EIO with errno if the connection failed; a device that refuses is asked point by point. */
+static enum dam_err model_read(struct link_modbus *l, struct model *m)
 {
-    *ret_address = key->address;
-    *ret_exponent = key->exponent;
-    if (key->table != DAM_MODBUS_SUNSPEC) {
+    if (m->is_read || m->piecemeal) {
         return DAM_OK;
     }
+    m->registers = m->registers == NULL ? calloc(m->len, sizeof(uint16_t)) : m->registers;
+    if (m->registers == NULL) {
+        return DAM_ENOMEM;
+    }
+    for (int at = 0; at < m->len; at += BLOCK_MAX) {
+        int count = m->len - at < BLOCK_MAX ? m->len - at : BLOCK_MAX;
+        if (modbus_read_registers(l->bus, m->address + at, count, m->registers + at) != count) {
+            m->piecemeal = is_refusal(errno);
+            return m->piecemeal ? DAM_OK : DAM_EIO;
+        }
+    }
+    m->is_read = true;
+    return DAM_OK;
+}
+
+static enum dam_err model_get(struct link_modbus *l, struct model *m, unsigned offset,
+                              unsigned count, uint16_t *ret)
+{
+    DAM_TRY(model_read(l, m));
+    if (m->is_read) {
+        memcpy(ret, m->registers + offset, count * sizeof(*ret));
+        return DAM_OK;
+    }
+    int done = modbus_read_registers(l->bus, m->address + (int)offset, (int)count, ret);
+    return done == (int)count ? DAM_OK : DAM_EIO;
+}
+
+/* Where a SunSpec point is on this device, and its exponent. */
+static enum dam_err point_find(struct link_modbus *l, const struct dam_modbus_key *key,
+                               struct model **ret_model, int *ret_exponent)
+{
     for (size_t i = 0; i < l->model_count; i++) {
-        const struct model *m = &l->models[i];
-        uint16_t sf = 0;
-        if (m->id != key->model || key->point->offset + dam_register_count(key->type) > m->len) {
+        struct model *m = &l->models[i];
+        uint16_t sf = 0x8000; /* sunssf: -10..10, 0x8000: there is none */
+        if (m->id != key->model || key->address + dam_register_count(key->type) > m->len) {
             continue;
         }
-        *ret_address = m->address + key->point->offset;
-        *ret_exponent = 0;
-        if (key->point->sf != DAM_SUNSPEC_NO_SF) {
-            if (modbus_read_registers(l->bus, m->address + key->point->sf, 1, &sf) != 1) {
-                return DAM_EIO;
-            }
-            /* sunssf: -10..10, 0x8000: there is none */
-            *ret_exponent = sf == 0x8000 ? 0 : (int16_t)sf;
+        if (key->point->sf >= 0 && key->point->sf < m->len) {
+            DAM_TRY(model_get(l, m, (unsigned)key->point->sf, 1, &sf));
         }
+        *ret_model = m;
+        *ret_exponent = sf == 0x8000 ? 0 : (int16_t)sf;
         return *ret_exponent < -10 || *ret_exponent > 10 ? DAM_EPARSE : DAM_OK;
     }
     return DAM_ENOTFOUND;
 }
 
+static enum dam_err bit_read(struct link_modbus *l, const struct dam_modbus_key *key,
+                             unsigned decimals, int64_t *ret)
+{
+    uint8_t bit = 0;
+    int done = key->table == DAM_MODBUS_COIL
+                   ? modbus_read_bits(l->bus, key->address, 1, &bit)
+                   : modbus_read_input_bits(l->bus, key->address, 1, &bit);
+    uint16_t value = bit;
+    return done != 1 ? DAM_EIO
+                     : dam_register_value(&value, DAM_REGISTER_UINT16, 0, decimals, true, ret);
+}
+
+/* Returns: DAM_EIO with errno set by libmodbus. */
 static enum dam_err key_read(struct link_modbus *l, const struct dam_modbus_key *key,
                              unsigned decimals, int64_t *ret)
 {
     uint16_t registers[4] = {0};
-    uint8_t bit = 0;
-    int address = 0;
-    int exponent = 0;
+    struct model *model = NULL;
+    int exponent = key->exponent;
     int count = (int)dam_register_count(key->type);
-    DAM_TRY(locate(l, key, &address, &exponent));
+    int done = count;
     switch (key->table) {
-    case DAM_MODBUS_HOLDING:
     case DAM_MODBUS_SUNSPEC:
-        if (modbus_read_registers(l->bus, address, count, registers) != count) {
-            return DAM_EIO;
-        }
+        DAM_TRY(point_find(l, key, &model, &exponent));
+        DAM_TRY(model_get(l, model, key->address, (unsigned)count, registers));
+        break;
+    case DAM_MODBUS_HOLDING:
+        done = modbus_read_registers(l->bus, key->address, count, registers);
         break;
     case DAM_MODBUS_INPUT:
-        if (modbus_read_input_registers(l->bus, address, count, registers) != count) {
-            return DAM_EIO;
-        }
+        done = modbus_read_input_registers(l->bus, key->address, count, registers);
         break;
     case DAM_MODBUS_COIL:
     case DAM_MODBUS_DISCRETE:
-        if ((key->table == DAM_MODBUS_COIL
-                 ? modbus_read_bits(l->bus, address, 1, &bit)
-                 : modbus_read_input_bits(l->bus, address, 1, &bit)) != 1) {
-            return DAM_EIO;
-        }
-        registers[0] = bit;
-        return dam_register_value(registers, DAM_REGISTER_UINT16, 0, decimals, true, ret);
+        return bit_read(l, key, decimals, ret);
     }
-    return dam_register_value(registers, key->type, exponent, decimals,
-                              key->table != DAM_MODBUS_SUNSPEC, ret);
+    return done != count ? DAM_EIO
+                         : dam_register_value(registers, key->type, exponent, decimals,
+                                              key->table != DAM_MODBUS_SUNSPEC, ret);
 }
 
-/* Returns DAM_EIO with errno set by libmodbus. */
+/* Returns: DAM_EIO with errno set by libmodbus. */
 static enum dam_err key_write(struct link_modbus *l, const struct dam_modbus_key *key,
                               unsigned decimals, int64_t value)
 {
     uint16_t registers[4];
-    int address = 0;
-    int exponent = 0;
+    struct model *model = NULL;
+    int address = key->address;
+    int exponent = key->exponent;
     int count = (int)dam_register_count(key->type);
-    DAM_TRY(locate(l, key, &address, &exponent));
     if (key->table == DAM_MODBUS_COIL) {
         return modbus_write_bit(l->bus, address, value != 0 ? 1 : 0) == 1 ? DAM_OK : DAM_EIO;
+    }
+    if (key->table == DAM_MODBUS_SUNSPEC) {
+        DAM_TRY(point_find(l, key, &model, &exponent));
+        address += model->address;
+        model->is_read = false; /* what was read is no longer so */
     }
     DAM_TRY(dam_register_store(value, decimals, key->type, exponent, registers));
     int done = count == 1 ? modbus_write_register(l->bus, address, registers[0])
@@ -268,181 +299,112 @@ static enum dam_err key_write(struct link_modbus *l, const struct dam_modbus_key
     return done == count ? DAM_OK : DAM_EIO;
 }
 
-static void slot_write(struct link_modbus *l, struct slot *s, unsigned decimals)
+static void slot_write(struct link_modbus *l, const struct key_pair *k, struct dam_link_slot *s,
+                       unsigned decimals)
 {
-    s->has_result = true;
-    s->has_value = false;
-    s->result = DAM_LINK_REFUSED;
     if (!ensure_connected(l)) {
-        return; /* nothing was sent */
+        return; /* refused: nothing was sent */
     }
-    enum dam_err err = key_write(l, &s->key, decimals, s->value);
+    enum dam_err err = key_write(l, &k->key, decimals, s->value);
     if (err == DAM_EIO && !is_refusal(errno)) {
-        s->result = DAM_LINK_UNKNOWN;
+        s->got_result = DAM_LINK_UNKNOWN;
         (void)drop(l, "writing");
         return;
     }
     if (err != DAM_OK) {
         return;
     }
-    s->result = DAM_LINK_DONE;
-    if (s->has_readback) {
-        err = key_read(l, &s->readback, decimals, &s->result_value);
-        s->has_value = err == DAM_OK;
-        s->result = err == DAM_OK ? DAM_LINK_DONE : DAM_LINK_UNKNOWN;
-    }
-}
-
-static void slot_read(struct link_modbus *l, struct slot *s, unsigned decimals)
-{
-    s->has_result = true;
-    s->err = key_read(l, &s->key, decimals, &s->result_value);
-    if (s->err == DAM_EIO && !is_refusal(errno)) {
-        s->has_result = false;
-        (void)drop(l, "reading");
-    }
-}
-
-static void job(uv_work_t *work)
-{
-    struct link_modbus *l = work->data;
-    for (size_t i = 0; i < l->point_count; i++) { /* set-points first */
-        if (l->slots[i].write_running) {
-            slot_write(l, &l->slots[i], l->points[i].decimals);
+    s->got_result = DAM_LINK_DONE;
+    if (k->has_readback) {
+        err = key_read(l, &k->readback, decimals, &s->got_value);
+        s->got_readback = err == DAM_OK;
+        s->got_result = err == DAM_OK ? DAM_LINK_DONE : DAM_LINK_UNKNOWN;
+        if (err == DAM_EIO && !is_refusal(errno)) {
+            (void)drop(l, "reading back");
         }
     }
-    for (size_t i = 0; l->poll_due && ensure_connected(l) && i < l->point_count; i++) {
-        if (!l->points[i].write) {
-            slot_read(l, &l->slots[i], l->points[i].decimals);
+}
+
+static void slot_read(struct link_modbus *l, const struct key_pair *k, struct dam_link_slot *s,
+                      unsigned decimals)
+{
+    s->got_answer = true;
+    s->got_err = key_read(l, &k->key, decimals, &s->got_value);
+    if (s->got_err == DAM_ENOTFOUND) {
+        s->got_why = "the device does not have this point";
+    } else if (s->got_err == DAM_EIO) {
+        s->got_why = "the device refuses to give this register";
+        if (!is_refusal(errno)) {
+            s->got_answer = false;
+            (void)drop(l, "reading");
+        }
+    }
+}
+
+static void on_job(void *ctx)
+{
+    struct link_modbus *l = ctx;
+    for (size_t i = 0; i < l->model_count; i++) {
+        l->models[i].is_read = false;
+    }
+    for (size_t i = 0; i < l->point_count; i++) { /* set-points first */
+        if (l->slots[i].is_running) {
+            slot_write(l, &l->keys[i], &l->slots[i], l->points[i].decimals);
+        }
+    }
+    bool reads = l->poll_due && ensure_connected(l);
+    for (size_t i = 0; reads && i < l->point_count; i++) {
+        if (!l->points[i].write && l->connected) { /* once it is lost, the next poll tries again */
+            slot_read(l, &l->keys[i], &l->slots[i], l->points[i].decimals);
         }
     }
 }
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
 
-static void job_start(struct link_modbus *l);
-
-static void modbus_end(struct link_modbus *l)
+static void on_begin(void *ctx, bool timed)
 {
-    if (!l->working && l->timer_closed) {
-        if (l->bus != NULL) {
-            modbus_close(l->bus);
-            modbus_free(l->bus);
-        }
-        free(l->slots);
-        free(l);
+    struct link_modbus *l = ctx;
+    l->poll_due = timed;
+    for (size_t i = 0; i < l->point_count; i++) {
+        dam_link_slot_begin(&l->slots[i]);
     }
 }
 
-static void results_tell(struct link_modbus *l)
+static uint64_t on_done(void *ctx)
 {
+    struct link_modbus *l = ctx;
+    uint64_t wait_ms = dam_link_health_tell(&l->health, &l->events, l->connected, l->text);
     for (unsigned i = 0; i < l->point_count; i++) {
-        struct slot *s = &l->slots[i];
-        bool wrote = s->write_running;
-        s->write_running = false;
-        if (!s->has_result) {
-            continue;
-        }
-        s->has_result = false;
-        if (wrote) {
-            l->events.written(l->events.ctx, i, s->ticket, s->result, s->has_value,
-                              s->result_value);
-        } else if (s->err == DAM_OK) {
-            l->events.sample(l->events.ctx, i, s->result_value);
-        } else {
-            l->events.fault(l->events.ctx, i,
-                            s->err == DAM_ENOTFOUND ? "the device does not have this point"
-                                                    : dam_err_text(s->err));
-        }
+        dam_link_slot_tell(&l->slots[i], &l->events, i);
     }
+    return l->connected ? l->every_ms : wait_ms;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void modbus_end(void *ctx)
 {
-    struct link_modbus *l = timer->data;
-    l->poll_wanted = true;
-    if (!l->working) {
-        job_start(l);
+    struct link_modbus *l = ctx;
+    if (l->bus != NULL) {
+        modbus_close(l->bus);
+        modbus_free(l->bus);
     }
-}
-
-static void job_done(uv_work_t *work, int status)
-{
-    struct link_modbus *l = work->data;
-    (void)status;
-    bool polled = l->poll_due;
-    bool more = l->poll_wanted;
-    l->working = false;
-    if (l->closing) {
-        modbus_end(l);
-        return;
-    }
-    if (l->connected != l->up) {
-        l->up = l->connected;
-        l->events.state(l->events.ctx, l->up, l->text);
-    } else if (!l->connected && l->attempt == 0) {
-        l->events.state(l->events.ctx, false, l->text);
-    }
-    results_tell(l);
-    uint64_t wait = l->connected ? l->every_ms : dam_link_backoff_ms(&l->attempt, uv_hrtime());
-    l->attempt = l->connected ? 0 : l->attempt;
-    if (polled) {
-        (void)uv_timer_start(&l->timer, on_timer, wait, 0);
-    }
-    for (size_t i = 0; i < l->point_count; i++) {
-        more = more || l->slots[i].write_pending;
-    }
-    if (more) {
-        job_start(l);
-    }
-}
-
-static void job_start(struct link_modbus *l)
-{
-    for (size_t i = 0; i < l->point_count; i++) {
-        struct slot *s = &l->slots[i];
-        s->write_running = s->write_pending;
-        s->write_pending = false;
-        s->value = s->next_value;
-        s->ticket = s->next_ticket;
-    }
-    l->poll_due = l->poll_wanted;
-    l->poll_wanted = false;
-    l->working = true;
-    l->work.data = l;
-    if (uv_queue_work(l->loop, &l->work, job, job_done) != 0) {
-        l->working = false;
-        (void)uv_timer_start(&l->timer, on_timer, l->every_ms, 0);
-    }
+    models_forget(l);
+    free(l->keys);
+    free(l->slots);
+    free(l);
 }
 
 static void modbus_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
 {
     struct link_modbus *l = (struct link_modbus *)(void *)base;
-    struct slot *s = &l->slots[point];
-    if (s->write_pending) { /* not sent yet: the newer set-point takes its place */
-        l->events.written(l->events.ctx, point, s->next_ticket, DAM_LINK_REFUSED, false, 0);
-    }
-    s->next_value = value;
-    s->next_ticket = ticket;
-    s->write_pending = true;
-    if (!l->working) {
-        job_start(l);
-    }
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct link_modbus *l = handle->data;
-    l->timer_closed = true;
-    modbus_end(l);
+    dam_link_slot_write(&l->slots[point], &l->events, point, value, ticket);
+    dam_link_worker_ask(&l->worker);
 }
 
 static void modbus_link_close(struct dam_link *base)
 {
     struct link_modbus *l = (struct link_modbus *)(void *)base;
-    l->closing = true;
-    uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+    dam_link_worker_close(&l->worker);
 }
 
 /* "tcp://HOST:PORT" or "rtu:///dev/ttyUSB0". */
@@ -451,7 +413,7 @@ static const char *bus_make(struct link_modbus *l, const struct dam_link_setup *
     const char *url = dam_link_option(setup, "url", "");
     const char *parity = dam_link_option(setup, "parity", "N");
     char host[128];
-    long port = 0;
+    unsigned port = 502;
     long unit = 0;
     long baud = 0;
     long timeout = 0;
@@ -460,19 +422,14 @@ static const char *bus_make(struct link_modbus *l, const struct dam_link_setup *
         dam_link_option_number(setup, "timeout_ms", 1000, 10, 60000, &timeout) != DAM_OK) {
         return "'unit' is 0..247, 'baud' 1200..4000000, 'timeout_ms' 10..60000";
     }
+    if (strcmp(parity, "N") != 0 && strcmp(parity, "E") != 0 && strcmp(parity, "O") != 0) {
+        return "'parity' is N, E or O";
+    }
     if (strncmp(url, "rtu://", 6) == 0) {
         l->bus = modbus_new_rtu(url + 6, (int)baud, parity[0], 8, 1);
-    } else if (strncmp(url, "tcp://", 6) == 0) {
-        const char *colon = strrchr(url + 6, ':');
-        size_t len = colon == NULL ? strlen(url + 6) : (size_t)(colon - url - 6);
-        port = colon == NULL ? 502 : strtol(colon + 1, NULL, 10);
-        if (len == 0 || len >= sizeof(host) || port < 1 || port > 65535) {
-            return "'url' is tcp://HOST:PORT or rtu:///dev/ttyUSB0";
-        }
-        memcpy(host, url + 6, len);
-        host[len] = 0;
+    } else if (dam_link_url(url, "tcp://", host, sizeof(host), &port)) {
         char service[8];
-        (void)snprintf(service, sizeof(service), "%ld", port);
+        (void)snprintf(service, sizeof(service), "%u", port);
         l->bus = modbus_new_tcp_pi(host, service);
     } else {
         return "'url' is tcp://HOST:PORT or rtu:///dev/ttyUSB0";
@@ -485,25 +442,28 @@ static const char *bus_make(struct link_modbus *l, const struct dam_link_setup *
     return NULL;
 }
 
-static const char *slots_make(struct link_modbus *l)
+static const char *keys_read(struct link_modbus *l)
 {
+    l->keys = calloc(l->point_count + 1, sizeof(*l->keys));
     l->slots = calloc(l->point_count + 1, sizeof(*l->slots));
-    if (l->slots == NULL) {
+    if (l->keys == NULL || l->slots == NULL) {
         return "out of memory";
     }
     for (size_t i = 0; i < l->point_count; i++) {
         const struct dam_link_point *p = &l->points[i];
-        struct slot *s = &l->slots[i];
-        s->has_readback = p->readback != NULL;
-        if (dam_modbus_key_parse(p->key, &s->key) != DAM_OK ||
-            (s->has_readback && dam_modbus_key_parse(p->readback, &s->readback) != DAM_OK)) {
+        struct key_pair *k = &l->keys[i];
+        k->has_readback = p->readback != NULL;
+        if (dam_modbus_key_parse(p->key, &k->key) != DAM_OK ||
+            (k->has_readback && dam_modbus_key_parse(p->readback, &k->readback) != DAM_OK)) {
             return "a key is malformed";
         }
-        l->wants_sunspec = l->wants_sunspec || s->key.table == DAM_MODBUS_SUNSPEC ||
-                           (s->has_readback && s->readback.table == DAM_MODBUS_SUNSPEC);
+        l->wants_sunspec = l->wants_sunspec || k->key.table == DAM_MODBUS_SUNSPEC ||
+                           (k->has_readback && k->readback.table == DAM_MODBUS_SUNSPEC);
     }
     return NULL;
 }
+
+static const struct dam_link_worker_ops worker_ops = {on_begin, on_job, on_done, modbus_end};
 
 static enum dam_err modbus_open(const struct dam_link_setup *setup, struct dam_link **ret_link,
                                 const char **ret_why)
@@ -513,29 +473,32 @@ static enum dam_err modbus_open(const struct dam_link_setup *setup, struct dam_l
     if (l == NULL) {
         return DAM_ENOMEM;
     }
-    l->kind = &dam_link_modbus;
-    l->events = setup->events;
-    l->points = setup->points;
-    l->point_count = setup->point_count;
-    l->loop = setup->loop;
+    *l = (struct link_modbus){.kind = &dam_link_modbus,
+                              .events = setup->events,
+                              .points = setup->points,
+                              .point_count = setup->point_count};
     const char *why = NULL;
     if (dam_link_option_number(setup, "every_ms", 1000, 10, 86400000, &every) != DAM_OK) {
         why = "'every_ms' is from 10 to 86400000";
     }
     why = why == NULL ? bus_make(l, setup) : why;
-    why = why == NULL ? slots_make(l) : why;
+    why = why == NULL ? keys_read(l) : why;
     if (why != NULL) {
         *ret_why = why;
-        l->timer_closed = true;
         modbus_end(l);
         return DAM_EPARSE;
     }
     l->every_ms = (uint64_t)every;
-    (void)uv_timer_init(l->loop, &l->timer);
-    l->timer.data = l;
-    (void)uv_timer_start(&l->timer, on_timer, 0, 0);
+    dam_link_worker_start(&l->worker, setup->loop, &worker_ops, l);
     *ret_link = (struct dam_link *)(void *)l;
     return DAM_OK;
+}
+
+static const char *modbus_key_unit(const char *key)
+{
+    struct dam_modbus_key parsed;
+    bool is_point = dam_modbus_key_parse(key, &parsed) == DAM_OK && parsed.point != NULL;
+    return is_point ? parsed.point->unit : NULL;
 }
 
 static const char *const modbus_options[] = {"url",    "unit",       "every_ms", "baud",
@@ -546,6 +509,7 @@ const struct dam_link_kind dam_link_modbus = {
     .summary = "registers and SunSpec points over Modbus TCP or RTU",
     .options = modbus_options,
     .check_key = modbus_check_key,
+    .key_unit = modbus_key_unit,
     .open = modbus_open,
     .write = modbus_write,
     .close = modbus_link_close,

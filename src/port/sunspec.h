@@ -11,29 +11,35 @@
 #define DAM_SUNSPEC_ID_END 0xffffu
 #define DAM_SUNSPEC_NO_SF (-1)
 
-enum dam_register_type {
-    DAM_REGISTER_INT16,
-    DAM_REGISTER_UINT16,
-    DAM_REGISTER_INT32,
-    DAM_REGISTER_UINT32,
-    DAM_REGISTER_ACC32, /* an accumulator: 0 is a value, not "not available" */
-    DAM_REGISTER_INT64,
-    DAM_REGISTER_UINT64,
-    DAM_REGISTER_FLOAT32,
+enum dam_register_type { /* an ACC, accumulator, has no value for "not available" */
+                         DAM_REGISTER_INT16,
+                         DAM_REGISTER_UINT16,
+                         DAM_REGISTER_INT32,
+                         DAM_REGISTER_UINT32,
+                         DAM_REGISTER_ACC16,
+                         DAM_REGISTER_ACC32,
+                         DAM_REGISTER_INT64,
+                         DAM_REGISTER_UINT64,
+                         DAM_REGISTER_ACC64,
+                         DAM_REGISTER_FLOAT32,
 };
 
 struct dam_sunspec_point {
     uint16_t model_first; /* stands for all models from first to last */
     uint16_t model_last;
     const char *name;
-    uint16_t offset; /* registers after the model's length */
-    uint8_t type;    /* enum dam_register_type */
-    int16_t sf;      /* offset of the scale factor, DAM_SUNSPEC_NO_SF: none */
+    uint16_t offset;  /* registers after the model's length */
+    uint8_t type;     /* enum dam_register_type */
+    int16_t sf;       /* offset of the scale factor, DAM_SUNSPEC_NO_SF: none */
+    uint16_t stride;  /* of a repeating group, 0: it does not repeat */
+    const char *unit; /* "": none, or one that the device chooses */
 };
 
-/** Find a point by "MODEL.POINT", as "103.W". Returns: NULL if the tables do not have it;
- * *ret_model is the model named. */
-const struct dam_sunspec_point *dam_sunspec_find(const char *key, uint16_t *ret_model);
+/** Find a point by "MODEL.POINT", as "103.W", or "MODEL.GROUP.INDEX.POINT", as "714.Prt.2.DCW".
+ *  Returns: NULL if the tables do not have it; else *ret_model is the model named and *ret_offset
+ *  where the point is in it. */
+const struct dam_sunspec_point *dam_sunspec_find(const char *key, uint16_t *ret_model,
+                                                 uint16_t *ret_offset);
 
 /** Registers that a type takes. */
 unsigned dam_register_count(enum dam_register_type type);
@@ -45,8 +51,8 @@ DAM_MUST_USE enum dam_err dam_register_value(const uint16_t *registers, enum dam
                                              int sf, unsigned decimals, bool all_available,
                                              int64_t *ret);
 
-/** The reverse, for writing. Returns: DAM_OK, DAM_ERANGE, or DAM_EUNSUPPORTED for floats and 64
- *  bits. Out: registers: dam_register_count of them. */
+/** The reverse, for writing. Returns: DAM_OK, DAM_ERANGE, or DAM_EUNSUPPORTED for floats.
+ *  Out: registers: dam_register_count of them. */
 DAM_MUST_USE enum dam_err dam_register_store(int64_t value, unsigned decimals,
                                              enum dam_register_type type, int sf,
                                              uint16_t *registers);

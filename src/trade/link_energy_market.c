@@ -349,4 +349,5 @@ const struct dam_link_kind dam_link_energy_market = {
     .open = market_open,
     .write = market_write,
     .close = market_close,
+    .acts_when_opened = true,
 };
