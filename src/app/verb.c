@@ -51,10 +51,19 @@ const struct dam_verb dam_verbs[] = {
      "Shows a decision with all it saw, what the mind proposed, what the charter changed and why,\n"
      "cost, receipt, and the proof that the leaf is in the log.\n",
      dam_verb_why},
-    {"verify", "check a whole evidence log",
-     "usage: dam verify [DIR] [--contains SIZE:ROOT] [--json]\n\n"
-     "Reads every leaf: form, place, hash chain, chain of memories, and the tree over all.\n"
-     "  --contains   also prove that the log which had this root is the beginning of this one\n",
+    {"verify", "check a whole evidence log, one's own or another's",
+     "usage: dam verify [DIR|URL] [--rpc URL [--from-block N]] [--against FILE]\n"
+     "                  [--contains SIZE:ROOT] [--leaf SEQ] [--quick] [--json]\n\n"
+     "Reads every leaf: form, place, hash chain, chain of memories, and the tree over all; and "
+     "the\n"
+     "signed checkpoint. DIR: a machine's folder, or a copied evidence folder. URL: its API\n"
+     "(C2SP tiles).\n"
+     "  --rpc        compare with every anchored checkpoint, and ask for the machine's key\n"
+     "  --against    a checkpoint kept from before, or shown to somebody else\n"
+     "  --contains   prove that the log which had this root is the beginning of this one\n"
+     "  --leaf       prove that this leaf is in the log\n"
+     "  --quick      proofs from the tree only; leaves are not read\n"
+     "Exits 0: all holds; 1: it does not; 7: not reached; 9: equivocation.\n",
      dam_verb_verify},
     {"replay", "decide again what was decided, bit for bit",
      "usage: dam replay [FIRST..LAST|FIRST..|SEQ|all] [DIR] [--json]\n\n"

@@ -15,6 +15,7 @@ enum dam_exit {
     DAM_EXIT_FUNDS = 6,
     DAM_EXIT_TIMEOUT = 7,
     DAM_EXIT_CONFIG = 8,
+    DAM_EXIT_EQUIVOCATION = 9,
     DAM_EXIT_INTERRUPTED = 130,
 };
 

@@ -44,94 +44,79 @@ static enum dam_err leaf_read(struct dam_evidence *evidence, uint64_t seq,
 
 /* ---- verify ---------------------------------------------------------------------------------- */
 
-struct verifier {
-    struct dam_history_verified *out;
-    struct dam_history_finding *finding;
-    struct dam_record_frontier frontier;
-    struct dam_hash prev;
-    struct dam_hash machine;
-    struct dam_hash next_memory;
-    struct dam_address mind;
-    bool has_memory;
-    uint64_t waiting; /* decisions without a receipt so far, since the last one that had one */
-};
-
-static enum dam_err decision_verify(struct verifier *v, const struct dam_record_leaf *leaf)
+static enum dam_err decision_check(struct dam_history_checker *c,
+                                   const struct dam_record_leaf *leaf)
 {
     struct dam_hash memory;
     const struct dam_record_decision *d = &leaf->decision;
     dam_sha256(d->memory.data, d->memory.len, &memory);
-    bool same_mind = dam_address_eq(&v->mind, &d->mind);
-    if (v->has_memory && same_mind && !dam_hash_eq(&memory, &v->next_memory)) {
-        return found(v->finding, leaf->seq,
+    bool same_mind = dam_address_eq(&c->mind, &d->mind);
+    if (c->has_memory && same_mind && !dam_hash_eq(&memory, &c->next_memory)) {
+        return found(c->finding, leaf->seq,
                      "its memory is not the one that the decision before it left");
     }
-    v->next_memory = d->next_hash;
-    v->mind = d->mind;
-    v->has_memory = true;
-    v->out->outcomes[d->outcome]++;
+    c->next_memory = d->next_hash;
+    c->mind = d->mind;
+    c->has_memory = true;
+    c->out->outcomes[d->outcome]++;
     return DAM_OK;
 }
 
-static enum dam_err leaf_verify(struct verifier *v, uint64_t seq,
-                                const struct dam_record_leaf *leaf, struct dam_bytes data)
+static enum dam_err leaf_check(struct dam_history_checker *c, const struct dam_record_leaf *leaf)
 {
-    struct dam_hash hash;
+    uint64_t seq = c->frontier.size;
     if (leaf->seq != seq) {
-        return found(v->finding, seq, "it says that it is leaf %llu",
+        return found(c->finding, seq, "it says that it is leaf %llu",
                      (unsigned long long)leaf->seq);
     }
-    if (!dam_hash_eq(&leaf->prev, &v->prev)) {
-        return found(v->finding, seq, "it does not follow the leaf before it");
+    if (!dam_hash_eq(&leaf->prev, &c->prev)) {
+        return found(c->finding, seq, "it does not follow the leaf before it");
     }
-    if (seq > 0 && !dam_hash_eq(&leaf->machine, &v->machine)) {
-        return found(v->finding, seq, "it is another machine's");
+    if (seq > 0 && !dam_hash_eq(&leaf->machine, &c->machine)) {
+        return found(c->finding, seq, "it is another machine's");
     }
-    v->machine = leaf->machine;
+    c->machine = leaf->machine;
     if (leaf->kind == DAM_RECORD_DECISION) {
-        DAM_TRY(decision_verify(v, leaf));
+        DAM_TRY(decision_check(c, leaf));
     } else if (leaf->kind == DAM_RECORD_CHANGE) {
-        v->has_memory = false; /* a change may migrate or reset the memory */
+        c->has_memory = false; /* a change may migrate or reset the memory */
     } else if (leaf->kind == DAM_RECORD_GAP && leaf->gap.to_ms > leaf->gap.from_ms) {
-        v->out->gaps_ms += (uint64_t)(leaf->gap.to_ms - leaf->gap.from_ms);
+        c->out->gaps_ms += (uint64_t)(leaf->gap.to_ms - leaf->gap.from_ms);
     }
-    v->out->kinds[leaf->kind]++;
-    dam_record_leaf_hash(data, &hash);
-    (void)dam_record_append(&v->frontier, &hash, NULL);
-    v->prev = hash;
+    c->out->kinds[leaf->kind]++;
     return DAM_OK;
 }
 
-enum dam_err dam_history_verify(struct dam_evidence *evidence,
-                                const struct dam_history_progress *progress,
-                                struct dam_history_verified *ret,
-                                struct dam_history_finding *ret_finding)
+void dam_history_check_begin(struct dam_history_checker *c, struct dam_history_verified *out,
+                             struct dam_history_finding *finding)
 {
-    *ret = (struct dam_history_verified){0};
-    *ret_finding = (struct dam_history_finding){0};
-    struct verifier v = {.out = ret, .finding = ret_finding};
-    uint64_t size = dam_evidence_size(evidence);
-    for (uint64_t seq = 0; seq < size; seq++) {
-        struct dam_record_leaf leaf;
-        struct dam_bytes data;
-        DAM_TRY(leaf_read(evidence, seq, &leaf, &data, ret_finding));
-        DAM_TRY(leaf_verify(&v, seq, &leaf, data));
-        ret->leaves++;
-        if (!keep_going(progress, seq + 1, size)) {
-            return DAM_ECLOSED;
-        }
+    *c = (struct dam_history_checker){.out = out, .finding = finding};
+    *out = (struct dam_history_verified){0};
+    *finding = (struct dam_history_finding){0};
+}
+
+enum dam_err dam_history_check_leaf(struct dam_history_checker *c, struct dam_bytes data)
+{
+    struct dam_record_leaf leaf;
+    enum dam_err err = dam_record_leaf_load(data, &leaf);
+    if (err != DAM_OK) {
+        return found(c->finding, c->frontier.size, "not a leaf: %s", dam_err_text(err));
     }
-    struct dam_hash stored;
-    dam_record_frontier_root(&v.frontier, &ret->root);
-    dam_evidence_root(evidence, &stored);
-    if (!dam_hash_eq(&stored, &ret->root)) {
-        return found(ret_finding, size, "the tree on the disk is not the tree of the leaves");
-    }
-    if (ret->kinds[DAM_RECORD_RECEIPT] > 0 &&
-        ret->kinds[DAM_RECORD_DECISION] > ret->kinds[DAM_RECORD_RECEIPT]) {
-        ret->unreceipted = ret->kinds[DAM_RECORD_DECISION] - ret->kinds[DAM_RECORD_RECEIPT];
-    }
+    DAM_TRY(leaf_check(c, &leaf));
+    dam_record_leaf_hash(data, &c->prev);
+    (void)dam_record_append(&c->frontier, &c->prev, NULL);
+    c->out->leaves++;
     return DAM_OK;
+}
+
+void dam_history_check_end(struct dam_history_checker *c)
+{
+    struct dam_history_verified *out = c->out;
+    dam_record_frontier_root(&c->frontier, &out->root);
+    if (out->kinds[DAM_RECORD_RECEIPT] > 0 &&
+        out->kinds[DAM_RECORD_DECISION] > out->kinds[DAM_RECORD_RECEIPT]) {
+        out->unreceipted = out->kinds[DAM_RECORD_DECISION] - out->kinds[DAM_RECORD_RECEIPT];
+    }
 }
 
 /* ---- replay ---------------------------------------------------------------------------------- */

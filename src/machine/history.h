@@ -35,13 +35,28 @@ struct dam_history_verified {
     struct dam_hash root;
 };
 
-/** Read every leaf: its form, its place, the hash chain, the chain of memories, and the tree over
- *  all, computed anew. Returns: DAM_OK; DAM_ECORRUPT with *ret_finding (first contradiction);
- *  DAM_ECLOSED if progress stopped it; an error of the store. */
-DAM_MUST_USE enum dam_err dam_history_verify(struct dam_evidence *evidence,
-                                             const struct dam_history_progress *progress,
-                                             struct dam_history_verified *ret,
-                                             struct dam_history_finding *ret_finding);
+/* A check of leaves that come one after another, from wherever. */
+struct dam_history_checker {
+    struct dam_history_verified *out; /* borrowed, as the next one */
+    struct dam_history_finding *finding;
+    struct dam_record_frontier frontier;
+    struct dam_hash prev;
+    struct dam_hash machine;
+    struct dam_hash next_memory;
+    struct dam_address mind;
+    bool has_memory;
+};
+
+/** Begin with no leaf. Out: both are zeroed and filled as the check goes on. */
+void dam_history_check_begin(struct dam_history_checker *checker, struct dam_history_verified *out,
+                             struct dam_history_finding *finding);
+
+/** The next leaf. Returns: DAM_OK, or DAM_ECORRUPT with the finding. */
+DAM_MUST_USE enum dam_err dam_history_check_leaf(struct dam_history_checker *checker,
+                                                 struct dam_bytes data);
+
+/** After the last one: root and sums. */
+void dam_history_check_end(struct dam_history_checker *checker);
 
 /* ---- replay ---------------------------------------------------------------------------------- */
 

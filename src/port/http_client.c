@@ -29,34 +29,52 @@ static enum dam_err err_of(CURLcode code, const struct dam_buf *body)
     }
 }
 
-static enum dam_err post(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
-                         struct dam_buf *ret_body, int *ret_status)
+/* Everything but what is asked for. Returns: false if memory is out. */
+static bool prepare(CURL *curl, const char *url, uint32_t timeout_ms, struct dam_buf *ret_body)
 {
-    CURL *curl = ctx;
-    long status = 0;
     curl_easy_reset(curl); /* keeps the connections */
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (headers == NULL) {
-        return DAM_ENOMEM;
-    }
-    bool ok =
-        curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_body) == CURLE_OK;
+    return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_body) == CURLE_OK;
+}
+
+static enum dam_err perform(CURL *curl, bool ok, const struct dam_buf *body, int *ret_status)
+{
+    long status = 0;
     CURLcode code = ok ? curl_easy_perform(curl) : CURLE_OUT_OF_MEMORY;
-    curl_slist_free_all(headers);
-    enum dam_err err = err_of(code, ret_body);
+    enum dam_err err = err_of(code, body);
     if (err == DAM_OK) {
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status); /* 0 stays if unknown */
         *ret_status = (int)status;
     }
+    return err;
+}
+
+static enum dam_err get(void *ctx, const char *url, uint32_t timeout_ms, struct dam_buf *ret_body,
+                        int *ret_status)
+{
+    bool ok = prepare(ctx, url, timeout_ms, ret_body);
+    return perform(ctx, ok, ret_body, ret_status);
+}
+
+static enum dam_err post(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
+                         struct dam_buf *ret_body, int *ret_status)
+{
+    CURL *curl = ctx;
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (headers == NULL) {
+        return DAM_ENOMEM;
+    }
+    bool ok = prepare(curl, url, timeout_ms, ret_body) &&
+              curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK;
+    enum dam_err err = perform(curl, ok, ret_body, ret_status);
+    curl_slist_free_all(headers);
     return err;
 }
 
@@ -66,7 +84,7 @@ enum dam_err dam_http_client_create(struct dam_http_client *ret)
     if (curl == NULL) {
         return DAM_ENOMEM;
     }
-    *ret = (struct dam_http_client){post, curl};
+    *ret = (struct dam_http_client){post, get, curl};
     return DAM_OK;
 }
 

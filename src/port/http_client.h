@@ -13,6 +13,9 @@ struct dam_http_client {
      * answer is longer than ret_body may be; DAM_EPARSE for a URL that is none. */
     enum dam_err (*post)(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
                          struct dam_buf *ret_body, int *ret_status);
+    /* Fetch a document. Blocks; idempotent. Returns: as post. */
+    enum dam_err (*get)(void *ctx, const char *url, uint32_t timeout_ms, struct dam_buf *ret_body,
+                        int *ret_status);
     void *ctx;
 };
 

@@ -6,6 +6,9 @@ start again.
 
 Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
 """
+import base64
+import hashlib
+import http.server
 import json
 import os
 import shutil
@@ -13,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -179,6 +183,79 @@ def run(folder):
         ledger.stop()
 
 
+class Liar(threading.Thread):
+    """The machine's API as a man in the middle shows it: one bit of one answer is another."""
+
+    def __init__(self, url, path):
+        outer, self.url, self.path = self, url, path
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                with urllib.request.urlopen(outer.url + self.path, timeout=30) as answer:
+                    body = bytearray(answer.read())
+                if self.path.startswith(outer.path):
+                    body[len(body) // 2] ^= 1
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        super().__init__(target=self.server.serve_forever, daemon=True)
+
+    def look(self, *args):
+        return dam("verify", f"http://127.0.0.1:{self.server.server_port}", *args, code=None).returncode
+
+
+def forged(v, note, root):
+    """The same size signed again with another root, by the machine's own key: what its signer never does."""
+    origin, size = note.split("\n")[:2]
+    time, key = v.chain.now, v.key(14)
+    domain = dict(name="DAM Evidence", version="1", chainId=v.chain.id, verifyingContract=v.evidence.address)
+    fields = dict(machine=v.machine, size=int(size), root="0x" + root.hex(), time=time)
+    signature = key.sign_typed(domain, "Checkpoint(bytes32 machine,uint64 size,bytes32 root,uint64 time)", fields)
+    label = b"dam evidence checkpoint v1" + bytes.fromhex(key.address[2:])
+    key_id = hashlib.sha256(origin.encode() + b"\n\xff" + label).digest()[:4]
+    blob = base64.b64encode(key_id + time.to_bytes(8, "big") + bytes.fromhex(signature[2:])).decode()
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n\n\u2014 {origin} {blob}\n"
+
+
+def audit(site, v, ledger):
+    """What an outsider finds, with a URL and the chain."""
+    found = json.loads(dam("verify", site.url, "--rpc", ledger.url, "--json"))
+    check("an outsider verifies the log", found["good"] and found["anchors"] >= 1 and found["kinds"]["decision"] >= 8, found)
+    check("who signed is told", found["signed_by"] == v.key(14).address.lower(), found)
+    quick = json.loads(dam("verify", site.url, "--rpc", ledger.url, "--quick", "--leaf", "5", "--json"))
+    check("proofs alone do", quick["good"] and quick["root"] == found["root"], quick)
+    mine = json.loads(dam("verify", site.folder, "--rpc", ledger.url, "--json"))
+    check("its own folder agrees", mine["good"] and mine["anchors"] == found["anchors"] and mine["size"] >= found["size"], mine)
+    for path, args in (("/tile/entries/", ()), ("/tile/0/", ("--quick", "--leaf", "5")), ("/checkpoint", ())):
+        liar = Liar(site.url, path)
+        liar.start()
+        check(f"a lie in {path} is found", liar.look(*args) == 1)
+        liar.server.shutdown()
+    note = site.get("/checkpoint").decode()
+    for name, text, code in (("kept", note, 0), ("forged", forged(v, note, bytes(31) + b"\1"), 9)):
+        site.write(name, text)
+        done = dam("verify", site.url, "--against", os.path.join(site.folder, name), code=None)
+        check(f"against a {name} checkpoint: {code}", done.returncode == code, done.stderr)
+    copy = os.path.join(site.folder, "copy")
+    shutil.copytree(os.path.join(site.folder, "evidence"), copy)
+    check("a copied log verifies by itself", dam("verify", copy, "--rpc", ledger.url, code=None).returncode == 0)
+    os.truncate(os.path.join(copy, "log"), os.path.getsize(os.path.join(copy, "log")) // 2)
+    for name in os.listdir(copy):
+        if name.startswith(("tree", "index", "state")):
+            os.remove(os.path.join(copy, name))
+    for name in ["index", *(f"tree{i}" for i in range(8))]:
+        open(os.path.join(copy, name), "wb").close()
+    done = dam("verify", copy, code=None)
+    check("leaves that were cut off are missed", done.returncode == 1 and "held back" in done.stderr, done.stderr)
+    check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "http://127.0.0.1:1", code=None).returncode == 7)
+
+
 def catch_up(site, v):
     """Bring the machine's time behind the chain's, after votes that took their time."""
     while site.now < v.chain.now:
@@ -200,8 +277,7 @@ def live(site, v, ledger):
     check("it anchors its log", head["size"] >= 8, (head, site.said()))
     note = site.get("/checkpoint").decode()
     check("the checkpoint is signed", note.startswith(f"dam/{v.chain.id}/{v.evidence.address.lower()}/") and "\n\n\u2014 dam/" in note, note)
-    done = dam("verify", site.folder, code=None)
-    check("the log holds", done.returncode == 0, done.stderr)
+    audit(site, v, ledger)
 
     # proposed terms are tried, then rule without a restart
     enact(v, "PeakMind")
