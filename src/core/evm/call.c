@@ -326,8 +326,7 @@ static bool frame_begin(struct dam_evm *evm, const struct dam_evm_request *reque
 
 static bool enter_call(struct dam_evm *evm, const struct dam_evm_request *request)
 {
-    const struct dam_precompile *precompile =
-        dam_precompile_find(&request->code_address, evm->fork);
+    const struct dam_precompile *precompile = dam_evm_precompile_at(evm, &request->code_address);
     trace_enter(evm, request, precompile != NULL);
     const enum dam_evm_status status = refuse_at_once(evm, request);
     if (status != DAM_EVM_SUCCESS) {
@@ -492,8 +491,8 @@ static bool resolve_code(struct dam_evm *evm, struct dam_evm_record *target,
         return false;
     }
     *gas -= 100 + access_cost(evm, record);
-    *ret_code_hash = dam_precompile_find(&delegate, evm->fork) != NULL ? &dam_evm_empty_code_hash
-                                                                       : &record->now.code_hash;
+    *ret_code_hash = dam_evm_precompile_at(evm, &delegate) != NULL ? &dam_evm_empty_code_hash
+                                                                   : &record->now.code_hash;
     return true;
 }
 

@@ -59,6 +59,8 @@ struct dam_evm_block {
     struct dam_u256 difficulty;  /* before Paris */
     struct dam_hash prev_randao; /* from Paris on */
     uint64_t excess_blob_gas;    /* from Cancun on */
+    bool has_blob_base_fee;      /* it is given, not reckoned from excess_blob_gas (overrides) */
+    struct dam_u256 blob_base_fee;
 };
 
 /* Opcodes that end a frame with DAM_EVM_REFUSED; bit (op & 63) of word (op >> 6). */
@@ -383,6 +385,14 @@ DAM_MUST_USE enum dam_err dam_evm_put_storage(struct dam_evm *evm,
                                               const struct dam_u256 *value);
 DAM_MUST_USE enum dam_err dam_evm_clear_storage(struct dam_evm *evm,
                                                 const struct dam_address *address);
+
+/** Take the precompile of one address away for the rest of the session, and let another address
+ *  answer as it did (state overrides). Gas for touching an address does not change.
+ *  Returns: DAM_OK; DAM_ENOTFOUND if there is none at `from`; DAM_EFULL after 64 moves. In: to:
+ * NULL: it is nowhere. */
+DAM_MUST_USE enum dam_err dam_evm_move_precompile(struct dam_evm *evm,
+                                                  const struct dam_address *from,
+                                                  const struct dam_address *to);
 
 /* ---- around the transactions of a block ------------------------------------------------------ */
 

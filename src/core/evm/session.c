@@ -4,6 +4,7 @@
 #include "core/evm/evm.h"
 
 #include "core/evm/opcode.h"
+#include "core/evm/precompile.h"
 #include "core/evm/vm.h"
 
 #define CODE_CACHE_LEN_DEFAULT (4u * 1024u * 1024u)
@@ -95,11 +96,14 @@ void dam_evm_begin(struct dam_evm *evm, const struct dam_evm_view *view,
     evm->view = *view;
     evm->block = *block;
     evm->tx = (struct dam_evm_tx_context){0};
-    evm->blob_base_fee = dam_evm_blob_base_fee(block->excess_blob_gas, &options->blob);
+    evm->blob_base_fee = block->has_blob_base_fee
+                             ? block->blob_base_fee
+                             : dam_evm_blob_base_fee(block->excess_blob_gas, &options->blob);
     evm->block_gas_used = 0;
     evm->block_blob_gas_used = 0;
     evm->err = DAM_OK;
     evm->step_pending = false;
+    evm->moved_count = 0;
     evm->open = true;
     dam_evm_costs_init(&evm->costs, options->fork, options->all_warm);
 }
@@ -412,5 +416,46 @@ enum dam_err dam_evm_apply_call(struct dam_evm *evm, const struct dam_evm_view *
     DAM_TRY(dam_evm_call(evm, message, &result));
     DAM_TRY(dam_evm_end(evm, ret_diff));
     *ret_result = result;
+    return DAM_OK;
+}
+
+/* ---- moved precompiles ----------------------------------------------------------------------- */
+
+const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,
+                                                   const struct dam_address *address)
+{
+    for (uint32_t i = 0; i < evm->moved_count; i++) {
+        if (dam_address_eq(&evm->moved[i].at, address)) {
+            return evm->moved[i].precompile;
+        }
+    }
+    return dam_precompile_find(address, evm->fork);
+}
+
+static bool put_moved(struct dam_evm *evm, const struct dam_address *at,
+                      const struct dam_precompile *precompile)
+{
+    uint32_t i = 0;
+    while (i < evm->moved_count && !dam_address_eq(&evm->moved[i].at, at)) {
+        i++;
+    }
+    if (i == DAM_EVM_MOVED_MAX) {
+        return false;
+    }
+    evm->moved[i] = (struct dam_evm_moved){*at, precompile};
+    evm->moved_count = i == evm->moved_count ? i + 1 : evm->moved_count;
+    return true;
+}
+
+enum dam_err dam_evm_move_precompile(struct dam_evm *evm, const struct dam_address *from,
+                                     const struct dam_address *to)
+{
+    const struct dam_precompile *precompile = dam_evm_precompile_at(evm, from);
+    if (precompile == NULL) {
+        return DAM_ENOTFOUND;
+    }
+    if (!put_moved(evm, from, NULL) || (to != NULL && !put_moved(evm, to, precompile))) {
+        return DAM_EFULL;
+    }
     return DAM_OK;
 }

@@ -191,10 +191,13 @@ static enum dam_tx_invalid check_gas(const struct dam_evm *evm, const struct dam
 static enum dam_tx_invalid check_nonce(const struct dam_evm_tx *tx,
                                        const struct dam_evm_record *sender)
 {
+    if (tx->simulate) {
+        return DAM_TX_NONE;
+    }
     if (tx->nonce == UINT64_MAX) { /* EIP-2681 */
         return DAM_TX_NONCE_IS_MAX;
     }
-    if (tx->nonce != sender->now.nonce && !tx->simulate) {
+    if (tx->nonce != sender->now.nonce) {
         return tx->nonce < sender->now.nonce ? DAM_TX_NONCE_TOO_LOW : DAM_TX_NONCE_TOO_HIGH;
     }
     return DAM_TX_NONE;
@@ -379,8 +382,8 @@ static bool target_of_call(struct dam_evm *evm, const struct dam_address *to,
             return false;
         }
         (void)dam_evm_record_warm(evm, other);
-        *ret_code = dam_precompile_find(&delegate, evm->fork) != NULL ? &dam_evm_empty_code_hash
-                                                                      : &other->now.code_hash;
+        *ret_code = dam_evm_precompile_at(evm, &delegate) != NULL ? &dam_evm_empty_code_hash
+                                                                  : &other->now.code_hash;
     }
     return true;
 }

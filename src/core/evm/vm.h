@@ -12,6 +12,7 @@
 
 #define DAM_EVM_STACK_MAX 1024
 #define DAM_EVM_DEPTH_MAX 1024
+#define DAM_EVM_MOVED_MAX 64u   /* moved precompiles of a session */
 #define DAM_EVM_CODE_PADDING 33 /* a PUSH32 as the last byte, then STOP */
 
 /* ---- code ------------------------------------------------------------------------------------ */
@@ -218,6 +219,13 @@ struct dam_evm {
     struct dam_evm_frame *outermost;
     struct dam_evm_code_cache cache;
 
+    /* Precompiles that are not where they were (dam_evm_move_precompile). */
+    struct dam_evm_moved {
+        struct dam_address at;
+        const struct dam_precompile *precompile; /* NULL: none is there any more */
+    } moved[DAM_EVM_MOVED_MAX];
+    uint32_t moved_count;
+
     /* How the outermost frame ended. */
     enum dam_evm_status status;
     int64_t gas_left;
@@ -260,6 +268,10 @@ bool dam_evm_code_prepare(struct dam_evm *evm, struct dam_evm_frame *frame, stru
 bool dam_evm_code_add(struct dam_evm *evm, struct dam_bytes code, struct dam_hash *ret_hash);
 
 void dam_evm_code_cache_finish(struct dam_evm *evm);
+
+/** The precompile at an address as the session has it. Returns: NULL if there is none. */
+const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,
+                                                   const struct dam_address *address);
 
 /** Returns: true if code is an EIP-7702 delegation, with *ret set to the delegate. */
 bool dam_evm_code_is_delegation(struct dam_bytes code, struct dam_address *ret);
