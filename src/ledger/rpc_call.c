@@ -197,7 +197,10 @@ bool dam_rpc_override_block(struct dam_rpc *rpc, const struct dam_json *node,
            dam_rpc_member_hash(rpc, node, "prevRandao", &block->prev_randao, &has) &&
            dam_rpc_member_hash(rpc, node, "random", &block->prev_randao, &has) &&
            dam_rpc_member_u256(rpc, node, "baseFeePerGas", &block->base_fee, &has) &&
-           dam_rpc_member_u256(rpc, node, "baseFee", &block->base_fee, &has);
+           dam_rpc_member_u256(rpc, node, "baseFee", &block->base_fee, &has) &&
+           dam_rpc_member_u256(rpc, node, "difficulty", &block->difficulty, &has) &&
+           dam_rpc_member_u256(rpc, node, "blobBaseFee", &block->blob_base_fee,
+                               &block->has_blob_base_fee);
 }
 
 static bool override_slots(struct dam_rpc *rpc, const struct dam_address *address,
@@ -218,6 +221,35 @@ static bool override_slots(struct dam_rpc *rpc, const struct dam_address *addres
         }
     }
     return true;
+}
+
+/* An account that is overridden is no precompile any more; its work may go on at another address,
+ * which then may not be overridden itself. */
+static bool override_precompile(struct dam_rpc *rpc, const struct dam_json *all,
+                                const struct dam_address *address, const struct dam_json *node)
+{
+    char text[DAM_ADDRESS_TEXT_SIZE];
+    struct dam_address to;
+    bool moves;
+    if (!dam_rpc_member_address(rpc, node, "movePrecompileToAddress", &to, &moves)) {
+        return false;
+    }
+    DAM_JSON_EACH_KEY(key, moves ? all : NULL)
+    {
+        struct dam_address other;
+        if (dam_json_hex_exact(key, other.b, 20) == DAM_OK && dam_address_eq(&other, &to)) {
+            dam_address_to_text(&to, text);
+            dam_rpc_fail(rpc, DAM_RPC_SERVER, "account %s is already overridden", text);
+            return false;
+        }
+    }
+    enum dam_err err = dam_evm_move_precompile(rpc->ledger->evm, address, moves ? &to : NULL);
+    if (err == DAM_ENOTFOUND && moves) {
+        dam_address_to_text(address, text);
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "account %s is not a precompile", text);
+        return false;
+    }
+    return err == DAM_OK || err == DAM_ENOTFOUND;
 }
 
 static bool override_account(struct dam_rpc *rpc, const struct dam_address *address,
@@ -269,7 +301,8 @@ bool dam_rpc_override_state(struct dam_rpc *rpc, const struct dam_json *node)
             dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 2: a key is not an address");
             return false;
         }
-        if (!override_account(rpc, &address, key + 1)) {
+        if (!override_precompile(rpc, node, &address, key + 1) ||
+            !override_account(rpc, &address, key + 1)) {
             dam_rpc_fail(rpc, DAM_RPC_INTERNAL, "the state overrides cannot be applied");
             return false;
         }

@@ -45,6 +45,7 @@ struct sim_call {
 
 struct sim_block {
     const struct dam_json *node; /* NULL: fills a gap in the numbers */
+    enum dam_fork fork;
     struct dam_header header;
     struct dam_hash hash;
     struct sim_call *calls;
@@ -250,6 +251,7 @@ static bool begin_header(struct sim *sim, struct sim_block *block, const struct 
         block->node != NULL ? dam_json_get(block->node, "blockOverrides") : NULL;
     enum dam_fork fork = dam_chain_config_fork(&rules->config, h->number, h->timestamp);
     bool has_root;
+    block->fork = fork;
     h->form = fork >= DAM_FORK_PRAGUE     ? DAM_HEADER_PRAGUE
               : fork >= DAM_FORK_CANCUN   ? DAM_HEADER_CANCUN
               : fork >= DAM_FORK_SHANGHAI ? DAM_HEADER_SHANGHAI
@@ -285,8 +287,9 @@ static int code_of(enum dam_tx_invalid invalid)
     case DAM_TX_NONCE_TOO_LOW:
         return SIM_NONCE_TOO_LOW;
     case DAM_TX_NONCE_TOO_HIGH:
-    case DAM_TX_NONCE_IS_MAX:
         return SIM_NONCE_TOO_HIGH;
+    case DAM_TX_NONCE_IS_MAX:
+        return DAM_RPC_INTERNAL;
     case DAM_TX_MAX_FEE_BELOW_BASE_FEE:
         return SIM_BASE_FEE_TOO_LOW;
     case DAM_TX_INTRINSIC_GAS_TOO_LOW:
@@ -377,6 +380,9 @@ static bool to_tx(struct sim *sim, const struct dam_rpc_call *call, struct sim_c
 static bool validate(struct sim *sim, const struct sim_block *block,
                      const struct dam_rpc_call *call, const struct dam_evm_account *account)
 {
+    if (call->tx.nonce == UINT64_MAX) { /* EIP-2681 */
+        return invalid(sim, DAM_TX_NONCE_IS_MAX);
+    }
     if (call->tx.nonce < account->nonce) {
         return invalid(sim, DAM_TX_NONCE_TOO_LOW);
     }
@@ -549,6 +555,10 @@ static enum dam_err write_state(struct sim *sim, struct sim_block *block)
 {
     struct dam_evm_diff diff;
     struct dam_state_writer writer;
+    if (block->fork < DAM_FORK_PARIS) {
+        struct dam_u256 reward = dam_evm_block_reward(block->fork);
+        DAM_TRY(dam_evm_reward(sim->rpc->ledger->evm, &block->header.beneficiary, &reward));
+    }
     DAM_TRY(dam_evm_end(sim->rpc->ledger->evm, &diff));
     dam_state_write_begin(&writer, sim->txn, sim->rpc->arena, ++sim->version, &sim->root);
     DAM_TRY(dam_state_write(&writer, &diff));

@@ -24,14 +24,6 @@ if (!dir) { console.log('skipped: the rpc files are not in ' + path.join(shared,
 // What we do not serve: building blocks from outside is the engine API's business.
 const notServed = new Set(['testing_buildBlockV1']);
 
-// What eth_simulateV1 cannot do yet, said at each run.
-const gaps = {
-  'an override of a precompile': ['move-ecrecover-and-call-old-and-new', 'move-ecrecover-and-call', 'move-to-address-itself-reference-38022', 'move-two-non-precompiles-accounts-to-same', 'override-ecrecover', 'override-identity', 'override-sha256', 'use-as-many-features-as-possible'],
-  'a nonce that overflows': ['overflow-nonce-validation', 'overflow-nonce'],
-  'the header of a blob block, of a proof-of-work base': ['blobs', 'empty-with-block-num-set-firstblock'],
-};
-const gapOf = name => Object.keys(gaps).find(g => gaps[g].some(f => name === `eth_simulateV1/ethSimulate-${f}.io`));
-
 function strip(a, b) {
   if (Array.isArray(a) && Array.isArray(b)) { for (let i = 0; i < Math.min(a.length, b.length); i++) strip(a[i], b[i]); return; }
   if (a?.error && b?.error) { delete a.error.message; delete b.error.message; }
@@ -66,7 +58,6 @@ for (const method of fs.readdirSync(dir).sort()) {
   if (!fs.statSync(path.join(dir, method)).isDirectory() || method === 'chain-extra' || notServed.has(method) || (only && method !== only)) continue;
   for (const file of fs.readdirSync(path.join(dir, method)).sort()) {
     const name = `${method}/${file}`;
-    if (gapOf(name)) continue;
     await attempt(name, async () => {
       const text = fs.readFileSync(path.join(dir, method, file), 'utf8');
       const speconly = /^\/\/ *speconly/m.test(text);
@@ -83,6 +74,5 @@ for (const method of fs.readdirSync(dir).sort()) {
     });
   }
 }
-for (const [what, files] of Object.entries(gaps)) console.log(`skipped: eth_simulateV1, ${what}: ${files.length} files`);
 await ledger.stop();
 finish();
