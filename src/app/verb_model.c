@@ -22,6 +22,9 @@ const char dam_verb_model_help[] =
     "usage: dam model import FILE --data ROWS.csv [--out BLOB] [--channels CHANNELS.csv]\n"
     "                             [--decimals N] [--bits 8|16|auto] [--json]\n"
     "       dam model make SPEC.toml --out BLOB\n"
+    "       dam model train --from evidence --target CHANNEL --actuator NAME --out BLOB\n"
+    "                       [--ahead TURNS] [--held-back PERCENT] [--trees N] [--depth N]\n"
+    "                       [--proposal FILE.md] [--library SO] [--json] [DIR]\n"
     "       dam model eval BLOB --data ROWS.csv [--decimals N,N...]\n"
     "       dam model explain BLOB --data ROWS.csv [--row N]\n"
     "       dam model verify BLOB [--rows N] [--evm N] [--calls N --out FILE] [--seed S] [--json]\n"
@@ -33,6 +36,9 @@ const char dam_verb_model_help[] =
     "observation, decimals, least and greatest value; without it input i is record i + 1.\n"
     "make writes the blob of a planner or of forecasters from a description in TOML\n"
     "(docs/spec/planner.md, docs/spec/forecast.md).\n"
+    "train fits trees (XGBoost, looked for when needed) to the machine's own log: what CHANNEL\n"
+    "will be some turns ahead, as a proposal for the actuator. The newest part of the log is held\n"
+    "back; there the blob is compared with now, yesterday and the mind in force.\n"
     "eval prints the outputs for each row of channel integers, explain what each input did to "
     "them.\n"
     "verify asks the model about observations of its own making, by the portable and by the\n"
@@ -517,7 +523,9 @@ int dam_verb_model(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } parts[] = {{"verify", dam_verb_model_verify}, {"make", dam_verb_model_make}};
+    } parts[] = {{"verify", dam_verb_model_verify},
+                 {"make", dam_verb_model_make},
+                 {"train", dam_verb_model_train}};
     for (size_t i = 0; argc >= 2 && i < DAM_COUNT_OF(parts); i++) {
         if (strcmp(argv[1], parts[i].name) == 0) {
             return parts[i].run(argc - 1, argv + 1);
@@ -526,7 +534,7 @@ int dam_verb_model(int argc, char **argv)
     if (argc < 2 || !parse(argc - 1, argv + 1, &args)) {
         return dam_verb_fail(
             DAM_EXIT_USAGE, "`dam help model` tells more",
-            "dam model needs import, make, eval, explain, verify or info, and a file");
+            "dam model needs import, make, train, eval, explain, verify or info, and a file");
     }
     if (strcmp(argv[1], "import") == 0) {
         return import(&args);

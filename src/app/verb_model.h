@@ -14,6 +14,7 @@ int dam_verb_model(int argc, char **argv);
 /* Its parts. argv[0] is the part's name. */
 int dam_verb_model_verify(int argc, char **argv);
 int dam_verb_model_make(int argc, char **argv);
+int dam_verb_model_train(int argc, char **argv);
 
 /** The contract that reads blobs of a kind. */
 const char *dam_model_mind_name(enum dam_model_kind kind);

@@ -28,7 +28,7 @@ enum dam_activation {
 
 /* What the trainer applies to the sums before it shows them. The integer model leaves it out: it is
  * monotone, so classes and thresholds are taken on the sums themselves. */
-enum dam_link {
+enum dam_link_function {
     DAM_LINK_NONE,
     DAM_LINK_SIGMOID,
     DAM_LINK_SOFTMAX,
@@ -68,7 +68,7 @@ struct dam_float {
     const char *origin; /* static text: "XGBoost", "LightGBM", "ONNX" */
     uint32_t inputs;
     uint32_t outputs;
-    enum dam_link link;
+    enum dam_link_function link;
     bool classes; /* the outputs are scores of classes: the decision is the greatest */
     char **names; /* inputs names or NULL */
 

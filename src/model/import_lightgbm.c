@@ -171,7 +171,7 @@ static enum dam_err read_objective(struct block head, struct dam_float *ret, cha
 {
     static const struct {
         const char *name;
-        enum dam_link link;
+        enum dam_link_function link;
         bool classes;
     } known[] = {
         {"regression_l1", DAM_LINK_NONE, false}, {"regression", DAM_LINK_NONE, false},

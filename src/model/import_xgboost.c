@@ -235,7 +235,7 @@ static enum dam_err read_objective(const json_t *learner, struct dam_float *ret,
     const char *name = json_string_value(at_path((json_t *)learner, "objective", "name", NULL));
     static const struct {
         const char *name;
-        enum dam_link link;
+        enum dam_link_function link;
         bool classes;
     } known[] = {
         {"reg:squarederror", DAM_LINK_NONE, false},

@@ -15,6 +15,7 @@
 struct dam_input_spec {
     uint16_t channel; /* record of the observation */
     uint8_t decimals; /* the channel's integer is the value times 10^decimals */
+    uint32_t period;  /* the input is the integer modulo this (a time of day); 0: as it is */
     int64_t min;      /* range of the channel, as integers */
     int64_t max;
 };

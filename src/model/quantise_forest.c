@@ -70,8 +70,10 @@ static enum dam_err make_features(const struct dam_float *model, const struct da
                                "direction; train with fewer features");
             }
             struct dam_feature *feature = &ret->features[ret->features_count];
-            *feature = (struct dam_feature){
-                .channel = how->inputs[i].channel, .missing = missing[m], .mul = 1};
+            *feature = (struct dam_feature){.channel = how->inputs[i].channel,
+                                            .period = how->inputs[i].period,
+                                            .missing = missing[m],
+                                            .mul = 1};
             const struct dam_input_spec *in = &how->inputs[i];
             if (in->min <= INT32_MIN || in->max >= INT32_MAX) {
                 feature->center = in->min / 2 + in->max / 2;

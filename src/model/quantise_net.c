@@ -101,6 +101,7 @@ static void make_feature(struct work *w, uint32_t i, struct dam_feature *ret)
     double codes = w->code_max / width; /* a step of the channel is so many codes */
     double step = 0;                    /* of a code, in steps of the channel */
     *ret = (struct dam_feature){.channel = spec->channel,
+                                .period = spec->period,
                                 .center = spec->min,
                                 .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals)};
     if (codes >= 1) { /* whole codes: the feature is exact */
@@ -307,6 +308,7 @@ static bool make_linear(struct work *w, struct dam_model *ret)
         const struct dam_input_spec *spec = &w->how->inputs[i];
         ret->features[i] =
             (struct dam_feature){.channel = spec->channel,
+                                 .period = spec->period,
                                  .center = spec->min / 2 + spec->max / 2,
                                  .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals),
                                  .mul = 1};

@@ -104,10 +104,41 @@ def of_forecasters(tmp):
     check("forecast: told by why", "drifted 1 times" in dam("why", "last", folder).stdout)
 
 
+def of_training(tmp):
+    folder = os.path.join(tmp, "village")
+    os.makedirs(folder)
+    shutil.copy(os.path.join(ROOT, "tests", "machine", "village", "dam.toml"), folder)
+    with open(os.path.join(ROOT, "profiles", "solar-site", "data", "village.csv"), encoding="utf-8") as f, \
+            open(os.path.join(folder, "village.csv"), "w", encoding="utf-8", newline="") as out:
+        for number, row in enumerate(csv.reader(f)):
+            csv.writer(out).writerow(row if number == 0 else row[:-1] + [f"{int(row[-1]) / 100000:.5f}"])
+    train = ["model", "train", "--from", "evidence", "--target", "pv", "--actuator", "offer", "--out", os.path.join(folder, "new.dam")]
+    check("training: no log yet", dam(*train, folder).returncode != 0)
+    check("training: up", dam("up", folder, "--speed", "max", "--turns", "1000").returncode == 0)
+    absent = dam(*train, "--library", os.path.join(folder, "libnone.so"), folder)
+    check("training: no library", absent.returncode == 4 and "libxgboost0" in absent.stderr, absent.stderr)
+    done = dam(*train, "--proposal", os.path.join(folder, "proposal.md"), "--json", folder)
+    if done.returncode == 4:
+        print("skipped: training: " + done.stderr.splitlines()[0])
+        return
+    check("training: gain", done.returncode == 0 and json.loads(done.stdout)["gain"] > 0.03, done.stdout + done.stderr)
+    with open(os.path.join(folder, "proposal.md"), encoding="utf-8") as f:
+        check("training: proposal", "Gain over the best of the others" in f.read())
+    again = os.path.join(folder, "again.dam")
+    dam(*(train[:-1] + [again]), folder)
+    with open(train[-1], "rb") as a, open(again, "rb") as b:
+        check("training: the same log gives the same blob", a.read() == b.read())
+    whatif = dam("whatif", "--mind", train[-1], folder, "--json")
+    check("training: whatif", whatif.returncode == 0 and json.loads(whatif.stdout)["different"] > 0, whatif.stderr)
+    none = dam(*(train[:5] + ["nothing"] + train[6:]), folder)
+    check("training: no such channel", none.returncode == 4 and "nothing" in none.stderr, none.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         of_models(tmp)
         of_forecasters(tmp)
+        of_training(tmp)
     print(f"{results['passed']} passed, {results['failed']} failed")
     return 0 if results["failed"] == 0 else 1
 
