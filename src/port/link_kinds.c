@@ -7,11 +7,12 @@
 #include "port/link_modbus.h"
 #include "port/link_mqtt.h"
 #include "port/link_nmea.h"
+#include "port/link_onnx.h"
 #include "port/link_program.h"
 
 const struct dam_link_kind *dam_link_kinds[DAM_LINK_KINDS_MAX + 1] = {
-    &dam_link_csv,  &dam_link_gpsd, &dam_link_http,    &dam_link_modbus,
-    &dam_link_mqtt, &dam_link_nmea, &dam_link_program,
+    &dam_link_csv,  &dam_link_gpsd, &dam_link_http, &dam_link_modbus,
+    &dam_link_mqtt, &dam_link_nmea, &dam_link_onnx, &dam_link_program,
 };
 
 void dam_link_kind_add(const struct dam_link_kind *kind)

@@ -5,6 +5,7 @@
 Needs build/dam (or $DAM) and build/contracts. Ends with "N passed, N failed".
 """
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -134,11 +135,62 @@ def of_training(tmp):
     check("training: no such channel", none.returncode == 4 and "nothing" in none.stderr, none.stderr)
 
 
+def runtime_library():
+    """Where ONNX Runtime is: named, or among what tests/model/large installed."""
+    path = os.environ.get("DAM_ONNXRUNTIME")
+    env = os.path.join(ROOT, "build", "models-env")
+    if path is None and os.path.exists(env):
+        with open(env, encoding="utf-8") as f:
+            path = next((line.strip().split("=", 1)[1] for line in f if "DAM_ONNXRUNTIME=" in line), None)
+    return path
+
+
+def perceptor(folder, library):
+    os.makedirs(folder)
+    shutil.copy(os.path.join(FIXTURES, "net_relu.onnx"), folder)
+    with open(os.path.join(FIXTURES, "rows.csv"), encoding="utf-8") as f, open(os.path.join(folder, "seen.txt"), "w", encoding="utf-8") as out:
+        out.write(f.readlines()[1])
+    lines = ['[machine]', 'name = "eye"', 'period = "200ms"', '[link.eye]', 'kind = "onnx"', 'model = "net_relu.onnx"', 'file = "seen.txt"',
+             'every_ms = 50', f'library = "{library}"']
+    for name, key, decimals in (("a", "output.0", 4), ("b", "output.7", 4), ("which", "model", 0), ("runtime", "runtime", 0)):
+        lines += ['[[channel]]', f'name = "{name}"', f'decimals = {decimals}', 'min = -100000', f'max = {2 ** 48 if name == "which" else 100000000}',
+                  'source = "eye"', f'key = "{key}"', 'stale = "1h"']
+    lines += ['[[actuator]]', 'name = "out"', 'min = 0', 'max = 1', 'safe = 0', '[mind]', 'model = "mind.dam"']
+    with open(os.path.join(folder, "dam.toml"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    with open(os.path.join(folder, "spec.toml"), "w", encoding="utf-8") as f:
+        f.write('kind = "forecast"\nrecords = 6\nslot_s = 1\n[[forecaster]]\nchannel = 1\nmethod = "naive"\n[[output]]\nmin = 0\nmax = 1\n')
+    dam("model", "make", os.path.join(folder, "spec.toml"), "--out", os.path.join(folder, "mind.dam"))
+    up = dam("up", folder, "--turns", "15")
+    size = json.loads(dam("status", folder, "--json").stdout)["size"]
+    why = json.loads(dam("why", str(size - 10), folder, "--json").stdout)
+    return up, {o["name"]: o for o in why["leaf"].get("observation", [])}
+
+
+def of_perceptors(tmp):
+    up, seen = perceptor(os.path.join(tmp, "blind"), os.path.join(tmp, "libnone.so"))
+    check("perceptor: absent library", up.returncode == 0 and "ONNX Runtime is not here" in up.stderr, up.stderr)
+    check("perceptor: its channels are faults", seen.get("a", {}).get("quality") == "device fault" or "fault" in seen.get("a", {}).get("quality", ""), str(seen))
+    library = runtime_library()
+    if library is None:
+        print("skipped: perceptor on a real ONNX Runtime: name it with DAM_ONNXRUNTIME")
+        return
+    up, seen = perceptor(os.path.join(tmp, "eye"), library)
+    with open(os.path.join(FIXTURES, "net_relu.out.csv"), encoding="utf-8") as f:
+        truth = [float(v) for v in f.readline().split(",")]
+    check("perceptor: outputs", abs(seen["a"]["value"] - truth[0]) < 2e-4 and abs(seen["b"]["value"] - truth[7]) < 2e-4, f"{seen} {truth}")
+    with open(os.path.join(FIXTURES, "net_relu.onnx"), "rb") as f:
+        tag = int.from_bytes(hashlib.sha256(f.read()).digest()[:6], "big")
+    check("perceptor: the model's hash", seen["which"]["value"] == tag, str(seen))
+    check("perceptor: the runtime's version", seen["runtime"]["value"] >= 1012000, str(seen))
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         of_models(tmp)
         of_forecasters(tmp)
         of_training(tmp)
+        of_perceptors(tmp)
     print(f"{results['passed']} passed, {results['failed']} failed")
     return 0 if results["failed"] == 0 else 1
 
