@@ -57,6 +57,69 @@ static void print_observation(const struct dam_manifest *m, struct dam_bytes obs
     }
 }
 
+/* How long ago a link last gave a value of its own, when all that it feeds is not good: an outage
+ * as the machine saw it. Returns: false where anything is good, or the link feeds nothing. */
+static bool outage_find(const struct dam_manifest *m, struct dam_bytes observation, size_t link,
+                        uint32_t *ret_age_ms)
+{
+    bool feeds = false;
+    *ret_age_ms = DAM_FLOW_AGE_NEVER;
+    for (size_t i = 0; i < m->channel_count; i++) {
+        struct dam_flow_sample sample;
+        size_t at = (1 + i) * DAM_FLOW_SAMPLE_LEN;
+        if (m->channels[i].link != (int)link || at + DAM_FLOW_SAMPLE_LEN > observation.len ||
+            dam_flow_sample_load(observation.data + at, &sample) != DAM_OK) {
+            continue;
+        }
+        if (sample.quality == DAM_FLOW_GOOD || sample.quality == DAM_FLOW_OUT_OF_RANGE) {
+            return false;
+        }
+        feeds = true;
+        *ret_age_ms = sample.age_ms < *ret_age_ms ? sample.age_ms : *ret_age_ms;
+    }
+    return feeds;
+}
+
+static void print_outages(const struct dam_manifest *m, struct dam_bytes observation)
+{
+    for (size_t i = 0; i < m->link_count; i++) {
+        uint32_t age_ms = 0;
+        if (!outage_find(m, observation, i, &age_ms)) {
+            continue;
+        }
+        if (age_ms == DAM_FLOW_AGE_NEVER) {
+            (void)printf("  nothing good from %s since the machine started\n", m->links[i].name);
+        } else {
+            (void)printf("  nothing good from %s; its last value was %" PRIu32 ".%" PRIu32
+                         " s old\n",
+                         m->links[i].name, age_ms / 1000, age_ms % 1000 / 100);
+        }
+    }
+}
+
+static void put_outages(struct dam_json_writer *w, const struct dam_manifest *m,
+                        struct dam_bytes observation)
+{
+    dam_json_put_key(w, "outages");
+    dam_json_put_array(w);
+    for (size_t i = 0; i < m->link_count; i++) {
+        uint32_t age_ms = 0;
+        if (outage_find(m, observation, i, &age_ms)) {
+            dam_json_put_object(w);
+            dam_json_put_key(w, "link");
+            dam_json_put_cstr(w, m->links[i].name);
+            dam_json_put_key(w, "age_ms");
+            if (age_ms == DAM_FLOW_AGE_NEVER) {
+                dam_json_put_null(w);
+            } else {
+                dam_json_put_u64(w, age_ms);
+            }
+            dam_json_put_object_end(w);
+        }
+    }
+    dam_json_put_array_end(w);
+}
+
 static void print_actions(const struct dam_manifest *m, const struct dam_record_decision *d)
 {
     (void)puts("\nit decided");
@@ -90,6 +153,7 @@ static void print_decision(const struct dam_manifest *m, const struct dam_record
     dam_hex_encode(d->charter.b, 20, charter);
     (void)printf("%s\n", dam_flow_outcome_text(d->outcome));
     print_observation(m, d->observation);
+    print_outages(m, d->observation);
     dam_mind_view_print_forecasts(m, d);
     print_actions(m, d);
     dam_mind_view_print_parts(m, d);
@@ -176,6 +240,9 @@ static int print_json(struct dam_opened *o, const struct dam_record_leaf *leaf,
     }
     dam_json_put_key(&w, "leaf_hash");
     dam_json_put_data(&w, hash->b, 32);
+    if (leaf->kind == DAM_RECORD_DECISION) {
+        put_outages(&w, &o->manifest, leaf->decision.observation);
+    }
     uint64_t seq = leaf->seq;
     if (leaf->kind == DAM_RECORD_DECISION && receipt_find(o->evidence, seq, &receipt)) {
         dam_json_put_key(&w, "receipt");

@@ -1,0 +1,459 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The field against real peers: mosquitto (3.1.1, 5, password, TLS), pymodbus (TCP, RTU), gpsd with gpsfake, serial NMEA, HTTP, any program.
+Outages, floods, garbage; and what `dam why` tells about them.
+
+Needs build/dam (or $DAM) and build/contracts. usage: run.py [TEST...]; ends with "N passed, N failed".
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from peers import Broker, Gps, Json, Sunspec, certificates, free_port, missing, serial_pair, wait
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
+CONTRACTS = os.environ.get("DAM_CONTRACTS", os.path.join(ROOT, "build", "contracts"))
+ENV = dict(os.environ, DAM_CONTRACTS=CONTRACTS)
+# A mind that proposes the first channel's value: calldata's observation, record 1, as the only actuator's set-point.
+ECHO = "602435603401" + "3560c01c60c01b608052" + "6040600052" + "6060602052" + "6008606052" + "60a06000f3"
+results = {"passed": 0, "failed": 0}
+
+
+def check(name, ok, detail=""):
+    results["passed" if ok else "failed"] += 1
+    if not ok:
+        print(f"FAILED: {name} {detail}")
+
+
+class Machine:
+    """One channel or more, one actuator `out`; a turn every 100 ms."""
+
+    def __init__(self, tmp, name, link, channels, actuator="", stale="600ms", before=None):
+        self.folder = os.path.join(tmp, name)
+        os.makedirs(self.folder, exist_ok=True)
+        with open(os.path.join(self.folder, "echo.hex"), "w", encoding="utf-8") as f:
+            f.write(ECHO)
+        text = f'[machine]\nname = "{name}"\nperiod = "100ms"\nwrite_timeout = "3s"\n[evidence]\nsync = false\n[link.field]\n{link}\n'
+        for channel, key, decimals in channels:
+            text += (f'[[channel]]\nname = "{channel}"\ndecimals = {decimals}\nmin = -1000000\nmax = 1000000\nstale = "{stale}"\n'
+                     f'source = "field"\nkey = "{key}"\n')
+        text += (f'[[actuator]]\nname = "out"\ndecimals = {channels[0][2]}\nmin = -1000000\nmax = 1000000\nsafe = 0\n{actuator}\n'
+                 '[mind]\ncode = "echo.hex"\n')
+        with open(os.path.join(self.folder, "dam.toml"), "w", encoding="utf-8") as f:
+            f.write(text)
+        self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
+        if before:
+            before(self)
+        self.process = subprocess.Popen([DAM, "up", self.folder], stderr=self.log, stdout=self.log, env=ENV)
+
+    def said(self):
+        with open(os.path.join(self.folder, "log"), encoding="utf-8") as f:
+            return f.read()
+
+    def why(self, *args):
+        return subprocess.run([DAM, "why", *(args or ("last",)), self.folder, "--json"], capture_output=True, text=True, env=ENV, check=False).stdout
+
+    def last(self):
+        """The newest decision, {} if there is none yet."""
+        try:
+            return json.loads(self.why())
+        except ValueError:
+            return {}
+
+    def channel(self, name):
+        """(value, quality in words)"""
+        for c in self.last().get("leaf", {}).get("observation", []):
+            if c["name"] == name:
+                return c["value"], c["quality"]
+        return None, None
+
+    def sees(self, name, value, quality="good", seconds=10):
+        return wait(lambda: self.channel(name) == (value, quality), seconds)
+
+    def turns(self, quality, name, seconds=10):
+        return wait(lambda: self.channel(name)[1] == quality, seconds)
+
+    def receipts(self):
+        """Statuses of the newest receipts."""
+        found = []
+        seq = int(self.last().get("leaf", {}).get("seq", 0))
+        for at in range(seq, max(seq - 4, 0), -1):
+            leaf = json.loads(self.why(str(at)) or "{}").get("leaf", {})
+            found += [leaf["status"]] if leaf.get("kind") == "receipt" else []
+        return found
+
+    def receipt(self, status, seconds=10):
+        return wait(lambda: status in self.receipts(), seconds)
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+        return self.process.returncode
+
+
+def test_mqtt(tmp):
+    for version in ("3.1.1", "5"):
+        broker = Broker(os.path.join(tmp, "broker" + version), "dam", "a secret")
+
+        def secret(m):
+            with open(os.path.join(m.folder, "password"), "w", encoding="utf-8") as f:
+                f.write("a secret\n")
+        name = "mqtt" + version.replace(".", "")
+        m = Machine(tmp, name, f'kind = "mqtt"\nurl = "mqtt://127.0.0.1:{broker.port}"\nversion = "{version}"\nuser = "dam"\npassword_file = "password"\n'
+                    'homeassistant = "homeassistant"',
+                    [("power", "shelly/status/switch:0#apower", 1), ("plain", "plain", 2)],
+                    'sink = "field"\nkey = "shelly/rpc#params.w"\nreadback = "shelly/readback"', before=secret)
+        try:
+            check(f"{version}: link comes up", wait(lambda: "link field is up" in m.said()), m.said())
+            broker.publish("shelly/status/switch:0", '{"id":0,"output":true,"apower":8.9}', "-r")
+            check(f"{version}: a value", m.sees("power", 8.9))
+            # the machine's set-point goes out; a device that reads back makes the receipt
+            sent = broker.read("shelly/rpc")
+            check(f"{version}: the set-point", sent and json.loads(sent[0][1]) == {"params": {"w": 8.9}}, sent)
+            answer = threading.Thread(target=lambda: [(time.sleep(0.05), broker.publish("shelly/readback", "8.9")) for _ in range(15)])
+            answer.start()
+            check(f"{version}: done and read back", m.receipt("done and read back"), m.receipts())
+            answer.join()
+            test_mqtt_garbage(broker, m, version)
+            test_discovery(broker, m, name)
+            # the broker goes and comes back
+            broker.stop(signal.SIGKILL)
+            check(f"{version}: stale without a broker", m.turns("stale", "plain"), m.channel("plain"))
+            check(f"{version}: the outage is told by why", test_outage_text(m, "field"))
+            broker.start()
+            check(f"{version}: up again", wait(lambda: m.said().count("link field is up") == 2), m.said())
+            broker.publish("plain", "7.25")
+            check(f"{version}: values again", m.sees("plain", 7.25))
+            m.process.kill()
+            check(f"{version}: last will", wait(lambda: broker.read(f"dam/{name}/availability") == [[f"dam/{name}/availability", "offline"]]))
+        finally:
+            m.stop()
+            broker.stop()
+
+
+def test_outage_text(m, link):
+    text = subprocess.run([DAM, "why", "last", m.folder], capture_output=True, text=True, env=ENV, check=False).stdout
+    return f"nothing good from {link}" in text or print(text)
+
+
+def test_mqtt_garbage(broker, m, version):
+    # what is no number is a fault; what follows is a value again
+    for bad in ('{"id":0}', "nonsense", "NaN", "1e400", "", '{"apower":"x"}', "[" * 200):
+        broker.publish("plain", "1.5")
+        ok = m.sees("plain", 1.5)
+        broker.publish("plain", bad)
+        check(f"{version}: {bad[:20]!r} is a fault", ok and m.turns("device fault", "plain", 5), m.channel("plain"))
+    broker.publish("plain", "2000000")
+    check(f"{version}: beyond its range", m.turns("out of range", "plain"), m.channel("plain"))
+    # 20,000 messages at once: dropped by rule, told in the log, and turns go on
+    before = m.last()["leaf"]["seq"]
+    start = time.monotonic()
+    broker.flood("plain", [f"{i % 100}.25" for i in range(20000)])
+    broker.publish("shelly/status/switch:0", '{"apower":4.5}')
+    check(f"{version}: another topic is heard through the flood", m.sees("power", 4.5, seconds=15))
+    check(f"{version}: the flood is cut", "messages come too fast" in m.said(), m.said()[-500:])
+    turns = (m.last()["leaf"]["seq"] - before) / 2
+    check(f"{version}: turns go on", turns > 2 * (time.monotonic() - start), turns)
+    time.sleep(0.3)
+    broker.publish("plain", "3.75")
+    check(f"{version}: and after it", m.sees("plain", 3.75))
+
+
+def test_discovery(broker, m, name):
+    found = dict(broker.read("homeassistant/#", 3))
+    check("discovery: one retained topic a channel and actuator",
+          sorted(found) == [f"homeassistant/sensor/dam_{name}/{n}/config" for n in ("out", "plain", "power")], sorted(found))
+    configs = [json.loads(c) for c in found.values()]
+    check("discovery: unique ids", len({c["unique_id"] for c in configs}) == 3)
+    check("discovery: one device", len({json.dumps(c["device"], sort_keys=True) for c in configs}) == 1)
+    state = broker.read(configs[0]["state_topic"])
+    check("discovery: the state topic has every value", state and set(json.loads(state[0][1])["v"]) == {"out", "plain", "power"}, state)
+    check("discovery: online", broker.read(configs[0]["availability_topic"]) == [[f"dam/{name}/availability", "online"]])
+
+
+def test_mqtt_logins(tmp):
+    tls = certificates(os.path.join(tmp, "tls"))
+    broker = Broker(os.path.join(tmp, "brokertls"), tls=tls)
+    m = Machine(tmp, "mqtttls", f'kind = "mqtt"\nurl = "mqtts://localhost:{broker.port}"\nca_file = "{tls}/ca.crt"\nversion = "5"', [("x", "x", 0)])
+    other = certificates(os.path.join(tmp, "othertls"))
+    stranger = Machine(tmp, "mqttstranger", f'kind = "mqtt"\nurl = "mqtts://localhost:{broker.port}"\nca_file = "{other}/ca.crt"', [("x", "x", 0)])
+    try:
+        check("TLS: up", wait(lambda: "link field is up" in m.said()), m.said())
+        broker.publish("x", "42")
+        check("TLS: a value", m.sees("x", 42))
+        check("TLS: another CA's broker is refused", wait(lambda: "link field is down" in stranger.said()), stranger.said())
+        check("TLS: and stays refused", "link field is up" not in stranger.said())
+    finally:
+        m.stop()
+        stranger.stop()
+        broker.stop()
+    broker = Broker(os.path.join(tmp, "brokerpw"), "dam", "right")
+    m = Machine(tmp, "mqttlogin", f'kind = "mqtt"\nurl = "mqtt://127.0.0.1:{broker.port}"\nuser = "dam"', [("x", "x", 0)])
+    try:
+        check("a wrong login is told", wait(lambda: "not authorised" in m.said().lower() or "refused" in m.said().lower()), m.said())
+        check("a machine without its field decides", m.turns("missing", "x"), m.channel("x"))
+    finally:
+        check("and ends in order", m.stop() == 0)
+        broker.stop()
+
+
+def test_modbus(tmp):
+    port = free_port()
+    device = Sunspec(f"tcp:{port}")
+    keys = [("rate", "124.OutWRte", 2), ("pv", "103.W", 0), ("soc", "124.ChaState", 2), ("w", "701.W", 0), ("hz", "701.Hz", 2), ("inj", "701.TotWhInj", 0),
+            ("cab", "701.TmpCab", 1), ("der", "713.SoC", 1), ("dc", "714.Prt.2.DCW", 0), ("raw", "holding:40000:uint16", 0), ("none", "701.LLV", 0),
+            ("absent", "802.SoC", 0)]
+    m = Machine(tmp, "modbustcp", f'kind = "modbus"\nurl = "tcp://127.0.0.1:{port}"\nevery_ms = 100\ntimeout_ms = 500', keys,
+                'sink = "field"\nkey = "704.WSetPct"\nreadback = "704.WSetPct"\ntolerance = 0.1')
+    try:
+        for name, value in [("pv", 12340), ("soc", 43.21), ("w", -1500), ("hz", 50.01), ("inj", 65536), ("cab", 30.5), ("der", 65.5),
+                            ("dc", 90), ("raw", 0x5375)]:
+            check(f"SunSpec {name}", m.sees(name, value))
+        check("not available is a fault", m.channel("none")[1] == "device fault", m.channel("none"))
+        check("a model that is not there is a fault", m.channel("absent")[1] == "device fault", m.channel("absent"))
+        device.ask("set 124.10 -2500")
+        check("the set-point reaches the device", m.sees("rate", -25) and wait(lambda: device.ask("get 704.26") == str(65536 - 250)))
+        check("done and read back", m.receipt("done and read back"), m.receipts())
+        device.ask("set 103.13 0")
+        check("a changed scale factor", m.sees("pv", 1234))
+        device.stop(signal.SIGKILL)
+        check("unplugged: stale", m.turns("stale", "pv"), m.channel("pv"))
+        check("unplugged: the receipt says so", m.receipt("refused") or m.receipt("unknown"), m.receipts())
+        check("unplugged: told by why", test_outage_text(m, "field"))
+        device = Sunspec(f"tcp:{port}")
+        check("plugged in again", m.sees("pv", 12340, seconds=20))
+    finally:
+        m.stop()
+        device.stop()
+    # RTU: the same device behind a null-modem cable, then the cable is pulled
+    ours, theirs, unplug = serial_pair()
+    device = Sunspec(f"rtu:{theirs}")
+    m = Machine(tmp, "modbusrtu", f'kind = "modbus"\nurl = "rtu://{ours}"\nevery_ms = 200\ntimeout_ms = 1000', [("rate", "124.OutWRte", 2), ("pv", "103.W", 0)],
+                'sink = "field"\nkey = "704.WSetPct"', stale="2s")
+    try:
+        check("RTU: a value", m.sees("pv", 12340, seconds=15), m.said())
+        device.ask("set 124.10 1500")
+        check("RTU: a set-point", m.sees("rate", 15) and wait(lambda: device.ask("get 704.26") == "150"))
+        unplug()
+        check("RTU: unplugged", wait(lambda: "link field is down" in m.said(), 15) and m.turns("stale", "pv"), m.said())
+    finally:
+        m.stop()
+        device.stop()
+    # a unit that does not answer
+    device = Sunspec(f"tcp:{port}")
+    m = Machine(tmp, "modbusunit", f'kind = "modbus"\nurl = "tcp://127.0.0.1:{port}"\nunit = 9\ntimeout_ms = 300', [("pv", "103.W", 0)])
+    try:
+        check("a wrong unit is down, not a value", wait(lambda: "link field is down" in m.said()) and m.channel("pv")[1] == "missing", m.said())
+    finally:
+        m.stop()
+        device.stop()
+
+
+NMEA = ["$GPGGA,{t},4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,", "$GPRMC,{t},A,4807.038,N,01131.000,E,022.4,084.4,230324,003.1,W"]
+
+
+def summed(text):
+    total = 0
+    for c in text[1:]:
+        total ^= ord(c)
+    return f"{text}*{total:02X}\r\n"
+
+
+def nmea_log(path):
+    with open(path, "w", encoding="utf-8") as f:
+        for second in range(60):
+            for line in NMEA:
+                f.write(summed(line.format(t=f"1235{second:02d}")))
+
+
+def test_gps(tmp):
+    if missing("gpsd", "gpsfake"):
+        print("skipped: gpsd: gpsd and gpsfake are not installed")
+        return
+    log = os.path.join(tmp, "track.nmea")
+    nmea_log(log)
+    gps = Gps(log)
+    m = Machine(tmp, "gpsd", f'kind = "gpsd"\nurl = "tcp://127.0.0.1:{gps.port}"\nsilence_ms = 3000',
+                [("lat", "lat", 6), ("lon", "lon", 6), ("mode", "mode", 0), ("high", "alt", 1)], stale="5s")
+    try:
+        check("gpsd: latitude", m.sees("lat", 48.1173, seconds=20), m.said())
+        check("gpsd: longitude", m.sees("lon", 11.516667))
+        check("gpsd: a fix in three dimensions", m.sees("mode", 3))
+        gps.stop(signal.SIGKILL)
+        check("gpsd: gone", wait(lambda: "link field is down" in m.said()) and m.turns("stale", "lat"), m.said())
+    finally:
+        m.stop()
+        gps.stop()
+
+
+def test_serial(tmp):
+    ours, theirs, unplug = serial_pair()
+    stop = threading.Event()
+    lines = [summed(line.format(t="123519")) for line in NMEA]
+
+    def talk():
+        with open(theirs, "w", encoding="ascii") as port:
+            while not stop.wait(0.1):
+                try:
+                    port.write("".join(lines))
+                    port.flush()
+                except OSError:
+                    return
+    thread = threading.Thread(target=talk)
+    m = Machine(tmp, "nmea", f'kind = "nmea"\nurl = "serial://{ours}"\nbaud = 9600\nsilence_ms = 2000',
+                [("lat", "lat", 6), ("speed", "speed", 3), ("fix", "fix", 0), ("sats", "sats", 0)], stale="1s")
+    thread.start()
+    try:
+        check("NMEA: latitude", m.sees("lat", 48.1173), m.said())
+        check("NMEA: speed", m.sees("speed", 11.524))
+        check("NMEA: satellites", m.sees("sats", 8))
+        lines[:] = [summed("$GPGGA,123519,,,,,0,00,99.99,,,,,,"), summed("$GPRMC,123519,V,,,,,,,230394,,,N")]
+        check("NMEA: no fix is a fault", m.turns("device fault", "lat"), m.channel("lat"))
+        lines[:] = [line[:-4] + "00\r\n" for line in (summed(line.format(t="123519")) for line in NMEA)]
+        check("NMEA: wrong checksums tell nothing", m.turns("stale", "sats"), m.channel("sats"))
+        stop.set()
+        thread.join()
+        unplug()
+        check("NMEA: unplugged", wait(lambda: "link field is down" in m.said()), m.said())
+    finally:
+        stop.set()
+        m.stop()
+
+
+PROGRAM = r'''
+import json, os, select, sys, time
+value = 5.5
+while True:
+    if select.select([sys.stdin], [], [], 0.1)[0]:
+        line = sys.stdin.readline()
+        if not line:
+            sys.exit(0)
+        with open("orders", "a") as f:
+            f.write(line)
+        print(json.dumps({"back": json.loads(line)["heater"]["w"]}), flush=True)
+    if os.path.exists("say"):
+        sys.stdout.write(open("say").read()); sys.stdout.flush(); os.remove("say")
+    if os.path.exists("die"):
+        os.remove("die"); sys.exit(3)
+    if not os.path.exists("quiet"):
+        print(json.dumps({"room": {"temperature": value}}), flush=True)
+'''
+
+
+def test_program(tmp):
+    def put(m, name, text=""):
+        path = os.path.join(m.folder, name)
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.replace(path + ".new", path)
+    m = Machine(tmp, "program", f'kind = "program"\ncommand = ["{sys.executable}", "device.py"]', [("t", "room.temperature", 1)],
+                'sink = "field"\nkey = "heater.w"\nreadback = "back"', before=lambda m: put(m, "device.py", PROGRAM))
+    try:
+        check("program: a value", m.sees("t", 5.5), m.said())
+        check("program: the order", wait(lambda: os.path.exists(os.path.join(m.folder, "orders"))
+                                         and '{"heater":{"w":5.5}}' in open(os.path.join(m.folder, "orders"), encoding="utf-8").read()))
+        check("program: done and read back", m.receipt("done and read back"), m.receipts())
+        put(m, "quiet")
+        for bad in ("nonsense\n", '{"room":{"temperature":"hot"}}\n', "[1]\n", '{"room":{"temperature":1e300}}\n', "\x00\x01\n"):
+            put(m, "say", '{"room":{"temperature":7}}\n')
+            ok = m.sees("t", 7)
+            put(m, "say", bad)
+            check(f"program: {bad!r} is a fault", ok and m.turns("device fault", "t"), m.channel("t"))
+        put(m, "say", "x" * 100000 + "\n" + '{"room":{"temperature":8}}\n')
+        check("program: a line too long is dropped, the next is read", m.sees("t", 8) and "dropped" in m.said(), m.said()[-300:])
+        put(m, "say", '{"room":{"temperature":9}}\n' * 20000)
+        check("program: a flood is cut", wait(lambda: "10000 dropped so far" in m.said()), m.said()[-300:])
+        os.remove(os.path.join(m.folder, "quiet"))
+        put(m, "die")
+        check("program: its end is told", wait(lambda: "link field is down" in m.said()), m.said())
+        check("program: it is started again", wait(lambda: m.said().count("link field is up") == 2) and m.sees("t", 5.5), m.said())
+    finally:
+        check("program: the machine ends in order", m.stop() == 0)
+    check("program: no child is left", not subprocess.run(["pgrep", "-f", m.folder + "/device.py"], capture_output=True, check=False).stdout)
+    m = Machine(tmp, "noprogram", 'kind = "program"\ncommand = ["./nothing"]', [("t", "t", 0)])
+    try:
+        check("program: one that is not there", wait(lambda: "link field is down" in m.said()), m.said())
+    finally:
+        check("program: and the machine ends in order", m.stop() == 0)
+
+
+def test_http(tmp):
+    server = Json({"load": {"rps": 12.5}, "pods": 3})
+
+    def token(m):
+        with open(os.path.join(m.folder, "token"), "w", encoding="utf-8") as f:
+            f.write("t0ken\n")
+    m = Machine(tmp, "http", f'kind = "http"\nurl = "{server.url}"\nevery_ms = 100\ntimeout_ms = 500\ntoken_file = "token"', [("rps", "load.rps", 1)],
+                'sink = "field"\nkey = "pods"\nreadback = "pods"', before=token)
+    try:
+        check("http: a value", m.sees("rps", 12.5), m.said())
+        check("http: the token", server.headers and server.headers[0] == "Bearer t0ken")
+        check("http: a POST", wait(lambda: {"pods": 12.5} in server.posts), server.posts[:2])
+        check("http: done and read back", m.receipt("done and read back"), m.receipts())
+        server.document = {"load": {}}
+        check("http: a key that is gone is a fault", m.turns("device fault", "rps"), m.channel("rps"))
+        server.document = {"load": {"rps": 5}}
+        check("http: a value again", m.sees("rps", 5))
+        server.status = 500
+        check("http: an error is an outage", m.turns("stale", "rps") and "status 500" in m.said(), m.said())
+        check("http: an error may have done it", m.receipt("unknown"), m.receipts())
+        server.status = 403
+        check("http: a refusal has not", m.receipt("refused", 15), m.receipts())
+        server.status, server.raw = 200, b"<html>"
+        check("http: no JSON", wait(lambda: m.channel("rps")[1] == "stale"), m.channel("rps"))
+        server.raw = None
+        check("http: and again", m.sees("rps", 5, seconds=20))
+    finally:
+        m.stop()
+        server.stop()
+
+
+def test_manifest(tmp):
+    def refused(link, key, unit, want, write=""):
+        folder = os.path.join(tmp, "refused")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "dam.toml"), "w", encoding="utf-8") as f:
+            f.write(f'[machine]\nname = "m"\n[link.field]\n{link}\n[[channel]]\nname = "x"\nunit = "{unit}"\nmin = 0\nmax = 1\nsource = "field"\nkey = "{key}"\n'
+                    f'[[actuator]]\nname = "out"\nmin = 0\nmax = 1\nsafe = 0\n{write}\n[mind]\ncode = "SurplusMind"\n')
+        run = subprocess.run([DAM, "config", "check", folder], capture_output=True, text=True, env=ENV, check=False)
+        check(f"refused: {want}", run.returncode == 8 and want in run.stderr and "dam.toml:" in run.stderr, run.stderr)
+    modbus = 'kind = "modbus"\nurl = "tcp://127.0.0.1:1"'
+    refused(modbus, "103.W", "kW", "103.W is in W")
+    refused(modbus, "holding:1", "KWH", 'did you mean "kWh"?')
+    refused(modbus, "714.Prt.0.DCW", "W", "SunSpec point")
+    refused('kind = "gpsd"', "lat", "rad", "lat is in deg")
+    refused('kind = "nmea"\nurl = "serial:///dev/null"', "height", "m", "write lat, lon")
+    refused('kind = "program"\ncommand = ["x"]', 'a\\"b', "", "path of the value")
+    refused('kind = "mqtt"\nurl = "mqtt://h"', "a/+", "", "without +")
+    refused('kind = "mqtt"\nurl = "mqtt://h"', "a", "", "=OFF|ON", 'sink = "field"\nkey = "a=on"')
+    refused('kind = "gpsd"\nfxi = "2d"', "lat", "deg", "did you mean 'fix'?")
+
+
+def main():
+    tests = {n[5:]: f for n, f in globals().items() if n.startswith("test_") and f.__code__.co_varnames[:f.__code__.co_argcount] == ("tmp",)}
+    lacking = missing("mosquitto", "mosquitto_pub", "openssl")
+    with tempfile.TemporaryDirectory() as tmp:
+        os.chmod(tmp, 0o755)
+        for name in sys.argv[1:] or tests:
+            if name.startswith("mqtt") and lacking:
+                print(f"skipped: {name}: no {', '.join(lacking)}")
+                continue
+            tests[name](tmp)
+    print(f"{results['passed']} passed, {results['failed']} failed")
+    return 1 if results["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
