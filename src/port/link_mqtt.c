@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <mosquitto.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@
 #define SHOW_MS 1000u /* a dashboard needs no more */
 #define SHOW_SIZE_MAX 65536u
 #define KEEPALIVE_S 30
+#define PACKETS_MAX 64 /* in one turn of the loop */
 #define PATH_SIZE 4096u
 
 /* A write whose end is not known: the broker's answer, then the read-back. */
@@ -198,8 +200,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         return;
     }
     int err = status < 0 ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_SUCCESS;
-    if (err == MOSQ_ERR_SUCCESS && (events & UV_READABLE) != 0) {
-        err = mosquitto_loop_read(l->mosq, 64);
+    /* The library reads one packet a call. */
+    struct pollfd more = {l->polled, POLLIN, 0};
+    bool readable = (events & UV_READABLE) != 0;
+    for (int i = 0; err == MOSQ_ERR_SUCCESS && readable && i < PACKETS_MAX; i++) {
+        err = mosquitto_loop_read(l->mosq, 1);
+        readable = l->polled == more.fd && poll(&more, 1, 0) == 1;
     }
     if (err == MOSQ_ERR_SUCCESS && (events & UV_WRITABLE) != 0) {
         err = mosquitto_loop_write(l->mosq, 64);
