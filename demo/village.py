@@ -66,7 +66,8 @@ def policy_blob(v):
         # revenue goes to the shares and nowhere else
         rule(v.token, "transfer", 2, amount=0xFE, payee=0, checks=[only(v.shares.address)]),
         rule(v.market, "place", 4), rule(v.market, "claim", 1), rule(v.market, "collect", 1), rule(v.market, "cover", 2),
-        rule(v.jobs, "createJob", 5), rule(v.jobs, "setBudget", 2), rule(v.jobs, "fund", 2),
+        rule(v.jobs, "createJob", 5), rule(v.jobs, "setBudget", 2), rule(v.jobs, "fund", 2), rule(v.jobs, "submit", 2),
+        rule(v.jobs, "claimRefund", 1),
         # what every machine does for itself: anchor its log, report terms that it took back
         rule(v.evidence, "anchor", 5), rule(v.constitution, "rollback", 1),
         rule(v.access, "make", 4), rule(v.access, "setPrice", 3), rule(v.access, "grant", 4),

@@ -2,6 +2,7 @@
 /* `dam`: finds the verb and runs it. */
 #include "app/verb.h"
 #include "trade/link_energy_market.h"
+#include "trade/link_job_board.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static int help(int argc, char **argv)
 int main(int argc, char **argv)
 {
     dam_link_kind_add(&dam_link_energy_market);
+    dam_link_kind_add(&dam_link_job_board);
     if (argc < 2) {
         list_verbs(stderr);
         return DAM_EXIT_USAGE;

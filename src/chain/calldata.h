@@ -12,7 +12,7 @@
 #include "base/u256.h"
 
 #define DAM_CALLDATA_CALLS_MAX 4u
-#define DAM_CALLDATA_WORDS_MAX 4u
+#define DAM_CALLDATA_WORDS_MAX 12u
 
 /** Calldata of a function whose arguments are all one word.
  *  Returns: DAM_OK or DAM_ENOMEM. In: signature: "claim(uint256)". */

@@ -54,6 +54,20 @@ uint32_t dam_trade_interval(uint64_t now_s, uint32_t length, uint32_t gate)
     return (uint32_t)((now_s + gate) / length + 1);
 }
 
+struct dam_u256 dam_trade_amount(int64_t value, unsigned decimals, unsigned token_decimals)
+{
+    struct dam_u256 amount = dam_u256_from_u64(value < 0 ? 0 : (uint64_t)value);
+    struct dam_u256 rest;
+    if (decimals > DECIMALS_MAX || token_decimals > DECIMALS_MAX) {
+        return dam_u256_from_u64(0);
+    }
+    struct dam_u256 factor = dam_u256_from_u64(power_of_ten(token_decimals));
+    dam_u256_mul(&amount, &amount, &factor);
+    factor = dam_u256_from_u64(power_of_ten(decimals));
+    dam_u256_divmod(&amount, &factor, &amount, &rest);
+    return amount;
+}
+
 int64_t dam_trade_reading(const struct dam_u256 *amount, uint64_t scale, unsigned token_decimals,
                           unsigned decimals)
 {

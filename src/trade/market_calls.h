@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the energy market understands (contracts/src/market/EnergyMarket.sol): a set-point as ticks
- * and watt-hours, a time as an interval. Pure. Used by trade/energy_market. */
+/* What contracts understand: a set-point as ticks and watt-hours of an energy market
+ * (contracts/src/market/EnergyMarket.sol) or as an amount of tokens, a time as an interval. Pure.
+ */
 #ifndef DAM_TRADE_MARKET_CALLS_H
 #define DAM_TRADE_MARKET_CALLS_H
 
@@ -20,6 +21,10 @@ uint64_t dam_trade_energy(int64_t value, unsigned decimals);
 
 /** The first interval whose gate is still open at a time, in seconds. */
 uint32_t dam_trade_interval(uint64_t now_s, uint32_t length, uint32_t gate);
+
+/** A set-point in a token's whole unit as an amount of its smallest, rounded down; negative counts
+ *  as 0. In: both decimals at most 18, else 0. */
+struct dam_u256 dam_trade_amount(int64_t value, unsigned decimals, unsigned token_decimals);
 
 /** An amount of smallest units as a reading with decimals: what 10^token_decimals of them are is 1.
  *  Rounded down; INT64_MAX for what does not fit. In: amount; scale: multiplied with it first. */

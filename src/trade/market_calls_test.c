@@ -39,6 +39,24 @@ static void test_tick_bounds(void **state)
     assert_int_equal(tick, 9);
 }
 
+static void test_amounts(void **state)
+{
+    (void)state;
+    struct dam_u256 amount = dam_trade_amount(1250, 2, 6); /* 12.50 */
+    assert_true(dam_u256_eq(&amount, &(struct dam_u256){{12500000}}));
+    amount = dam_trade_amount(1999, 3, 0); /* nothing smaller than one */
+    assert_true(dam_u256_eq(&amount, &(struct dam_u256){{1}}));
+    amount = dam_trade_amount(-1, 0, 6);
+    assert_true(dam_u256_is_zero(&amount));
+    amount = dam_trade_amount(1, 19, 6);
+    assert_true(dam_u256_is_zero(&amount));
+    amount = dam_trade_amount(1, 0, 18);
+    assert_true(dam_u256_eq(&amount, &(struct dam_u256){{UINT64_C(1000000000000000000)}}));
+    /* and back */
+    amount = dam_trade_amount(INT64_MAX, 0, 0);
+    assert_int_equal(dam_trade_reading(&amount, 1, 0, 0), INT64_MAX);
+}
+
 static void test_energy_and_intervals(void **state)
 {
     (void)state;
@@ -66,9 +84,8 @@ static void test_readings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ticks),
-        cmocka_unit_test(test_tick_bounds),
-        cmocka_unit_test(test_energy_and_intervals),
+        cmocka_unit_test(test_ticks),    cmocka_unit_test(test_tick_bounds),
+        cmocka_unit_test(test_amounts),  cmocka_unit_test(test_energy_and_intervals),
         cmocka_unit_test(test_readings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trade/skill.h"
+
+#include "base/assert.h"
+#include "core/eth/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static struct dam_skill *of(struct dam_link *link)
+{
+    return (struct dam_skill *)(void *)link;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+static void on_work(uv_work_t *work)
+{
+    struct dam_skill *s = work->data;
+    s->why[0] = 0;
+    s->ops->work(s);
+}
+
+static void answer(struct dam_skill *s, const struct dam_skill_turn *turn,
+                   enum dam_link_result result)
+{
+    for (unsigned k = 0; k < s->ops->key_count; k++) {
+        if (turn->has[k]) {
+            s->events.written(s->events.ctx, s->point[k], turn->ticket, result, false, 0);
+        }
+    }
+}
+
+static void skill_free(struct dam_skill *s)
+{
+    s->ops->finish(s);
+    free(s);
+}
+
+static void begin(struct dam_skill *s);
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct dam_skill *s = work->data;
+    (void)status; /* never cancelled */
+    s->busy = false;
+    if (s->closing) {
+        skill_free(s);
+        return;
+    }
+    if (s->why[0] != 0 || !s->reached) {
+        s->events.state(s->events.ctx, s->reached, s->why);
+    } else if (!s->has_turn) {
+        s->events.state(s->events.ctx, true, s->url);
+    }
+    if (s->reached) {
+        s->ops->tell(s);
+    }
+    if (s->has_turn) {
+        answer(s, &s->turn, s->result);
+    }
+    if (s->has_next && !s->busy) {
+        s->turn = s->next;
+        s->has_turn = true;
+        s->has_next = false;
+        begin(s);
+    }
+}
+
+static void begin(struct dam_skill *s)
+{
+    s->work.data = s;
+    s->busy = uv_queue_work(s->loop, &s->work, on_work, on_worked) == 0;
+    if (!s->busy && s->has_turn) {
+        answer(s, &s->turn, DAM_LINK_REFUSED);
+    }
+}
+
+static int64_t wall_ms(const struct dam_skill *s)
+{
+    struct timespec now;
+    if (s->wall_ms != NULL) {
+        return s->wall_ms(s->events.ctx);
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* this clock always exists */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_complete(const struct dam_skill *s, const struct dam_skill_turn *turn)
+{
+    for (unsigned k = 0; k < s->ops->key_count; k++) {
+        if (s->ops->keys[k].write && s->is_used[k] && !turn->has[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint64_t ticket)
+{
+    struct dam_skill *s = of(link);
+    unsigned key = 0;
+    while (!s->is_used[key] || s->point[key] != point) {
+        key++;
+        DAM_ASSERT(key < s->ops->key_count);
+    }
+    if (s->half.ticket != ticket) {
+        s->half = (struct dam_skill_turn){.ticket = ticket};
+    }
+    s->half.has[key] = true;
+    s->half.values[key] = value;
+    if (!is_complete(s, &s->half)) {
+        return;
+    }
+    struct dam_skill_turn turn = s->half;
+    turn.wall_ms = wall_ms(s);
+    s->half = (struct dam_skill_turn){.ticket = 0};
+    if (s->busy) {
+        if (s->has_next) { /* a later turn takes the place of one that never began */
+            answer(s, &s->next, DAM_LINK_REFUSED);
+        }
+        s->next = turn;
+        s->has_next = true;
+        return;
+    }
+    s->turn = turn;
+    s->has_turn = true;
+    begin(s);
+}
+
+void dam_skill_sample(struct dam_skill *s, unsigned key, int64_t value)
+{
+    if (s->is_used[key]) {
+        s->events.sample(s->events.ctx, s->point[key], value);
+    }
+}
+
+void dam_skill_close(struct dam_link *link)
+{
+    struct dam_skill *s = of(link);
+    s->closing = true;
+    if (!s->busy) {
+        skill_free(s);
+    }
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static unsigned key_find(const struct dam_skill_ops *ops, const char *key, bool write)
+{
+    unsigned k = 0;
+    while (k < ops->key_count &&
+           (strcmp(ops->keys[k].name, key) != 0 || ops->keys[k].write != write)) {
+        k++;
+    }
+    return k;
+}
+
+bool dam_skill_knows(const struct dam_skill_ops *ops, const char *key, bool write)
+{
+    return key_find(ops, key, write) < ops->key_count;
+}
+
+static const char *points_read(struct dam_skill *s, const struct dam_link_setup *setup)
+{
+    for (size_t i = 0; i < setup->point_count; i++) {
+        unsigned k = key_find(s->ops, setup->points[i].key, setup->points[i].write);
+        if (k == s->ops->key_count || s->is_used[k]) {
+            return "two channels or actuators have the same key";
+        }
+        s->is_used[k] = true;
+        s->point[k] = (unsigned)i;
+        s->decimals[k] = setup->points[i].decimals;
+    }
+    return NULL;
+}
+
+static bool path_make(const struct dam_link_setup *setup, const char *option, const char *fallback,
+                      char ret[DAM_SKILL_PATH_SIZE])
+{
+    const char *name = dam_link_option(setup, option, fallback);
+    int len = name[0] == '/' ? snprintf(ret, DAM_SKILL_PATH_SIZE, "%s", name)
+                             : snprintf(ret, DAM_SKILL_PATH_SIZE, "%s/%s", setup->folder, name);
+    return len > 0 && (size_t)len < DAM_SKILL_PATH_SIZE && name[0] != 0;
+}
+
+bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
+                       struct dam_address *ret)
+{
+    const char *text = dam_link_option(setup, option, "");
+    return dam_address_from_text(text, strlen(text), ret) == DAM_OK;
+}
+
+static const char *own_read(struct dam_skill *s, const struct dam_link_setup *setup,
+                            const char *url, struct dam_envoy_options *ret)
+{
+    long timeout_ms = 0;
+    if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
+        strlen(url) >= sizeof(s->url)) {
+        return "'url' is the chain's JSON-RPC: http://HOST:PORT";
+    }
+    memcpy(s->url, url, strlen(url) + 1);
+    if (!path_make(setup, "signer", "signer", s->signer_folder) ||
+        !path_make(setup, "outbox", "outbox", s->outbox_folder)) {
+        return "'signer' and 'outbox' are folders";
+    }
+    if (!path_make(setup, "password_file", "", s->password_path)) {
+        return "'password_file' is the file with the password of the signer's keystore";
+    }
+    if (dam_link_option_number(setup, "timeout_ms", 1000, 10, 60000, &timeout_ms) != DAM_OK) {
+        return "'timeout_ms' is a number from 10 to 60000";
+    }
+    *ret = (struct dam_envoy_options){
+        .urls = {s->url},
+        .url_count = 1,
+        .agree_min = 1,
+        .timeout_ms = (uint32_t)timeout_ms,
+        .outbox_folder = s->outbox_folder,
+        .signer_folder = s->signer_folder,
+        .password_path = s->password_path,
+    };
+    return NULL;
+}
+
+/* The machine's own envoy, or one that the link's options describe. Returns: NULL, or what is
+ * wrong; *ret is the caller's to release. */
+static const char *envoy_get(struct dam_skill *s, const struct dam_link_setup *setup,
+                             struct dam_envoy **ret)
+{
+    struct dam_envoy_options options;
+    const char *url = dam_link_option(setup, "url", "");
+    if (url[0] != 0) {
+        const char *why = own_read(s, setup, url, &options);
+        bool ok = why == NULL && dam_envoy_create(&options, ret) == DAM_OK;
+        return why != NULL ? why : ok ? NULL : "out of memory";
+    }
+    if (setup->envoy == NULL || setup->envoy->options.signer_folder == NULL) {
+        return "the machine needs [chain] and [signer], or the link its own 'url'";
+    }
+    (void)snprintf(s->url, sizeof(s->url), "%s", setup->envoy->options.urls[0]);
+    *ret = dam_envoy_share(setup->envoy);
+    return NULL;
+}
+
+const char *dam_skill_open(struct dam_skill *s, const struct dam_link_kind *kind,
+                           const struct dam_skill_ops *ops, const struct dam_link_setup *setup,
+                           struct dam_address *ret_account, struct dam_envoy **ret_envoy)
+{
+    s->kind = kind;
+    s->ops = ops;
+    s->events = setup->events;
+    s->wall_ms = setup->wall_ms;
+    s->loop = setup->loop;
+    const char *why = points_read(s, setup);
+    if (why == NULL && !dam_skill_address(setup, "account", ret_account)) {
+        why = "'account' is the address of the machine's account";
+    }
+    return why == NULL ? envoy_get(s, setup, ret_envoy) : why;
+}
+
+void dam_skill_start(struct dam_skill *s)
+{
+    s->turn.wall_ms = wall_ms(s);
+    begin(s);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A skill: what a machine does on its chain by itself, as a link of its manifest. The set-points of
+ * one decision are one turn; a worker carries it out through the machine's envoy, since chain,
+ * signer and disk block; the loop never waits. Channels are read after each turn, so the mind sees
+ * them one turn later. The base of the kinds in this room; calls come on the loop's thread but for
+ * ops.work. */
+#ifndef DAM_TRADE_SKILL_H
+#define DAM_TRADE_SKILL_H
+
+#include "chain/envoy.h"
+#include "port/link.h"
+
+#define DAM_SKILL_KEYS_MAX 8u
+#define DAM_SKILL_WHY_SIZE (DAM_ENVOY_WHY_SIZE + 64u)
+#define DAM_SKILL_PATH_SIZE 4096u
+
+/* A name that a channel (or, if write, an actuator) of the manifest may have as its `key`. */
+struct dam_skill_key {
+    const char *name;
+    bool write;
+};
+
+/* The set-points of one turn, by key. */
+struct dam_skill_turn {
+    uint64_t ticket; /* the decision's number in the machine's evidence */
+    bool has[DAM_SKILL_KEYS_MAX];
+    int64_t values[DAM_SKILL_KEYS_MAX];
+    int64_t wall_ms; /* the machine's time when the last of them came */
+};
+
+struct dam_skill;
+
+struct dam_skill_ops {
+    const struct dam_skill_key *keys;
+    unsigned key_count;
+    /* One turn, or with !has_turn a first look at the chain. On a worker. Sets result, reached and
+     * why; must not fail a turn that asks for nothing: that is the safe state. */
+    void (*work)(struct dam_skill *skill);
+    /* After work that reached the chain: the channels, by dam_skill_sample. */
+    void (*tell)(struct dam_skill *skill);
+    /* Give back what open took, before the memory is freed. */
+    void (*finish)(struct dam_skill *skill);
+};
+
+/* The head of each kind's own struct. */
+struct dam_skill {
+    const struct dam_link_kind *kind; /* first, as port/link.h wants */
+    const struct dam_skill_ops *ops;
+    struct dam_link_events events;
+    int64_t (*wall_ms)(void *ctx);
+    uv_loop_t *loop;
+    bool is_used[DAM_SKILL_KEYS_MAX];
+    unsigned point[DAM_SKILL_KEYS_MAX]; /* of each key that is used */
+    unsigned decimals[DAM_SKILL_KEYS_MAX];
+    struct dam_skill_turn half; /* of which some set-points have come */
+    struct dam_skill_turn next; /* complete, waits for the worker */
+    bool has_next;
+    bool closing;
+
+    /* The worker's while busy, else the loop's. */
+    bool busy;
+    uv_work_t work;
+    struct dam_skill_turn turn;
+    bool has_turn;
+    enum dam_link_result result;  /* of the turn's set-points */
+    bool reached;                 /* the last job could talk with everything */
+    char why[DAM_SKILL_WHY_SIZE]; /* what was done or failed, for people; "": nothing to say */
+
+    char url[512]; /* "": the machine's own chain and signer; else these four */
+    char outbox_folder[DAM_SKILL_PATH_SIZE];
+    char signer_folder[DAM_SKILL_PATH_SIZE];
+    char password_path[DAM_SKILL_PATH_SIZE];
+};
+
+/* The options of every skill, for a kind's list: its own come behind. */
+#define DAM_SKILL_OPTIONS "url", "account", "signer", "password_file", "outbox", "timeout_ms"
+
+/** Is this a key of the skill? */
+bool dam_skill_knows(const struct dam_skill_ops *ops, const char *key, bool write);
+
+/** Fill the head: points, and the envoy (the machine's own, or one that the options describe).
+ *  Returns: NULL, or static text that says what is wrong; then nothing was taken.
+ *  In:      skill: zeroed. Out: ret_account: the machine's; ret_envoy: released by ops.finish. */
+const char *dam_skill_open(struct dam_skill *skill, const struct dam_link_kind *kind,
+                           const struct dam_skill_ops *ops, const struct dam_link_setup *setup,
+                           struct dam_address *ret_account, struct dam_envoy **ret_envoy);
+
+/** The first look, at the end of a kind's open. Where it fails, each turn tries again. */
+void dam_skill_start(struct dam_skill *skill);
+
+/** An option that is an address. Returns: false if it is not. */
+bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
+                       struct dam_address *ret);
+
+/** Tell a channel's value, if the manifest has the channel. For ops.tell. */
+void dam_skill_sample(struct dam_skill *skill, unsigned key, int64_t value);
+
+/* A kind's write and close. */
+void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint64_t ticket);
+void dam_skill_close(struct dam_link *link);
+
+#endif
