@@ -144,7 +144,7 @@ int dam_mqtt_payload(const struct dam_mqtt_key *key, int64_t value, unsigned dec
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_poll(uv_poll_t *watch, int status, int events);
 static void on_timer(uv_timer_t *timer);
 static void reconnect_later(struct link_mqtt *l, const char *why);
 
@@ -193,9 +193,9 @@ static void settle(struct link_mqtt *l, int err)
     poll_update(l);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_poll(uv_poll_t *watch, int status, int events)
 {
-    struct link_mqtt *l = poll->data;
+    struct link_mqtt *l = watch->data;
     if (l == NULL) {
         return;
     }
