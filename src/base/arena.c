@@ -98,16 +98,18 @@ void *dam_arena_copy(struct dam_arena *arena, const void *data, size_t len)
     return piece;
 }
 
-static void blocks_empty(struct dam_arena_block *block)
+/* Everything behind the current block is empty already. */
+static void blocks_empty(const struct dam_arena *arena, struct dam_arena_block *block)
 {
-    for (; block != NULL; block = block->next) {
+    while (block != NULL) {
         block->used = sizeof(*block);
+        block = block == arena->current ? NULL : block->next;
     }
 }
 
 void dam_arena_reset(struct dam_arena *arena)
 {
-    blocks_empty(arena->first);
+    blocks_empty(arena, arena->first);
     arena->current = arena->first;
 }
 
@@ -124,7 +126,9 @@ void dam_arena_release(struct dam_arena *arena, struct dam_arena_mark mark)
         return;
     }
     DAM_ASSERT(mark.used <= mark.block->used);
+    if (mark.block != arena->current) {
+        blocks_empty(arena, mark.block->next);
+    }
     mark.block->used = mark.used;
-    blocks_empty(mark.block->next);
     arena->current = mark.block;
 }

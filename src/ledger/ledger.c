@@ -12,6 +12,7 @@
 
 #define CALL_GAS_MAX 50000000u /* geth's cap of eth_call */
 #define CALL_GAS_MAX_DEV ((uint64_t)1 << 32)
+#define ARENA_LEN_KEPT ((size_t)1 << 20)
 
 /* ---- JSON-RPC over HTTP and WebSocket -------------------------------------------------------- */
 
@@ -207,6 +208,23 @@ void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
+enum dam_err dam_ledger_create_evm(struct dam_evm **ret)
+{
+    struct dam_evm_limits limits = {0};
+    /* Fails only before the kernel has any entropy; then the tables are as good as without. */
+    (void)uv_random(NULL, NULL, &limits.hash_seed, sizeof(limits.hash_seed), 0, NULL);
+    return dam_evm_create(dam_heap(), &limits, ret);
+}
+
+void dam_ledger_trim(struct dam_arena *arena)
+{
+    if (arena->held > ARENA_LEN_KEPT) {
+        dam_arena_finish(arena);
+    } else {
+        dam_arena_reset(arena);
+    }
+}
+
 static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledger_options *options,
                                struct dam_store_fault *fault)
 {
@@ -217,9 +235,10 @@ static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledge
         .history = options->history,
     };
     DAM_TRY(dam_ledger_chain_open(&chain, &ledger->chain, fault));
-    DAM_TRY(dam_evm_create(dam_heap(), NULL, &ledger->evm));
+    DAM_TRY(dam_ledger_create_evm(&ledger->evm));
     DAM_TRY(dam_pool_create(&options->pool, &ledger->pool));
     DAM_TRY(dam_filters_create(ledger, &ledger->filters));
+    DAM_TRY(dam_rpc_queue_create(ledger));
     ledger->gas_limit =
         options->gas_limit != 0 ? options->gas_limit : ledger->chain->head.header.gas_limit;
     return DAM_OK;
@@ -227,6 +246,7 @@ static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledge
 
 static void free_parts(struct dam_ledger *ledger)
 {
+    dam_rpc_queue_close(ledger);
     dam_filters_destroy(ledger->filters);
     dam_pool_destroy(ledger->pool);
     dam_evm_destroy(ledger->evm);
@@ -291,7 +311,7 @@ void dam_ledger_close(struct dam_ledger *ledger)
     if (ledger == NULL) {
         return;
     }
-    dam_rpc_release(ledger, DAM_ECLOSED);
+    dam_rpc_queue_close(ledger);
     dam_http_server_destroy(ledger->http);
     free_parts(ledger);
     ledger->handles_open = 3;

@@ -8,7 +8,7 @@
 #include "ledger/ledger.h"
 #include "port/http_server.h"
 
-struct dam_rpc_request;
+struct dam_rpc_queue;
 struct dam_filters;
 
 /* Why a transaction was taken out of the pool in this turn, for whoever waits for it. */
@@ -72,9 +72,9 @@ struct dam_ledger {
     struct dam_pool_tx **fresh; /* offered since the last turn, to be stored if not mined */
     size_t fresh_count;
     size_t fresh_size;
-    bool work;                    /* a turn is due */
-    int handles_open;             /* while closing */
-    struct dam_rpc_request *held; /* replies that wait for the turn to be durable, newest first */
+    bool work;                   /* a turn is due */
+    int handles_open;            /* while closing */
+    struct dam_rpc_queue *queue; /* requests that wait, see rpc_request.c */
     struct dam_rejection *rejections;
     uv_check_t turn;
     uv_idle_t wake; /* keeps the loop from waiting while a turn is due */
@@ -96,6 +96,16 @@ struct dam_offer_fault {
 DAM_MUST_USE enum dam_err dam_ledger_offer(struct dam_ledger *ledger, struct dam_bytes bytes,
                                            struct dam_hash *ret_hash,
                                            struct dam_offer_fault *fault);
+
+/** The two halves of it. The first is nearly all of the cost and touches nothing but the arena and
+ *  the bytes, so it may run on any thread. In: tx: what the first gave; its arena must still stand.
+ */
+DAM_MUST_USE enum dam_err dam_ledger_read_tx(struct dam_arena *arena, struct dam_bytes bytes,
+                                             struct dam_signed_tx *ret,
+                                             struct dam_offer_fault *fault);
+DAM_MUST_USE enum dam_err dam_ledger_offer_read(struct dam_ledger *ledger,
+                                                const struct dam_signed_tx *tx,
+                                                struct dam_offer_fault *fault);
 
 /** The same for a sender that is impersonated: the bytes' signature is not looked at. */
 DAM_MUST_USE enum dam_err dam_ledger_offer_as(struct dam_ledger *ledger, struct dam_bytes bytes,
@@ -139,7 +149,26 @@ const struct dam_rejection *dam_ledger_rejection(const struct dam_ledger *ledger
 DAM_MUST_USE enum dam_err dam_ledger_view(struct dam_ledger *ledger, uint64_t version,
                                           struct dam_builder_view *ret);
 
-/* ---- rpc.c ----------------------------------------------------------------------------------- */
+/* ---- ledger.c -------------------------------------------------------------------------------- */
+
+/** An EVM whose tables outsiders cannot fill by choice. */
+DAM_MUST_USE enum dam_err dam_ledger_create_evm(struct dam_evm **ret);
+
+/** Empty an arena, and give its memory back if it has become large. */
+void dam_ledger_trim(struct dam_arena *arena);
+
+/* ---- rpc_request.c --------------------------------------------------------------------------- */
+
+DAM_MUST_USE enum dam_err dam_rpc_queue_create(struct dam_ledger *ledger);
+
+/** Answer everything that waits, as closed; no thread works for the ledger afterwards. */
+void dam_rpc_queue_close(struct dam_ledger *ledger);
+
+/** Offer the raw transactions that came in this turn; before a block is made. */
+void dam_rpc_flush(struct dam_ledger *ledger);
+
+/** Wait until no other thread reads the store; before it moves. */
+void dam_rpc_wait(struct dam_ledger *ledger);
 
 /** Send the replies that waited for the turn. In: err: what became of the turn. */
 void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err);

@@ -270,20 +270,35 @@ static enum dam_err offer(struct dam_ledger *ledger, const struct dam_signed_tx 
     return DAM_OK;
 }
 
+enum dam_err dam_ledger_read_tx(struct dam_arena *arena, struct dam_bytes bytes,
+                                struct dam_signed_tx *ret, struct dam_offer_fault *fault)
+{
+    enum dam_tx_fault decode_fault = DAM_TX_FAULT_NONE;
+    enum dam_err err = dam_signed_tx_read(arena, bytes, ret, &decode_fault);
+    if (err == DAM_EPARSE) {
+        return no(fault, "%s", dam_tx_fault_text(decode_fault));
+    }
+    DAM_TRY(err);
+    if (ret->bytes.len > TX_LEN_MAX) {
+        return no(fault, "oversized data: transaction size %zu, limit %u", ret->bytes.len,
+                  TX_LEN_MAX);
+    }
+    err = dam_signed_tx_recover(arena, true, ret);
+    return err == DAM_OK || err == DAM_ENOMEM ? err : no(fault, "invalid sender");
+}
+
+enum dam_err dam_ledger_offer_read(struct dam_ledger *ledger, const struct dam_signed_tx *tx,
+                                   struct dam_offer_fault *fault)
+{
+    return offer(ledger, tx, false, fault);
+}
+
 enum dam_err dam_ledger_offer(struct dam_ledger *ledger, struct dam_bytes bytes,
                               struct dam_hash *ret_hash, struct dam_offer_fault *fault)
 {
     struct dam_signed_tx tx;
-    enum dam_tx_fault decode_fault = DAM_TX_FAULT_NONE;
     struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
-    enum dam_err err = dam_signed_tx_read(&ledger->arena, bytes, &tx, &decode_fault);
-    if (err == DAM_EPARSE) {
-        err = no(fault, "%s", dam_tx_fault_text(decode_fault));
-    } else if (err == DAM_OK && tx.bytes.len > TX_LEN_MAX) {
-        err = no(fault, "oversized data: transaction size %zu, limit %u", tx.bytes.len, TX_LEN_MAX);
-    } else if (err == DAM_OK && dam_signed_tx_recover(&ledger->arena, true, &tx) != DAM_OK) {
-        err = no(fault, "invalid sender");
-    }
+    enum dam_err err = dam_ledger_read_tx(&ledger->arena, bytes, &tx, fault);
     if (err == DAM_OK) {
         *ret_hash = tx.hash;
         err = offer(ledger, &tx, false, fault);
@@ -373,10 +388,17 @@ static enum dam_err store_pool_once(struct dam_ledger *ledger)
     return dam_store_commit(txn);
 }
 
+/* The map moves when it grows: nobody may look at it meanwhile. */
+static bool grow(struct dam_ledger *ledger)
+{
+    dam_rpc_wait(ledger);
+    return dam_store_grow(ledger->chain->store) == DAM_OK;
+}
+
 enum dam_err dam_ledger_store_pool(struct dam_ledger *ledger)
 {
     enum dam_err err = store_pool_once(ledger);
-    while (err == DAM_ENOSPC && dam_store_grow(ledger->chain->store) == DAM_OK) {
+    while (err == DAM_ENOSPC && grow(ledger)) {
         err = store_pool_once(ledger);
     }
     if (err == DAM_OK) {
@@ -657,7 +679,7 @@ enum dam_err dam_ledger_mine(struct dam_ledger *ledger)
 {
     struct taken taken = {0};
     enum dam_err err = mine_once(ledger, &taken);
-    while (err == DAM_ENOSPC && dam_store_grow(ledger->chain->store) == DAM_OK) {
+    while (err == DAM_ENOSPC && grow(ledger)) {
         give_back(&taken);
         err = mine_once(ledger, &taken);
     }
@@ -716,6 +738,7 @@ static void on_turn(uv_check_t *check)
     if (!ledger->work) {
         return;
     }
+    dam_rpc_flush(ledger);
     ledger->work = false;
     (void)uv_idle_stop(&ledger->wake);
     bool on_demand = ledger->interval_ms == 0 && ledger->dev_state.automine;

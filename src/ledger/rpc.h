@@ -21,11 +21,21 @@ enum dam_rpc_code {
     DAM_RPC_TX_WAITING = 4,
 };
 
+/* A raw transaction that was read ahead, see rpc_request.c. */
+struct dam_rpc_send {
+    const struct dam_json *param; /* the call's first one; NULL: none */
+    bool is_read;                 /* it is hex, and what follows is set */
+    enum dam_err err;             /* as dam_ledger_read_tx */
+    struct dam_signed_tx tx;
+    struct dam_offer_fault fault;
+};
+
 /* One call. The handler writes one JSON value to w, or fails. */
 struct dam_rpc {
     struct dam_ledger *ledger;
     struct dam_rpc_request *request;
     const struct dam_json *params; /* an array, or NULL */
+    struct dam_rpc_send *send;     /* its transaction if it was read ahead, else NULL */
     struct dam_json_writer *w;
     struct dam_arena *arena; /* until the call ends */
     struct dam_ws *ws;       /* who asks, for subscriptions; NULL over HTTP */
@@ -41,10 +51,19 @@ struct dam_rpc {
 
 typedef void dam_rpc_fn(struct dam_rpc *rpc);
 
+/* Where a method runs. */
+enum dam_rpc_where {
+    DAM_RPC_LOOP,   /* on the loop's thread: all of rpc->ledger is there */
+    DAM_RPC_SEND,   /* there too; its first parameter is a raw transaction, read ahead */
+    DAM_RPC_WORKER, /* on another thread, with what rpc_work.h says of rpc->ledger; it may also be
+                     * called on the loop's thread */
+};
+
 struct dam_rpc_method {
     const char *name;
     dam_rpc_fn *fn;
     bool dev; /* only with --dev */
+    enum dam_rpc_where where;
 };
 
 /** The methods of each file, ended by an entry without a name. */

@@ -623,8 +623,8 @@ static void eth_createAccessList(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_call_methods[] = {
-    {"eth_call", eth_call, false},
-    {"eth_estimateGas", eth_estimateGas, false},
-    {"eth_createAccessList", eth_createAccessList, false},
+    {"eth_call", eth_call, false, DAM_RPC_WORKER},
+    {"eth_estimateGas", eth_estimateGas, false, DAM_RPC_WORKER},
+    {"eth_createAccessList", eth_createAccessList, false, DAM_RPC_WORKER},
     {0},
 };

@@ -239,9 +239,9 @@ const struct dam_rpc_method dam_rpc_debug_methods[] = {
     {"debug_getRawBlock", debug_getRawBlock, false},
     {"debug_getRawReceipts", debug_getRawReceipts, false},
     {"debug_getRawTransaction", debug_getRawTransaction, false},
-    {"debug_traceTransaction", dam_trace_transaction, false},
-    {"debug_traceCall", dam_trace_call, false},
-    {"debug_traceBlockByNumber", dam_trace_block_by_number, false},
-    {"debug_traceBlockByHash", dam_trace_block_by_hash, false},
+    {"debug_traceTransaction", dam_trace_transaction, false, DAM_RPC_WORKER},
+    {"debug_traceCall", dam_trace_call, false, DAM_RPC_WORKER},
+    {"debug_traceBlockByNumber", dam_trace_block_by_number, false, DAM_RPC_WORKER},
+    {"debug_traceBlockByHash", dam_trace_block_by_hash, false, DAM_RPC_WORKER},
     {0},
 };

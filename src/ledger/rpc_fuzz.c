@@ -61,8 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         open_ledger();
     }
     dam_ledger_rpc(ledger, (const char *)data, size, on_reply, &replies);
-    for (int i = 0; i < 4 && replies == 0; i++) {
-        (void)uv_run(&loop, UV_RUN_NOWAIT);
+    while (replies == 0) { /* the end of a turn, or another thread's work */
+        (void)uv_run(&loop, UV_RUN_ONCE);
     }
     DAM_ASSERT(replies == 1);
     return 0;

@@ -32,7 +32,13 @@ static void eth_sendRawTransaction(struct dam_rpc *rpc)
     struct dam_bytes bytes;
     struct dam_hash hash;
     struct dam_offer_fault fault;
-    if (dam_rpc_data(rpc, 0, &bytes)) {
+    struct dam_rpc_send *send = rpc->send;
+    if (send != NULL && send->is_read) {
+        enum dam_err err = send->err == DAM_OK
+                               ? dam_ledger_offer_read(rpc->ledger, &send->tx, &send->fault)
+                               : send->err;
+        offered(rpc, err, &send->tx.hash, &send->fault);
+    } else if (dam_rpc_data(rpc, 0, &bytes)) {
         offered(rpc, dam_ledger_offer(rpc->ledger, bytes, &hash, &fault), &hash, &fault);
     }
 }
@@ -473,8 +479,8 @@ static void eth_pendingTransactions(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_tx_methods[] = {
-    {"eth_sendRawTransaction", eth_sendRawTransaction, false},
-    {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false},
+    {"eth_sendRawTransaction", eth_sendRawTransaction, false, DAM_RPC_SEND},
+    {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false, DAM_RPC_SEND},
     {"eth_accounts", eth_accounts, false},
     {"eth_sendTransaction", eth_sendTransaction, true},
     {"eth_sendUnsignedTransaction", eth_sendTransaction, true},

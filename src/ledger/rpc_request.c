@@ -1,0 +1,782 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A request's way: parsed, its calls run in their order, its reply sent, at once or when it may be.
+ *
+ *   dam_rpc_handle --> sends: nothing but raw transactions --> (turn's end, or another request)
+ *         |                                                      recovered together --> run
+ *         |--> at work: a call for another thread --> done --> run on
+ *         `--> run --> held: a transaction was accepted --> dam_rpc_release (durable) --> reply
+ *                `--> reply
+ */
+#include "ledger/rpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/heap.h"
+#include "ledger/fan.h"
+#include "ledger/rpc_work.h"
+
+#define JSON_DEPTH_MAX 64u
+#define BATCH_COUNT_MAX 5000u
+#define RESPONSE_LEN_MAX ((size_t)256 << 20)
+#define METHODS_MAX 512u
+#define SENDS_MAX 1024u /* raw transactions that are put together */
+
+/* A result that may only leave when the turn is durable. */
+struct mark {
+    size_t result_at; /* where `"result":` begins */
+    size_t end;       /* behind the result */
+    struct dam_hash hash;
+    bool receipt;
+};
+
+struct dam_rpc_request {
+    struct dam_rpc_job job;
+    struct dam_rpc_request *next; /* in the list where it waits */
+    struct dam_ledger *ledger;
+    dam_ledger_reply_fn *reply;
+    void *ctx;
+    struct dam_ws *ws;
+    struct dam_arena arena;      /* text and tree of one that is at work */
+    const struct dam_json *call; /* the next to run */
+    uint32_t left;               /* calls from there on */
+    bool is_batch;
+    bool any;                   /* a call wants an answer */
+    struct dam_rpc_send *sends; /* of its calls from `call` on; NULL: not looked at ahead */
+    size_t send_count;
+    struct dam_json_writer w;
+    struct dam_buf out;
+    struct mark *marks;
+    size_t mark_count;
+    size_t mark_size;
+};
+
+/* Requests that wait, in the order of coming. */
+struct list {
+    struct dam_rpc_request *first;
+    struct dam_rpc_request *last;
+};
+
+struct dam_rpc_queue {
+    struct list sends;
+    size_t send_count;
+    struct dam_arena_mark sends_mark; /* the ledger's arena before the first of them */
+    struct dam_arena arenas[DAM_FAN_SLOTS_MAX];
+    struct list at_work;
+    struct list held;
+    struct dam_rpc_work *work;
+};
+
+static void push(struct list *list, struct dam_rpc_request *request)
+{
+    request->next = NULL;
+    if (list->first == NULL) {
+        list->first = request;
+    } else {
+        list->last->next = request;
+    }
+    list->last = request;
+}
+
+static struct dam_rpc_request *shift(struct list *list)
+{
+    struct dam_rpc_request *request = list->first;
+    if (request != NULL) {
+        list->first = request->next;
+    }
+    return request;
+}
+
+static void take_out(struct list *list, const struct dam_rpc_request *request)
+{
+    struct dam_rpc_request *before = NULL;
+    struct dam_rpc_request *at = list->first;
+    while (at != request) {
+        DAM_ASSERT(at != NULL);
+        before = at;
+        at = at->next;
+    }
+    *(before == NULL ? &list->first : &before->next) = request->next;
+    list->last = list->last == request ? before : list->last;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const struct dam_rpc_method *methods[METHODS_MAX];
+static size_t method_count;
+
+static int compare_methods(const void *a, const void *b)
+{
+    return strcmp((*(const struct dam_rpc_method *const *)a)->name,
+                  (*(const struct dam_rpc_method *const *)b)->name);
+}
+
+static void collect_methods(void)
+{
+    static const struct dam_rpc_method *const tables[] = {
+        dam_rpc_eth_methods,   dam_rpc_call_methods,     dam_rpc_tx_methods,  dam_rpc_log_methods,
+        dam_rpc_debug_methods, dam_rpc_simulate_methods, dam_rpc_dev_methods, dam_rpc_misc_methods,
+    };
+    for (size_t t = 0; t < DAM_COUNT_OF(tables); t++) {
+        for (const struct dam_rpc_method *method = tables[t]; method->name != NULL; method++) {
+            DAM_ASSERT(method_count < METHODS_MAX);
+            methods[method_count++] = method;
+        }
+    }
+    qsort(methods, method_count, sizeof(methods[0]), compare_methods);
+}
+
+static const struct dam_rpc_method *find_method(const struct dam_json *name)
+{
+    if (method_count == 0) {
+        collect_methods();
+    }
+    size_t low = 0;
+    size_t high = method_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const char *candidate = methods[middle]->name;
+        size_t len = strlen(candidate);
+        size_t common = len < name->len ? len : name->len;
+        int order = memcmp(candidate, name->text, common);
+        order = order != 0 ? order : (len > name->len) - (len < name->len);
+        if (order == 0) {
+            return methods[middle];
+        }
+        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+    }
+    return NULL;
+}
+
+/* ---- one call -------------------------------------------------------------------------------- */
+
+static void put_error(struct dam_json_writer *w, int code, const char *text,
+                      const struct dam_bytes *data)
+{
+    dam_json_put_key(w, "error");
+    dam_json_put_object(w);
+    dam_json_put_key(w, "code");
+    dam_json_put_i64(w, code);
+    dam_json_put_key(w, "message");
+    dam_json_put_cstr(w, text);
+    if (data != NULL) {
+        dam_json_put_key(w, "data");
+        dam_json_put_data(w, data->data, data->len);
+    }
+    dam_json_put_object_end(w);
+}
+
+static void begin_reply(struct dam_json_writer *w, const struct dam_json *id)
+{
+    dam_json_put_object(w);
+    dam_json_put_key(w, "jsonrpc");
+    dam_json_put_cstr(w, "2.0");
+    dam_json_put_key(w, "id");
+    if (id == NULL) {
+        dam_json_put_null(w);
+    } else {
+        dam_json_put_node(w, id);
+    }
+}
+
+static void put_failure(struct dam_rpc_request *request, struct dam_ledger *ledger,
+                        const struct dam_json *id, int code, const char *text)
+{
+    ledger->counters.errors++;
+    begin_reply(&request->w, id);
+    put_error(&request->w, code, text, NULL);
+    dam_json_put_object_end(&request->w);
+}
+
+static void add_mark(struct dam_rpc_request *request, const struct dam_rpc *rpc, size_t result_at)
+{
+    if (request->mark_count == request->mark_size) {
+        size_t size = request->mark_size == 0 ? 1 : request->mark_size * 4;
+        struct mark *marks = realloc(request->marks, size * sizeof(*marks));
+        if (marks == NULL) {
+            request->out.err = DAM_ENOMEM; /* the whole reply becomes an error */
+            return;
+        }
+        request->marks = marks;
+        request->mark_size = size;
+    }
+    request->marks[request->mark_count++] =
+        (struct mark){result_at, request->out.len, rpc->hold_hash, rpc->hold_receipt};
+}
+
+static bool is_valid_id(const struct dam_json *id)
+{
+    return id == NULL || id->type == DAM_JSON_NULL || id->type == DAM_JSON_NUMBER ||
+           id->type == DAM_JSON_STRING;
+}
+
+static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledger,
+                       const struct dam_json *call, const struct dam_rpc_method *method,
+                       const struct dam_json *id)
+{
+    struct dam_json_writer *w = &request->w;
+    struct dam_rpc rpc = {.ledger = ledger,
+                          .request = request,
+                          .params = dam_json_get(call, "params"),
+                          .send = request->sends,
+                          .w = w,
+                          .arena = &ledger->arena,
+                          .ws = request->ws};
+    struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
+    begin_reply(w, id);
+    size_t result_at = w->buf->len;
+    dam_json_put_key(w, "result");
+    if (rpc.params != NULL && rpc.params->type != DAM_JSON_ARRAY) {
+        if (rpc.params->type == DAM_JSON_NULL) {
+            rpc.params = NULL;
+        } else {
+            dam_rpc_fail(&rpc, DAM_RPC_BAD_PARAMS, "non-array args");
+        }
+    }
+    if (rpc.error_code == 0) {
+        method->fn(&rpc);
+    }
+    if (rpc.error_code != 0) {
+        ledger->counters.errors++;
+        w->buf->len = result_at;
+        w->comma = true;
+        put_error(w, rpc.error_code, rpc.error_text, rpc.error_has_data ? &rpc.error_data : NULL);
+    } else if (rpc.hold) {
+        add_mark(request, &rpc, result_at);
+    }
+    dam_json_put_object_end(w);
+    dam_arena_release(&ledger->arena, mark);
+}
+
+static bool is_well_formed(const struct dam_json *call)
+{
+    const struct dam_json *name = dam_json_get(call, "method");
+    const struct dam_json *version = dam_json_get(call, "jsonrpc");
+    return call->type == DAM_JSON_OBJECT && is_valid_id(dam_json_get(call, "id")) && name != NULL &&
+           name->type == DAM_JSON_STRING && (version == NULL || dam_json_is(version, "2.0"));
+}
+
+/* The method of a call. Returns: NULL if it cannot be run. */
+static const struct dam_rpc_method *method_of(const struct dam_ledger *ledger,
+                                              const struct dam_json *call)
+{
+    const struct dam_rpc_method *method =
+        is_well_formed(call) ? find_method(dam_json_get(call, "method")) : NULL;
+    return method != NULL && method->dev && !ledger->dev ? NULL : method;
+}
+
+/* Run one call of a request and append its reply, if it wants one. */
+static void run_call(struct dam_rpc_request *request, struct dam_ledger *ledger,
+                     const struct dam_json *call)
+{
+    struct dam_json_writer *w = &request->w;
+    const struct dam_json *id = dam_json_get(call, "id");
+    const struct dam_rpc_method *method = method_of(ledger, call);
+    ledger->counters.requests++;
+    if (!is_well_formed(call)) {
+        put_failure(request, ledger, is_valid_id(id) ? id : NULL, DAM_RPC_INVALID,
+                    "invalid request");
+        request->any = true;
+        return;
+    }
+    if (method == NULL) {
+        const struct dam_json *name = dam_json_get(call, "method");
+        char text[160];
+        (void)snprintf(text, sizeof(text), "the method %.*s does not exist/is not available",
+                       name->len > 80 ? 80 : (int)name->len, name->text);
+        put_failure(request, ledger, id, DAM_RPC_NO_METHOD, text);
+        request->any = true;
+        return;
+    }
+    size_t before = w->buf->len;
+    bool comma = w->comma;
+    run_method(request, ledger, call, method, id);
+    if (id == NULL) { /* a notification gets no reply; its effects stay */
+        w->buf->len = before;
+        w->comma = comma;
+    } else {
+        request->any = true;
+    }
+}
+
+/* ---- all calls of a request ------------------------------------------------------------------ */
+
+static void finish_request(struct dam_rpc_request *request)
+{
+    if (dam_buf_err(&request->out) != DAM_OK) {
+        static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32003,"
+                                   "\"message\":\"response too large\"}}";
+        request->reply(request->ctx, text, sizeof(text) - 1);
+    } else {
+        request->reply(request->ctx, (const char *)request->out.data, request->out.len);
+    }
+    dam_buf_finish(&request->out);
+    dam_arena_finish(&request->arena);
+    free(request->marks);
+    free(request);
+}
+
+/* Its calls have run: reply, or hold the reply until the turn is durable. */
+static void complete(struct dam_rpc_request *request)
+{
+    struct dam_ledger *ledger = request->ledger;
+    if (request->is_batch) {
+        dam_json_put_array_end(&request->w);
+    }
+    if (!request->any) {
+        dam_buf_reset(&request->out);
+    }
+    if (request->mark_count > 0 && dam_buf_err(&request->out) == DAM_OK) {
+        push(&ledger->queue->held, request);
+        dam_ledger_schedule(ledger);
+    } else {
+        finish_request(request);
+    }
+}
+
+static void begin_calls(struct dam_rpc_request *request, const struct dam_json *root)
+{
+    request->is_batch = root->type == DAM_JSON_ARRAY;
+    request->call = request->is_batch ? dam_json_first(root) : root;
+    request->left = request->is_batch ? root->count : 1;
+    if (request->is_batch) {
+        dam_json_put_array(&request->w);
+    }
+}
+
+static void run_next(struct dam_rpc_request *request, struct dam_ledger *ledger)
+{
+    run_call(request, ledger, request->call);
+    request->call = dam_json_next(request->call);
+    request->left--;
+    if (request->sends != NULL) {
+        request->sends++;
+    }
+}
+
+/* Once a transaction was accepted the rest runs here, so that the reply is ready at the turn's end,
+ * which knows what became of it. */
+static bool is_for_worker(const struct dam_rpc_request *request)
+{
+    const struct dam_rpc_method *method =
+        request->left > 0 && request->mark_count == 0 && request->arena.first != NULL
+            ? method_of(request->ledger, request->call)
+            : NULL;
+    return method != NULL && method->where == DAM_RPC_WORKER;
+}
+
+/* On a worker's thread: as many calls as are for it. */
+static void run_at_work(struct dam_rpc_job *job, struct dam_ledger *view)
+{
+    struct dam_rpc_request *request = (struct dam_rpc_request *)job;
+    do {
+        run_next(request, view);
+    } while (is_for_worker(request));
+}
+
+/* A call that no worker takes must not hold up the loop either. */
+static void skip_next(struct dam_rpc_request *request)
+{
+    const struct dam_json *id = dam_json_get(request->call, "id");
+    if (id != NULL) {
+        put_failure(request, request->ledger, id, DAM_RPC_LIMIT,
+                    "too many calls are waiting; try again");
+        request->any = true;
+    }
+    request->call = dam_json_next(request->call);
+    request->left--;
+}
+
+static bool advance(struct dam_rpc_request *request);
+
+static void work_done(struct dam_rpc_job *job, bool has_run)
+{
+    struct dam_rpc_request *request = (struct dam_rpc_request *)job;
+    take_out(&request->ledger->queue->at_work, request);
+    if (!has_run) { /* no memory for it, or the ledger closes */
+        skip_next(request);
+    }
+    if (advance(request)) {
+        complete(request);
+    }
+}
+
+/* Run what is left. Returns: false if a worker has it now. */
+static bool advance(struct dam_rpc_request *request)
+{
+    struct dam_rpc_queue *queue = request->ledger->queue;
+    while (request->left > 0) {
+        if (is_for_worker(request)) {
+            push(&queue->at_work, request);
+            if (dam_rpc_work_submit(queue->work, &request->job)) {
+                return false;
+            }
+            take_out(&queue->at_work, request);
+            skip_next(request);
+        } else {
+            run_next(request, request->ledger);
+        }
+    }
+    return true;
+}
+
+/* ---- raw transactions ------------------------------------------------------------------------ */
+
+/* Recovering a sender takes longer than all the rest of a transaction's way into a block. What came
+ * in a turn is therefore gathered, and recovered on as many threads as there are, before it is
+ * offered in the order in which it came. */
+
+struct reading {
+    struct dam_rpc_send **list;
+    struct dam_arena *arenas;
+};
+
+static void read_send(void *ctx, size_t index, unsigned slot)
+{
+    const struct reading *reading = ctx;
+    struct dam_rpc_send *send = reading->list[index];
+    struct dam_bytes bytes;
+    send->is_read = send->param != NULL && send->param->len >= 2 && send->param->text[0] == '0' &&
+                    dam_json_hex(send->param, &reading->arenas[slot], &bytes) == DAM_OK;
+    if (send->is_read) {
+        send->err = dam_ledger_read_tx(&reading->arenas[slot], bytes, &send->tx, &send->fault);
+    }
+}
+
+static bool is_send(const struct dam_ledger *ledger, const struct dam_json *call)
+{
+    const struct dam_rpc_method *method = method_of(ledger, call);
+    return method != NULL && method->where == DAM_RPC_SEND;
+}
+
+/* Does a request do nothing but send? Then note its transactions. */
+static bool take_sends(struct dam_rpc_request *request)
+{
+    struct dam_ledger *ledger = request->ledger;
+    const struct dam_json *call = request->call;
+    for (uint32_t i = 0; i < request->left; i++, call = dam_json_next(call)) {
+        if (!is_send(ledger, call)) {
+            return false;
+        }
+    }
+    request->sends = dam_arena_zalloc(&ledger->arena, request->left * sizeof(*request->sends));
+    if (request->sends == NULL) {
+        return false;
+    }
+    call = request->call;
+    for (uint32_t i = 0; i < request->left; i++, call = dam_json_next(call)) {
+        request->sends[i].param = dam_json_at(dam_json_get(call, "params"), 0);
+    }
+    request->send_count = request->left;
+    push(&ledger->queue->sends, request);
+    ledger->queue->send_count += request->left;
+    dam_ledger_schedule(ledger);
+    return true;
+}
+
+/* Run what was gathered; the requests go to *done, to be completed when the arena is free. */
+static void run_sends(struct dam_ledger *ledger, struct list *done)
+{
+    struct dam_rpc_queue *queue = ledger->queue;
+    struct reading reading = {.arenas = queue->arenas};
+    size_t count = 0;
+    reading.list = dam_arena_alloc(&ledger->arena, queue->send_count * sizeof(*reading.list) + 1);
+    for (struct dam_rpc_request *r = queue->sends.first; r != NULL; r = r->next) {
+        for (size_t i = 0; reading.list != NULL && i < r->send_count; i++) {
+            reading.list[count++] = &r->sends[i];
+        }
+    }
+    dam_fan_run(ledger->loop, count, read_send, &reading);
+    queue->send_count = 0;
+    for (struct dam_rpc_request *r = shift(&queue->sends); r != NULL; r = shift(&queue->sends)) {
+        (void)advance(r); /* a send is never a worker's */
+        push(done, r);
+    }
+    for (unsigned i = 0; i < DAM_FAN_SLOTS_MAX; i++) {
+        dam_ledger_trim(&queue->arenas[i]);
+    }
+}
+
+static void complete_all(struct list *done)
+{
+    for (struct dam_rpc_request *r = shift(done); r != NULL; r = shift(done)) {
+        complete(r);
+    }
+}
+
+void dam_rpc_flush(struct dam_ledger *ledger)
+{
+    struct list done = {0};
+    if (ledger->queue->sends.first != NULL) {
+        run_sends(ledger, &done);
+        dam_arena_release(&ledger->arena, ledger->queue->sends_mark);
+        complete_all(&done);
+    }
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static void refuse(struct dam_rpc_request *request, int code, const char *text)
+{
+    put_failure(request, request->ledger, NULL, code, text);
+    request->any = true;
+}
+
+/* A request with a call for a worker outlives its text: it gets a copy of its own. */
+static bool has_work(const struct dam_rpc_request *request)
+{
+    const struct dam_json *call = request->call;
+    for (uint32_t i = 0; i < request->left; i++, call = dam_json_next(call)) {
+        const struct dam_rpc_method *method = method_of(request->ledger, call);
+        if (method != NULL && method->where == DAM_RPC_WORKER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Parse into an arena. Returns: NULL after refusing. */
+static const struct dam_json *parse(struct dam_rpc_request *request, struct dam_arena *arena,
+                                    const char *text, size_t len)
+{
+    const struct dam_json *root;
+    struct dam_json_error error;
+    enum dam_err err = dam_json_parse(arena, text, len, JSON_DEPTH_MAX, &root, &error);
+    if (err != DAM_OK) {
+        char what[160];
+        (void)snprintf(what, sizeof(what), "parse error at byte %zu: %s", error.offset, error.what);
+        refuse(request, DAM_RPC_PARSE, what);
+        return NULL;
+    }
+    if (root->type == DAM_JSON_ARRAY && (root->count == 0 || root->count > BATCH_COUNT_MAX)) {
+        refuse(request, DAM_RPC_INVALID, root->count == 0 ? "empty batch" : "batch too large");
+        return NULL;
+    }
+    return root;
+}
+
+static const struct dam_json *parse_copy(struct dam_rpc_request *request, struct dam_arena *arena,
+                                         const char *text, size_t len)
+{
+    const char *copy = dam_arena_copy(arena, text, len);
+    if (copy == NULL) {
+        refuse(request, DAM_RPC_INTERNAL, "out of memory");
+        return NULL;
+    }
+    return parse(request, arena, copy, len);
+}
+
+enum outcome {
+    GATHERED, /* waits with the other sends, in the ledger's arena */
+    AT_WORK,
+    HAS_RUN,
+};
+
+static enum outcome run_request(struct dam_rpc_request *request, const char *text, size_t len,
+                                struct list *done)
+{
+    struct dam_ledger *ledger = request->ledger;
+    static const char send[] = "eth_sendRawTransaction";
+    bool may_gather = memmem(text, len, send, sizeof(send) - 1) != NULL;
+    const struct dam_json *root = may_gather ? parse_copy(request, &ledger->arena, text, len)
+                                             : parse(request, &ledger->arena, text, len);
+    if (root != NULL) {
+        begin_calls(request, root);
+        if (may_gather && take_sends(request)) {
+            return GATHERED;
+        }
+    }
+    if (ledger->queue->sends.first != NULL) {
+        run_sends(ledger, done);
+    }
+    if (root != NULL && has_work(request)) {
+        dam_buf_reset(&request->out);
+        request->w.comma = false;
+        root = parse_copy(request, &request->arena, text, len);
+        if (root != NULL) {
+            begin_calls(request, root);
+        }
+    }
+    return root == NULL || advance(request) ? HAS_RUN : AT_WORK;
+}
+
+void dam_rpc_handle(struct dam_ledger *ledger, const char *text, size_t len, struct dam_ws *ws,
+                    dam_ledger_reply_fn *reply, void *ctx)
+{
+    struct dam_rpc_queue *queue = ledger->queue;
+    struct list done = {0};
+    struct dam_rpc_request *request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        static const char full[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
+                                   "\"message\":\"out of memory\"}}";
+        reply(ctx, full, sizeof(full) - 1);
+        return;
+    }
+    request->job = (struct dam_rpc_job){run_at_work, work_done, NULL};
+    request->ledger = ledger;
+    request->reply = reply;
+    request->ctx = ctx;
+    request->ws = ws;
+    request->w.buf = &request->out;
+    dam_buf_init(&request->out, dam_heap(), RESPONSE_LEN_MAX);
+    dam_arena_init(&request->arena, dam_heap(), 0);
+    struct dam_arena_mark mark =
+        queue->sends.first != NULL ? queue->sends_mark : dam_arena_mark(&ledger->arena);
+    enum outcome outcome = run_request(request, text, len, &done);
+    if (outcome == GATHERED) {
+        queue->sends_mark = mark;
+        if (queue->send_count >= SENDS_MAX) {
+            dam_rpc_flush(ledger);
+        }
+        return;
+    }
+    dam_arena_release(&ledger->arena, mark);
+    complete_all(&done); /* replies may bring the next request of a connection */
+    if (outcome == HAS_RUN) {
+        complete(request);
+    }
+}
+
+void dam_ledger_rpc(struct dam_ledger *ledger, const char *text, size_t len,
+                    dam_ledger_reply_fn *reply, void *ctx)
+{
+    dam_rpc_handle(ledger, text, len, NULL, reply, ctx);
+}
+
+static void reply_to_nobody(void *ctx, const char *text, size_t len)
+{
+    (void)ctx;
+    (void)text;
+    (void)len;
+}
+
+static void forget_ws(const struct list *list, const struct dam_ws *ws)
+{
+    for (struct dam_rpc_request *request = list->first; request != NULL; request = request->next) {
+        if (request->ws == ws) {
+            request->reply = reply_to_nobody;
+            request->ws = NULL;
+        }
+    }
+}
+
+void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws)
+{
+    forget_ws(&ledger->queue->sends, ws);
+    forget_ws(&ledger->queue->at_work, ws);
+    forget_ws(&ledger->queue->held, ws);
+}
+
+/* ---- replies that waited --------------------------------------------------------------------- */
+
+/* What goes in the place of a held result: nothing (it stands), an error, or the receipt. */
+static bool replace_result(struct dam_rpc_request *request, const struct mark *mark,
+                           enum dam_err err, struct dam_json_writer *w)
+{
+    struct dam_ledger *ledger = request->ledger;
+    const struct dam_rejection *rejection = dam_ledger_rejection(ledger, &mark->hash);
+    w->comma = true;
+    if (rejection != NULL) {
+        put_error(w, DAM_RPC_SERVER, rejection->text, NULL);
+        return true;
+    }
+    if (err != DAM_OK) {
+        char text[160];
+        (void)snprintf(text, sizeof(text), "the ledger cannot write: %s; nothing was accepted",
+                       dam_err_text(err));
+        put_error(w, DAM_RPC_INTERNAL, text, NULL);
+        return true;
+    }
+    if (!mark->receipt) {
+        return false;
+    }
+    struct dam_rpc rpc = {.ledger = ledger, .request = request, .w = w, .arena = &ledger->arena};
+    struct dam_ledger_chain_block block;
+    uint64_t number = 0;
+    uint32_t index = 0;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
+    size_t at = w->buf->len;
+    dam_json_put_key(w, "result");
+    if (txn == NULL || dam_ledger_chain_find_tx(txn, &mark->hash, &number, &index) != DAM_OK ||
+        dam_ledger_chain_block(txn, number, &block) != DAM_OK ||
+        dam_rpc_put_receipt(&rpc, &block, index) != DAM_OK) {
+        w->buf->len = at;
+        w->comma = true;
+        put_error(w, DAM_RPC_TX_WAITING,
+                  "The transaction was added to the transaction pool but wasn't processed yet",
+                  NULL);
+    }
+    return true;
+}
+
+static void rebuild(struct dam_rpc_request *request, enum dam_err err)
+{
+    struct dam_buf out;
+    size_t from = 0;
+    dam_buf_init(&out, dam_heap(), RESPONSE_LEN_MAX);
+    struct dam_json_writer w = {.buf = &out};
+    for (size_t i = 0; i < request->mark_count; i++) {
+        const struct mark *mark = &request->marks[i];
+        dam_buf_put(&out, request->out.data + from, mark->result_at - from);
+        from = mark->result_at;
+        if (replace_result(request, mark, err, &w)) {
+            from = mark->end;
+        }
+    }
+    dam_buf_put(&out, request->out.data + from, request->out.len - from);
+    dam_buf_finish(&request->out);
+    request->out = out;
+}
+
+void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err)
+{
+    struct list list = ledger->queue->held;
+    ledger->queue->held = (struct list){0};
+    for (struct dam_rpc_request *r = shift(&list); r != NULL; r = shift(&list)) {
+        bool plain = err == DAM_OK && ledger->rejections == NULL;
+        for (size_t i = 0; i < r->mark_count; i++) {
+            plain = plain && !r->marks[i].receipt;
+        }
+        if (!plain) {
+            rebuild(r, err);
+        }
+        finish_request(r);
+    }
+}
+
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+enum dam_err dam_rpc_queue_create(struct dam_ledger *ledger)
+{
+    struct dam_rpc_queue *queue = calloc(1, sizeof(*queue));
+    if (queue == NULL) {
+        return DAM_ENOMEM;
+    }
+    for (unsigned i = 0; i < DAM_FAN_SLOTS_MAX; i++) {
+        dam_arena_init(&queue->arenas[i], dam_heap(), 0);
+    }
+    ledger->queue = queue;
+    return dam_rpc_work_create(ledger, &queue->work);
+}
+
+void dam_rpc_wait(struct dam_ledger *ledger)
+{
+    dam_rpc_work_wait(ledger->queue->work);
+}
+
+void dam_rpc_queue_close(struct dam_ledger *ledger)
+{
+    struct dam_rpc_queue *queue = ledger->queue;
+    if (queue == NULL) {
+        return;
+    }
+    dam_rpc_flush(ledger);
+    dam_rpc_work_close(queue->work);
+    dam_rpc_release(ledger, DAM_ECLOSED);
+    for (unsigned i = 0; i < DAM_FAN_SLOTS_MAX; i++) {
+        dam_arena_finish(&queue->arenas[i]);
+    }
+    free(queue);
+    ledger->queue = NULL;
+}
