@@ -113,6 +113,15 @@ void dam_arena_reset(struct dam_arena *arena)
     arena->current = arena->first;
 }
 
+void dam_arena_trim(struct dam_arena *arena, size_t len_kept)
+{
+    if (arena->held > len_kept) {
+        dam_arena_finish(arena);
+    } else {
+        dam_arena_reset(arena);
+    }
+}
+
 struct dam_arena_mark dam_arena_mark(const struct dam_arena *arena)
 {
     return (struct dam_arena_mark){arena->current,

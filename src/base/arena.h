@@ -53,6 +53,9 @@ void *dam_arena_copy(struct dam_arena *arena, const void *data, size_t len);
 /** Forget every piece but keep the blocks for the next turn. */
 void dam_arena_reset(struct dam_arena *arena);
 
+/** The same, and give the blocks back if they are more than len_kept bytes. */
+void dam_arena_trim(struct dam_arena *arena, size_t len_kept);
+
 /** Remember this point; dam_arena_release forgets everything taken since. */
 struct dam_arena_mark dam_arena_mark(const struct dam_arena *arena);
 void dam_arena_release(struct dam_arena *arena, struct dam_arena_mark mark);

@@ -91,12 +91,57 @@ static void release_returns_to_the_mark(void **state)
     dam_arena_finish(&arena);
 }
 
+/* Marks, pieces of odd sizes and releases at random: what is still held is never handed out again.
+ */
+static void held_pieces_stay_whole(void **state)
+{
+    (void)state;
+    struct counted counted = {.allow = 100000};
+    struct dam_mem mem = {counted_alloc, counted_free, &counted};
+    struct dam_arena arena;
+    struct dam_arena_mark marks[16];
+    uint8_t *pieces[16][8];
+    size_t lens[16][8];
+    unsigned depth = 0;
+    uint32_t seed = 1;
+    dam_arena_init(&arena, &mem, 0);
+    for (unsigned turn = 0; turn < 20000; turn++) {
+        seed = seed * 1664525 + 1013904223;
+        if (depth < 16 && (seed >> 16) % 5 > 1) {
+            marks[depth] = dam_arena_mark(&arena);
+            for (unsigned i = 0; i < 8; i++) {
+                seed = seed * 1664525 + 1013904223;
+                lens[depth][i] = (seed >> 8) % ((seed >> 28) == 0 ? 200000 : 3000);
+                pieces[depth][i] = dam_arena_alloc(&arena, lens[depth][i]);
+                assert_non_null(pieces[depth][i]);
+                memset(pieces[depth][i], (int)depth + 1, lens[depth][i]);
+            }
+            depth++;
+        } else if (depth > 0) {
+            depth -= 1 + (seed >> 20) % depth;
+            dam_arena_release(&arena, marks[depth]);
+        }
+        for (unsigned d = 0; d < depth; d++) {
+            for (unsigned i = 0; i < 8; i++) {
+                size_t len = lens[d][i];
+                assert_true(len == 0 ||
+                            (pieces[d][i][0] == d + 1 && pieces[d][i][len - 1] == d + 1));
+            }
+        }
+    }
+    dam_arena_trim(&arena, arena.held);
+    assert_int_not_equal(counted.blocks, 0);
+    dam_arena_trim(&arena, arena.held - 1);
+    assert_int_equal(counted.blocks, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_aligned_and_given_back),
         cmocka_unit_test(full_is_an_answer),
         cmocka_unit_test(release_returns_to_the_mark),
+        cmocka_unit_test(held_pieces_stay_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ void dam_builder_drop(struct dam_builder *builder)
         dam_evm_discard(builder->evm);
         dam_store_abort(builder->txn);
         builder->txn = NULL;
-        dam_arena_reset(builder->arena);
+        dam_arena_trim(builder->arena, DAM_LEDGER_ARENA_KEPT);
     }
 }
 
@@ -456,7 +456,7 @@ enum dam_err dam_builder_commit(struct dam_builder *builder)
 {
     struct dam_store_txn *txn = builder->txn;
     builder->txn = NULL;
-    dam_arena_reset(builder->arena);
+    dam_arena_trim(builder->arena, DAM_LEDGER_ARENA_KEPT);
     DAM_TRY(dam_store_commit(txn));
     return dam_ledger_chain_adopt(builder->chain);
 }

@@ -364,7 +364,7 @@ enum dam_err dam_ledger_chain_rollback(struct dam_ledger_chain *chain, uint64_t 
     dam_ledger_chain_release_reader(chain);
     DAM_TRY(dam_store_begin(chain->store, true, &txn));
     enum dam_err err = rollback_in(chain, txn, number, version);
-    dam_arena_reset(&chain->arena);
+    dam_arena_trim(&chain->arena, DAM_LEDGER_ARENA_KEPT);
     if (err != DAM_OK) {
         dam_store_abort(txn);
         return err;
@@ -432,7 +432,7 @@ static enum dam_err write_genesis(struct dam_ledger_chain *chain, const struct d
     if (err == DAM_OK) {
         err = dam_ledger_chain_put_block(chain, txn, &block, &writer.root);
     }
-    dam_arena_reset(&chain->arena);
+    dam_arena_trim(&chain->arena, DAM_LEDGER_ARENA_KEPT);
     if (err != DAM_OK) {
         dam_store_abort(txn);
         return err;

@@ -13,6 +13,7 @@
 
 #define DAM_LEDGER_UNDO_MIN 64u   /* versions that can be taken back whatever the history depth */
 #define DAM_LEDGER_HISTORY_ALL 0u /* keep everything */
+#define DAM_LEDGER_ARENA_KEPT ((size_t)1 << 20) /* of an arena between its uses */
 
 /* A block as it is stored, without its transactions. */
 struct dam_ledger_chain_block {

@@ -12,7 +12,6 @@
 
 #define CALL_GAS_MAX 50000000u /* geth's cap of eth_call */
 #define CALL_GAS_MAX_DEV ((uint64_t)1 << 32)
-#define ARENA_LEN_KEPT ((size_t)1 << 20)
 
 /* ---- JSON-RPC over HTTP and WebSocket -------------------------------------------------------- */
 
@@ -208,21 +207,19 @@ void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-enum dam_err dam_ledger_create_evm(struct dam_evm **ret)
+/* A number that outsiders cannot guess. */
+static uint64_t random_seed(void)
 {
-    struct dam_evm_limits limits = {0};
+    uint64_t seed = 0;
     /* Fails only before the kernel has any entropy; then the tables are as good as without. */
-    (void)uv_random(NULL, NULL, &limits.hash_seed, sizeof(limits.hash_seed), 0, NULL);
-    return dam_evm_create(dam_heap(), &limits, ret);
+    (void)uv_random(NULL, NULL, &seed, sizeof(seed), 0, NULL);
+    return seed;
 }
 
-void dam_ledger_trim(struct dam_arena *arena)
+enum dam_err dam_ledger_create_evm(struct dam_evm **ret)
 {
-    if (arena->held > ARENA_LEN_KEPT) {
-        dam_arena_finish(arena);
-    } else {
-        dam_arena_reset(arena);
-    }
+    struct dam_evm_limits limits = {.hash_seed = random_seed()};
+    return dam_evm_create(dam_heap(), &limits, ret);
 }
 
 static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledger_options *options,
@@ -236,7 +233,7 @@ static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledge
     };
     DAM_TRY(dam_ledger_chain_open(&chain, &ledger->chain, fault));
     DAM_TRY(dam_ledger_create_evm(&ledger->evm));
-    DAM_TRY(dam_pool_create(&options->pool, &ledger->pool));
+    DAM_TRY(dam_pool_create(&options->pool, random_seed(), &ledger->pool));
     DAM_TRY(dam_filters_create(ledger, &ledger->filters));
     DAM_TRY(dam_rpc_queue_create(ledger));
     ledger->gas_limit =

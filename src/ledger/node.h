@@ -73,6 +73,7 @@ struct dam_ledger {
     size_t fresh_count;
     size_t fresh_size;
     bool work;                   /* a turn is due */
+    uint64_t untidy;             /* blocks and transactions since memory was given back */
     int handles_open;            /* while closing */
     struct dam_rpc_queue *queue; /* requests that wait, see rpc_request.c */
     struct dam_rejection *rejections;
@@ -153,9 +154,6 @@ DAM_MUST_USE enum dam_err dam_ledger_view(struct dam_ledger *ledger, uint64_t ve
 
 /** An EVM whose tables outsiders cannot fill by choice. */
 DAM_MUST_USE enum dam_err dam_ledger_create_evm(struct dam_evm **ret);
-
-/** Empty an arena, and give its memory back if it has become large. */
-void dam_ledger_trim(struct dam_arena *arena);
 
 /* ---- rpc_request.c --------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include "ledger/pool.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "base/assert.h"
 
@@ -10,12 +11,14 @@
 struct sender {
     struct dam_address address;
     struct dam_pool_tx *first;
+    struct dam_pool_tx *last;
     struct sender *next;
     uint32_t count;
 };
 
 struct dam_pool {
     struct dam_pool_limits limits;
+    uint64_t seed;                /* of the buckets */
     struct dam_pool_tx **by_hash; /* chains; a power of two */
     struct sender **by_sender;
     size_t bucket_count;
@@ -35,7 +38,8 @@ struct dam_pool_order {
     struct order_entry heap[];
 };
 
-enum dam_err dam_pool_create(const struct dam_pool_limits *limits, struct dam_pool **ret)
+enum dam_err dam_pool_create(const struct dam_pool_limits *limits, uint64_t seed,
+                             struct dam_pool **ret)
 {
     struct dam_pool *pool = calloc(1, sizeof(*pool));
     if (pool == NULL) {
@@ -44,6 +48,7 @@ enum dam_err dam_pool_create(const struct dam_pool_limits *limits, struct dam_po
     if (limits != NULL) {
         pool->limits = *limits;
     }
+    pool->seed = seed;
     struct dam_pool_limits *l = &pool->limits;
     l->count_max = l->count_max != 0 ? l->count_max : 131072;
     l->len_max = l->len_max != 0 ? l->len_max : (uint64_t)256 << 20;
@@ -60,10 +65,11 @@ enum dam_err dam_pool_create(const struct dam_pool_limits *limits, struct dam_po
     return DAM_OK;
 }
 
-/* Hashes and addresses are random as they are (an attacker gains little: the count is bounded). */
+/* Hashes and addresses can be chosen to be alike in some bits, but not in bits that are chosen
+ * after them. */
 static size_t bucket_of(const struct dam_pool *pool, const uint8_t *key)
 {
-    return dam_load_be32(key + 8) & (pool->bucket_count - 1);
+    return XXH3_64bits_withSeed(key, 20, pool->seed) & (pool->bucket_count - 1);
 }
 
 void dam_pool_destroy(struct dam_pool *pool)
@@ -215,7 +221,9 @@ enum dam_pool_verdict dam_pool_offer(struct dam_pool *pool, struct dam_pool_tx *
         grow(pool);
     }
     struct sender **at = find_sender(pool, &tx->sender);
-    struct dam_pool_tx **place = *at != NULL ? &(*at)->first : NULL;
+    struct dam_pool_tx **place = *at == NULL                      ? NULL
+                                 : (*at)->last->nonce < tx->nonce ? &(*at)->last->next
+                                                                  : &(*at)->first;
     while (place != NULL && *place != NULL && (*place)->nonce < tx->nonce) {
         place = &(*place)->next;
     }
@@ -245,6 +253,7 @@ enum dam_pool_verdict dam_pool_offer(struct dam_pool *pool, struct dam_pool_tx *
         (*at)->count++;
     }
     *place = tx;
+    (*at)->last = tx->next == NULL ? tx : (*at)->last;
     link_hash(pool, tx);
     return verdict;
 }
@@ -253,12 +262,15 @@ void dam_pool_remove(struct dam_pool *pool, struct dam_pool_tx *tx)
 {
     struct sender **at = find_sender(pool, &tx->sender);
     DAM_ASSERT(*at != NULL);
+    struct dam_pool_tx *before = NULL;
     struct dam_pool_tx **place = &(*at)->first;
     while (*place != tx) {
         DAM_ASSERT(*place != NULL);
+        before = *place;
         place = &(*place)->next;
     }
     *place = tx->next;
+    (*at)->last = tx->next == NULL ? before : (*at)->last;
     if (--(*at)->count == 0) {
         struct sender *gone = *at;
         *at = gone->next;

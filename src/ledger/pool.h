@@ -49,7 +49,9 @@ enum dam_pool_verdict {
     DAM_POOL_FULL,
 };
 
-DAM_MUST_USE enum dam_err dam_pool_create(const struct dam_pool_limits *limits,
+/** An empty pool. In: limits: NULL for the defaults; seed: any number that outsiders do not know;
+ * no answer depends on it. */
+DAM_MUST_USE enum dam_err dam_pool_create(const struct dam_pool_limits *limits, uint64_t seed,
                                           struct dam_pool **ret);
 void dam_pool_destroy(struct dam_pool *pool);
 

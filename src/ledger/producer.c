@@ -3,6 +3,7 @@
  * makes one block (on demand) or one record of the pool (interval, manual) of all of it: the cost
  * of a sync is shared by everybody who came in the same turn. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define TX_LEN_MAX (128u * 1024) /* as geth's pool */
 #define POOL_FLAG_IMPERSONATED 1u
+#define TIDY_AFTER 8192u       /* transactions and blocks */
 #define INVALID_SKIP_MAX 4096u /* transactions that a block may find invalid and drop */
 
 const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid)
@@ -675,6 +677,18 @@ static enum dam_err mine_once(struct dam_ledger *ledger, struct taken *taken)
     return DAM_OK;
 }
 
+/* What blocks leave behind in the process is given back now and then: freed memory, and pages of
+ * the store that were looked at. */
+static void tidy(struct dam_ledger *ledger)
+{
+    ledger->untidy += 1 + ledger->chain->head.tx_count;
+    if (ledger->untidy >= TIDY_AFTER) {
+        ledger->untidy = 0;
+        (void)malloc_trim(0); /* whether there was any does not matter */
+        dam_store_release_pages(ledger->chain->store);
+    }
+}
+
 enum dam_err dam_ledger_mine(struct dam_ledger *ledger)
 {
     struct taken taken = {0};
@@ -702,6 +716,7 @@ enum dam_err dam_ledger_mine(struct dam_ledger *ledger)
     ledger->counters.transactions += ledger->chain->head.tx_count;
     ledger->counters.gas += ledger->chain->head.header.gas_used;
     announce(ledger);
+    tidy(ledger);
     return DAM_OK;
 }
 

@@ -494,7 +494,7 @@ static void run_sends(struct dam_ledger *ledger, struct list *done)
         push(done, r);
     }
     for (unsigned i = 0; i < DAM_FAN_SLOTS_MAX; i++) {
-        dam_ledger_trim(&queue->arenas[i]);
+        dam_arena_trim(&queue->arenas[i], DAM_LEDGER_ARENA_KEPT);
     }
 }
 
@@ -511,6 +511,9 @@ void dam_rpc_flush(struct dam_ledger *ledger)
     if (ledger->queue->sends.first != NULL) {
         run_sends(ledger, &done);
         dam_arena_release(&ledger->arena, ledger->queue->sends_mark);
+        if (ledger->queue->sends_mark.block == NULL) {
+            dam_arena_trim(&ledger->arena, DAM_LEDGER_ARENA_KEPT);
+        }
         complete_all(&done);
     }
 }

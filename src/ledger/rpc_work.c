@@ -164,7 +164,7 @@ static void on_done(uv_work_t *request, int status)
     }
     counters->requests += bench->view.counters.requests;
     counters->errors += bench->view.counters.errors;
-    dam_ledger_trim(&bench->view.arena);
+    dam_arena_trim(&bench->view.arena, DAM_LEDGER_ARENA_KEPT);
     job->done(job, true);
     struct bench *next = work->first != NULL ? free_bench(work) : NULL;
     while (next != NULL && work->first != NULL) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ struct dam_store {
     bool read_only;
     int lock; /* held while we may write: a second ledger on the same data is refused */
     char path[PATH_LEN_MAX];
+    char real_path[PATH_LEN_MAX]; /* as the kernel knows it; "" if it cannot be told */
     char fault[192];
 };
 
@@ -201,6 +203,26 @@ enum dam_err dam_store_grow(struct dam_store *store)
         store->map_len = len;
     }
     return err_of(code);
+}
+
+/* LMDB does not tell where its map is. */
+void dam_store_release_pages(struct dam_store *store)
+{
+    char line[PATH_LEN_MAX + 128];
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long from;
+        unsigned long to;
+        const char *path = strchr(line, '/');
+        if (path != NULL && strncmp(path, store->real_path, strlen(store->real_path)) == 0 &&
+            path[strlen(store->real_path)] == '\n' &&
+            sscanf(line, "%lx-%lx r--s", &from, &to) == 2) {
+            (void)madvise((void *)from, to - from, MADV_DONTNEED); /* then they just stay */
+        }
+    }
+    if (maps != NULL) {
+        (void)fclose(maps); /* only read */
+    }
 }
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -443,6 +465,9 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
     }
     if (err == DAM_OK) {
         err = open_env(store, fault);
+    }
+    if (err == DAM_OK && realpath(store->path, store->real_path) == NULL) {
+        store->real_path[0] = '\0';
     }
     if (err == DAM_OK) {
         err = open_tables(store);

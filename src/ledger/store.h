@@ -129,6 +129,12 @@ DAM_MUST_USE enum dam_err dam_store_last(struct dam_store_cursor *cursor, struct
 DAM_MUST_USE enum dam_err dam_store_cursor_delete(struct dam_store_cursor *cursor);
 void dam_store_cursor_close(struct dam_store_cursor *cursor);
 
+/** Take the file's pages out of this process; they stay in the system's cache and come back when
+ *  they are looked at. Keeps the resident size from growing with the file. Borrowed bytes stay
+ * good.
+ */
+void dam_store_release_pages(struct dam_store *store);
+
 /* Sizes for `dam ledger stats` and metrics. */
 struct dam_store_stats {
     uint64_t file_len; /* bytes of the file */

@@ -4,22 +4,27 @@
 #include "core/crypto/keccak.h"
 
 /* The three bits of some data: the low 11 bits of the first three 16-bit words of its hash. */
-static void bits_of(const uint8_t *data, size_t len, uint16_t ret[3])
+static void bits_of(const struct dam_hash *hash, uint16_t ret[3])
 {
-    struct dam_hash hash;
-    dam_keccak256(data, len, &hash);
     for (size_t i = 0; i < 3; i++) {
-        ret[i] = dam_load_be16(hash.b + 2 * i) & 2047;
+        ret[i] = dam_load_be16(hash->b + 2 * i) & 2047;
+    }
+}
+
+void dam_bloom_add_hash(struct dam_bloom *bloom, const struct dam_hash *hash)
+{
+    uint16_t bits[3];
+    bits_of(hash, bits);
+    for (size_t i = 0; i < 3; i++) {
+        bloom->b[255 - bits[i] / 8] |= (uint8_t)(1u << bits[i] % 8);
     }
 }
 
 void dam_bloom_add(struct dam_bloom *bloom, const uint8_t *data, size_t len)
 {
-    uint16_t bits[3];
-    bits_of(data, len, bits);
-    for (size_t i = 0; i < 3; i++) {
-        bloom->b[255 - bits[i] / 8] |= (uint8_t)(1u << bits[i] % 8);
-    }
+    struct dam_hash hash;
+    dam_keccak256(data, len, &hash);
+    dam_bloom_add_hash(bloom, &hash);
 }
 
 void dam_bloom_merge(struct dam_bloom *bloom, const struct dam_bloom *other)
@@ -31,8 +36,10 @@ void dam_bloom_merge(struct dam_bloom *bloom, const struct dam_bloom *other)
 
 bool dam_bloom_may_contain(const struct dam_bloom *bloom, const uint8_t *data, size_t len)
 {
+    struct dam_hash hash;
     uint16_t bits[3];
-    bits_of(data, len, bits);
+    dam_keccak256(data, len, &hash);
+    bits_of(&hash, bits);
     bool all = true;
     for (size_t i = 0; i < 3; i++) {
         all = all && (bloom->b[255 - bits[i] / 8] >> bits[i] % 8 & 1) != 0;

@@ -12,6 +12,9 @@ struct dam_bloom {
 /** Add an address or a topic. */
 void dam_bloom_add(struct dam_bloom *bloom, const uint8_t *data, size_t len);
 
+/** Add what has this Keccak hash. */
+void dam_bloom_add_hash(struct dam_bloom *bloom, const struct dam_hash *hash);
+
 /** *bloom |= *other. */
 void dam_bloom_merge(struct dam_bloom *bloom, const struct dam_bloom *other);
 

@@ -1,19 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/eth/receipt.h"
 
+#include "core/crypto/keccak.h"
 #include "core/eth/rlp.h"
 
 #define LOG_LEN_MIN 24u
 
+#define BLOOM_BATCH 16u
+
+/* Inputs of a bloom, hashed side by side. */
+struct bloom_batch {
+    struct dam_bytes inputs[BLOOM_BATCH];
+    size_t count;
+};
+
+static void batch_end(struct bloom_batch *batch, struct dam_bloom *bloom)
+{
+    struct dam_hash hashes[BLOOM_BATCH];
+    dam_keccak256_batch(batch->inputs, batch->count, hashes);
+    for (size_t i = 0; i < batch->count; i++) {
+        dam_bloom_add_hash(bloom, &hashes[i]);
+    }
+    batch->count = 0;
+}
+
+static void batch_add(struct bloom_batch *batch, const uint8_t *data, size_t len,
+                      struct dam_bloom *bloom)
+{
+    if (batch->count == BLOOM_BATCH) {
+        batch_end(batch, bloom);
+    }
+    batch->inputs[batch->count++] = dam_bytes(data, len);
+}
+
 void dam_logs_bloom(const struct dam_log *logs, size_t count, struct dam_bloom *ret)
 {
+    struct bloom_batch batch = {.count = 0};
     memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; i < count; i++) {
-        dam_bloom_add(ret, logs[i].address.b, sizeof(logs[i].address.b));
+        batch_add(&batch, logs[i].address.b, sizeof(logs[i].address.b), ret);
         for (uint32_t t = 0; t < logs[i].topic_count; t++) {
-            dam_bloom_add(ret, logs[i].topics[t].b, sizeof(logs[i].topics[t].b));
+            batch_add(&batch, logs[i].topics[t].b, sizeof(logs[i].topics[t].b), ret);
         }
     }
+    batch_end(&batch, ret);
 }
 
 static void log_encode(const struct dam_log *log, struct dam_buf *buf)
