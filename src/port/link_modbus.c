@@ -302,7 +302,7 @@ static enum dam_err key_write(struct link_modbus *l, const struct dam_modbus_key
 static void slot_write(struct link_modbus *l, const struct key_pair *k, struct dam_link_slot *s,
                        unsigned decimals)
 {
-    if (!ensure_connected(l)) {
+    if (!l->connected) {
         return; /* refused: nothing was sent */
     }
     enum dam_err err = key_write(l, &k->key, decimals, s->value);
@@ -347,12 +347,13 @@ static void on_job(void *ctx)
     for (size_t i = 0; i < l->model_count; i++) {
         l->models[i].is_read = false;
     }
+    /* Only polls connect, with their back-off: writes may come many times a second. */
+    bool reads = l->poll_due && ensure_connected(l);
     for (size_t i = 0; i < l->point_count; i++) { /* set-points first */
         if (l->slots[i].is_running) {
             slot_write(l, &l->keys[i], &l->slots[i], l->points[i].decimals);
         }
     }
-    bool reads = l->poll_due && ensure_connected(l);
     for (size_t i = 0; reads && i < l->point_count; i++) {
         if (!l->points[i].write && l->connected) { /* once it is lost, the next poll tries again */
             slot_read(l, &l->keys[i], &l->slots[i], l->points[i].decimals);
@@ -374,7 +375,10 @@ static void on_begin(void *ctx, bool timed)
 static uint64_t on_done(void *ctx)
 {
     struct link_modbus *l = ctx;
-    uint64_t wait_ms = dam_link_health_tell(&l->health, &l->events, l->connected, l->text);
+    uint64_t wait_ms = 0;
+    if (l->poll_due || l->connected != l->health.up) {
+        wait_ms = dam_link_health_tell(&l->health, &l->events, l->connected, l->text);
+    }
     for (unsigned i = 0; i < l->point_count; i++) {
         dam_link_slot_tell(&l->slots[i], &l->events, i);
     }
