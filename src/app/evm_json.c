@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/evm_json.h"
 
+#include "core/eth/address.h"
 #include "core/eth/genesis.h"
 #include "core/eth/tx.h"
 
@@ -184,13 +185,24 @@ static enum dam_err lists_read(struct dam_arena *arena, const struct dam_json *j
     return DAM_OK;
 }
 
+/* The oldest suites name the sender by its key alone. */
+static enum dam_err sender_read(const struct dam_json *json, struct dam_address *ret)
+{
+    uint8_t secret[32];
+    if (dam_json_get(json, "sender") != NULL) {
+        return dam_json_hex_exact(dam_json_get(json, "sender"), ret->b, sizeof(ret->b));
+    }
+    DAM_TRY(dam_json_hex_exact(dam_json_get(json, "secretKey"), secret, sizeof(secret)));
+    return dam_address_of_secret_key(secret, ret);
+}
+
 enum dam_err dam_evm_json_tx(struct dam_arena *arena, const struct dam_json *json,
                              const struct dam_evm_json_indexes *indexes, struct dam_evm_tx *ret)
 {
     struct dam_evm_tx tx = {0};
     struct dam_u256 gas;
     const struct dam_json *to = dam_json_get(json, "to");
-    DAM_TRY(dam_json_hex_exact(dam_json_get(json, "sender"), tx.sender.b, sizeof(tx.sender.b)));
+    DAM_TRY(sender_read(json, &tx.sender));
     tx.create = to == NULL || to->len == 0 || dam_json_is(to, "0x");
     if (!tx.create) {
         DAM_TRY(dam_json_hex_exact(to, tx.to.b, sizeof(tx.to.b)));
@@ -205,6 +217,15 @@ enum dam_err dam_evm_json_tx(struct dam_arena *arena, const struct dam_json *jso
     DAM_TRY(lists_read(arena, json, indexes->data, &tx));
     *ret = tx;
     return DAM_OK;
+}
+
+enum dam_err dam_evm_json_rules(const char *name, enum dam_fork *ret)
+{
+    if (strncmp(name, "BPO", 3) == 0 && name[3] >= '1' && name[3] <= '9') {
+        *ret = DAM_FORK_OSAKA;
+        return DAM_OK;
+    }
+    return dam_fork_find(name, ret);
 }
 
 enum dam_err dam_evm_json_blob_params(const struct dam_json *config, const char *fork,

@@ -26,6 +26,10 @@ DAM_MUST_USE enum dam_err dam_evm_json_tx(struct dam_arena *arena, const struct 
                                           const struct dam_evm_json_indexes *indexes,
                                           struct dam_evm_tx *ret);
 
+/** The rules of a fork by its name; a fork of blob parameters only, "BPO1", has Osaka's.
+ *  Returns: DAM_OK or DAM_ENOTFOUND. */
+DAM_MUST_USE enum dam_err dam_evm_json_rules(const char *name, enum dam_fork *ret);
+
 /** `config.blobSchedule` for a fork by its name in the file; left as it is if there is none. */
 DAM_MUST_USE enum dam_err dam_evm_json_blob_params(const struct dam_json *config, const char *fork,
                                                    struct dam_blob_params *ret);

@@ -72,6 +72,25 @@ void dam_evm_report_fail(struct dam_evm_report *report, const struct dam_evm_cas
     dam_buf_put_text(lines, "\n");
 }
 
+void dam_evm_report_skip(struct dam_evm_report *report, const struct dam_evm_case *test,
+                         const char *why)
+{
+    struct dam_buf *lines = &report->lines;
+    report->skipped++;
+    if (report->json) {
+        return;
+    }
+    dam_buf_put_text(lines, "skipped: ");
+    dam_buf_put_text(lines, report->file);
+    dam_buf_put_text(lines, " ");
+    dam_buf_put(lines, test->name->text, test->name->len);
+    dam_buf_put_text(lines, " ");
+    dam_buf_put_text(lines, test->fork);
+    dam_buf_put_text(lines, ": ");
+    dam_buf_put_text(lines, why);
+    dam_buf_put_text(lines, "\n");
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static void file_add(struct suite *suite, const char *path)
@@ -162,7 +181,7 @@ static void file_run(struct suite *suite, struct dam_evm_worker *worker,
                        error.what);
         dam_evm_report_fail(report, &whole, "JSON", got);
     } else if (root->type != DAM_JSON_OBJECT) {
-        dam_evm_report_fail(report, &whole, "a JSON object of tests", "another kind of value");
+        dam_evm_report_skip(report, &whole, "no JSON object of tests");
     } else {
         suite->run(worker, root, report);
     }

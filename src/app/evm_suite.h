@@ -41,6 +41,10 @@ void dam_evm_report_pass(struct dam_evm_report *report);
 void dam_evm_report_fail(struct dam_evm_report *report, const struct dam_evm_case *test,
                          const char *expected, const char *got);
 
+/** This is no test of the kind, or of no fork that is known: say why. It counts as neither. */
+void dam_evm_report_skip(struct dam_evm_report *report, const struct dam_evm_case *test,
+                         const char *why);
+
 /* What a thread works with. */
 struct dam_evm_worker {
     const struct dam_evm_suite_options *options;

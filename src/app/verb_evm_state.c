@@ -125,7 +125,7 @@ static enum dam_err options_read(const struct state_test *test, const char *fork
     const struct dam_json *config = dam_json_get(test->json, "config");
     struct dam_chain_config chain;
     enum dam_fork fork;
-    DAM_TRY(dam_fork_find(fork_name, &fork));
+    DAM_TRY(dam_evm_json_rules(fork_name, &fork));
     dam_chain_config_init(&chain, 1, fork);
     *ret = dam_evm_options_of(&chain, 0, 0);
     if (dam_json_get(config, "chainid") != NULL) {
@@ -181,7 +181,8 @@ static enum dam_err execute(const struct state_test *test, const char *fork_name
     }
     world->block_hash = block_hash;
     const struct dam_evm_view view = dam_evm_world_view(world);
-    const enum dam_err ran = apply(worker->evm, &view, &block, &options, &tx, &ret->receipt, &diff);
+    const enum dam_err ran =
+        apply(worker->evm, &view, &block, &options, ret->read ? &tx : NULL, &ret->receipt, &diff);
     if (worker->options->trace) {
         if (ran == DAM_OK && ret->receipt.invalid == DAM_TX_NONE) {
             dam_evm_trace_summary(&trace, ret->receipt.output, ret->receipt.gas_used,
@@ -222,6 +223,16 @@ static bool hash_matches(struct dam_evm_report *report, const struct dam_evm_cas
     return false;
 }
 
+/* Suites from before 2020 do not say that a transaction is invalid: they just expect the state
+ * before it, which a valid one cannot leave, since it counts up its sender's nonce. */
+static bool is_left_as_it_was(const struct dam_json *post, const struct outcome *outcome)
+{
+    struct dam_hash want;
+    return dam_json_get(post, "txbytes") == NULL && dam_json_get(post, "state") == NULL &&
+           dam_json_hex_exact(dam_json_get(post, "hash"), want.b, sizeof(want.b)) == DAM_OK &&
+           dam_hash_eq(&want, &outcome->root);
+}
+
 static void judge(struct dam_evm_report *report, const struct dam_evm_case *at,
                   const struct dam_json *post, const struct outcome *outcome)
 {
@@ -242,7 +253,7 @@ static void judge(struct dam_evm_report *report, const struct dam_evm_case *at,
             dam_evm_report_fail(report, at, text, dam_tx_invalid_name(reason));
             return;
         }
-    } else if (!outcome->read || reason != DAM_TX_NONE) {
+    } else if (!outcome->read || (reason != DAM_TX_NONE && !is_left_as_it_was(post, outcome))) {
         dam_evm_report_fail(report, at, "a valid transaction",
                             outcome->read ? dam_tx_invalid_name(reason) : "an unreadable one");
         return;
@@ -281,9 +292,10 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
                    strlen(worker->options->filter)) == NULL) {
             continue;
         }
-        if (post == NULL) {
+        if (post == NULL || dam_json_get(test.json, "transaction") == NULL) {
             const struct dam_evm_case at = {name, "-", 0};
-            dam_evm_report_fail(report, &at, "a state test with `post`", "none");
+            dam_evm_report_skip(report, &at, "no state test: it lacks `transaction` or `post`");
+            continue;
         }
         DAM_JSON_EACH_KEY(fork_key, post)
         {
@@ -291,8 +303,14 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
             enum dam_fork fork;
             (void)snprintf(fork_name, sizeof(fork_name), "%.*s", (int)fork_key->len,
                            fork_key->text);
-            if (worker->options->has_fork &&
-                (dam_fork_find(fork_name, &fork) != DAM_OK || fork != worker->options->fork)) {
+            const bool known = dam_evm_json_rules(fork_name, &fork) == DAM_OK;
+            if (worker->options->has_fork && (!known || fork != worker->options->fork)) {
+                continue;
+            }
+            if (!known) {
+                const struct dam_evm_case at = {name, fork_name, 0};
+                dam_evm_report_skip(report, &at,
+                                    "a fork that is not one of Frontier ... Osaka, BPO");
                 continue;
             }
             size_t index = 0;

@@ -177,7 +177,10 @@ static void outcome_text(const struct outcome *outcome, char text[TEXT_SIZE])
 static void check(struct dam_evm_report *report, const struct dam_evm_case *at,
                   const struct dam_json *result, const struct outcome *got)
 {
-    const struct dam_json *exception = dam_json_get(result, "exception");
+    /* An older result without members is an exception without a name; it tells no intrinsic gas. */
+    static const struct dam_json unnamed = {.text = "-", .len = 1, .type = DAM_JSON_STRING};
+    const struct dam_json *exception =
+        result->count == 0 ? &unnamed : dam_json_get(result, "exception");
     char expected_text[TEXT_SIZE];
     char got_text[TEXT_SIZE];
     struct outcome want = {.refused = NULL};
@@ -189,7 +192,12 @@ static void check(struct dam_evm_report *report, const struct dam_evm_case *at,
         bool is_read =
             dam_json_hex_exact(dam_json_get(result, "hash"), want.hash.b, 32) == DAM_OK &&
             dam_json_hex_exact(dam_json_get(result, "sender"), want.sender.b, 20) == DAM_OK &&
-            dam_json_quantity(dam_json_get(result, "intrinsicGas"), &want.intrinsic_gas) == DAM_OK;
+            (dam_json_get(result, "intrinsicGas") == NULL ||
+             dam_json_quantity(dam_json_get(result, "intrinsicGas"), &want.intrinsic_gas) ==
+                 DAM_OK);
+        if (dam_json_get(result, "intrinsicGas") == NULL) {
+            want.intrinsic_gas = got->intrinsic_gas;
+        }
         outcome_text(&want, expected_text);
         ok = is_read && got->refused == NULL && dam_hash_eq(&want.hash, &got->hash) &&
              dam_address_eq(&want.sender, &got->sender) && want.intrinsic_gas == got->intrinsic_gas;
@@ -210,7 +218,7 @@ static void case_run(struct dam_evm_worker *worker, const struct dam_evm_case *a
     struct outcome outcome = {.refused = NULL};
     enum dam_fork fork;
     if (dam_fork_find(at->fork, &fork) != DAM_OK) {
-        dam_evm_report_fail(report, at, "a fork that is known", at->fork);
+        dam_evm_report_skip(report, at, "a fork that is not one of Frontier ... Osaka");
         return;
     }
     if (options->has_fork && options->fork != fork) {
@@ -229,15 +237,25 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
 {
     DAM_JSON_EACH_KEY(name, root)
     {
-        const struct dam_json *txbytes = dam_json_get(name + 1, "txbytes");
-        struct dam_evm_case at = {.name = name, .fork = ""};
+        /* Until 2020: "rlp", and the results beside it instead of in "result". */
+        const bool old = dam_json_get(name + 1, "rlp") != NULL;
+        const struct dam_json *txbytes = dam_json_get(name + 1, old ? "rlp" : "txbytes");
+        const struct dam_json *results = old ? name + 1 : dam_json_get(name + 1, "result");
+        struct dam_evm_case at = {.name = name, .fork = "-"};
         struct dam_bytes bytes;
+        if (txbytes == NULL || results == NULL) {
+            dam_evm_report_skip(report, &at, "no transaction test: it lacks `txbytes` or `result`");
+            continue;
+        }
         if (dam_json_hex(txbytes, &worker->arena, &bytes) != DAM_OK) {
             dam_evm_report_fail(report, &at, "txbytes in hex", "something else");
             continue;
         }
-        DAM_JSON_EACH_KEY(fork, dam_json_get(name + 1, "result"))
+        DAM_JSON_EACH_KEY(fork, results)
         {
+            if (old && ((fork + 1)->type != DAM_JSON_OBJECT || dam_json_is(fork, "_info"))) {
+                continue; /* "rlp" itself, and who made the file */
+            }
             if (dam_json_string(fork, &worker->arena, &at.fork) != DAM_OK) {
                 dam_evm_report_fail(report, &at, "the name of a fork", "something else");
                 continue;

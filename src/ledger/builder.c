@@ -305,7 +305,7 @@ static enum dam_err take_requests(struct dam_builder *b, bool strict)
 {
     struct dam_bytes parts[2];
     struct dam_bytes requests[3];
-    bool failed = false;
+    enum dam_evm_requests_fault failed = DAM_EVM_REQUESTS_FINE;
     if (b->fork < DAM_FORK_PRAGUE) {
         return DAM_OK;
     }

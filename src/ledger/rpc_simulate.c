@@ -530,7 +530,7 @@ static enum dam_err take_requests(struct sim *sim, struct sim_block *block)
 {
     struct dam_bytes parts[2];
     struct dam_bytes requests[2];
-    bool failed = false;
+    enum dam_evm_requests_fault failed = DAM_EVM_REQUESTS_FINE;
     if (block->header.form < DAM_HEADER_PRAGUE) {
         return DAM_OK;
     }

@@ -2,6 +2,7 @@
 #include "core/evm/block.h"
 
 #include "core/eth/trie.h"
+#include "core/evm/pow.h"
 #include "core/evm/vm.h"
 
 #define BLOB_GAS 131072u
@@ -152,11 +153,21 @@ enum dam_header_form dam_evm_header_form(enum dam_fork fork)
                                        : DAM_HEADER_FRONTIER;
 }
 
-static enum dam_block_invalid check_header(const struct dam_chain_config *config,
-                                           const struct dam_header *parent,
-                                           const struct dam_block *block)
+/* The first ten blocks of the DAO fork say that they are of its side. */
+static bool extra_data_holds(const struct dam_chain_config *config, const struct dam_header *header)
 {
-    const struct dam_header *header = &block->header;
+    static const char word[] = "dao-hard-fork";
+    if (header->number < config->dao_block || header->number - config->dao_block >= 10) {
+        return true;
+    }
+    return header->extra_len == sizeof(word) - 1 &&
+           memcmp(header->extra, word, sizeof(word) - 1) == 0;
+}
+
+enum dam_block_invalid dam_evm_header_check(const struct dam_chain_config *config,
+                                            const struct dam_header *parent,
+                                            const struct dam_header *header)
+{
     const enum dam_fork fork = dam_chain_config_fork(config, header->number, header->timestamp);
     const bool parent_is_london =
         dam_chain_config_fork(config, parent->number, parent->timestamp) >= DAM_FORK_LONDON;
@@ -166,9 +177,11 @@ static enum dam_block_invalid check_header(const struct dam_chain_config *config
     if (header->timestamp <= parent->timestamp) {
         return DAM_BLOCK_TIMESTAMP;
     }
-    if (header->form != dam_evm_header_form(fork) ||
-        block->has_withdrawals != (fork >= DAM_FORK_SHANGHAI)) {
+    if (header->form != dam_evm_header_form(fork)) {
         return DAM_BLOCK_FORMAT;
+    }
+    if (!extra_data_holds(config, header)) {
+        return DAM_BLOCK_EXTRA_DATA_DAO;
     }
     if (!gas_limit_holds(parent, header, fork >= DAM_FORK_LONDON && !parent_is_london)) {
         return DAM_BLOCK_GAS_LIMIT;
@@ -184,12 +197,17 @@ static enum dam_block_invalid check_header(const struct dam_chain_config *config
     }
     if (fork >= DAM_FORK_PARIS) { /* EIP-3675 */
         static const uint8_t no_nonce[8];
-        if (block->uncle_count != 0 || !dam_hash_eq(&header->uncles_hash, &dam_empty_uncles_hash)) {
+        if (!dam_hash_eq(&header->uncles_hash, &dam_empty_uncles_hash)) {
             return DAM_BLOCK_UNCLES_OVER_PARIS;
         }
         if (!dam_u256_is_zero(&header->difficulty) ||
             memcmp(header->nonce, no_nonce, sizeof(no_nonce)) != 0) {
             return DAM_BLOCK_DIFFICULTY_OVER_PARIS;
+        }
+    } else {
+        const struct dam_u256 due = dam_evm_next_difficulty(config, parent, header->timestamp);
+        if (!dam_u256_eq(&header->difficulty, &due)) {
+            return DAM_BLOCK_DIFFICULTY;
         }
     }
     if (fork >= DAM_FORK_CANCUN &&
@@ -242,13 +260,23 @@ static enum dam_err check_body(const struct dam_block *block, struct dam_arena *
 }
 
 enum dam_err dam_evm_block_check(const struct dam_chain_config *config,
-                                 const struct dam_header *parent, const struct dam_block *block,
+                                 const struct dam_evm_family *family, const struct dam_block *block,
                                  size_t encoded_len, struct dam_arena *arena,
                                  enum dam_block_invalid *ret_invalid)
 {
-    enum dam_block_invalid invalid = check_header(config, parent, block);
+    DAM_ASSERT(family->count != 0);
+    enum dam_block_invalid invalid =
+        dam_evm_header_check(config, family->ancestors[0].header, &block->header);
     const enum dam_fork fork =
         dam_chain_config_fork(config, block->header.number, block->header.timestamp);
+    if (invalid == DAM_BLOCK_NONE && block->has_withdrawals != (fork >= DAM_FORK_SHANGHAI)) {
+        invalid = DAM_BLOCK_FORMAT;
+    }
+    if (invalid == DAM_BLOCK_NONE && block->uncle_count != 0) {
+        invalid = fork >= DAM_FORK_PARIS                        ? DAM_BLOCK_UNCLES_OVER_PARIS
+                  : !dam_evm_uncles_hold(config, family, block) ? DAM_BLOCK_UNCLES
+                                                                : DAM_BLOCK_NONE;
+    }
     if (invalid == DAM_BLOCK_NONE && fork >= DAM_FORK_OSAKA && encoded_len > BLOCK_LEN_MAX_OSAKA) {
         invalid = DAM_BLOCK_SIZE;
     }

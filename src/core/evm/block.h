@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Whole blocks: may this header follow that one, what do its transactions do, and is what they did
- * what the header says. Proof of work and uncles' kinship are not checked. Pure, as core/evm/evm.h;
+ * what the header says. The seal of a proof of work is not checked. Pure, as core/evm/evm.h;
  * called by the ledger when it imports a chain and by `dam evm blocktest`. */
 #ifndef DAM_CORE_EVM_BLOCK_H
 #define DAM_CORE_EVM_BLOCK_H
@@ -35,7 +35,10 @@
     X(REQUESTS, 20, "INVALID_REQUESTS")                                                            \
     X(DEPOSIT_LAYOUT, 21, "INVALID_DEPOSIT_EVENT_LAYOUT")                                          \
     X(SYSTEM_CALL, 22, "SYSTEM_CONTRACT_CALL_FAILED")                                              \
-    X(SYSTEM_CONTRACT_EMPTY, 23, "SYSTEM_CONTRACT_EMPTY")
+    X(SYSTEM_CONTRACT_EMPTY, 23, "SYSTEM_CONTRACT_EMPTY")                                          \
+    X(DIFFICULTY, 24, "INVALID_DIFFICULTY")                                                        \
+    X(UNCLES, 25, "an uncle is none of this block's")                                              \
+    X(EXTRA_DATA_DAO, 26, "EXTRA_DATA_INVALID_DAO")
 
 enum dam_block_invalid {
 #define X(name, number, text) DAM_BLOCK_##name = (number),
@@ -64,12 +67,34 @@ struct dam_u256 dam_evm_next_base_fee(const struct dam_header *parent, bool pare
 uint64_t dam_evm_next_excess_blob_gas(const struct dam_chain_config *config,
                                       const struct dam_header *parent, uint64_t time);
 
+/** May this header follow that one? Uncles are asked the same. Returns: DAM_BLOCK_NONE or why not.
+ */
+enum dam_block_invalid dam_evm_header_check(const struct dam_chain_config *config,
+                                            const struct dam_header *parent,
+                                            const struct dam_header *header);
+
+#define DAM_EVM_GENERATIONS 7u /* uncles are children of the last seven ancestors */
+
+struct dam_evm_ancestor {
+    struct dam_hash hash;
+    const struct dam_header *header;
+    const struct dam_hash *uncles; /* that this ancestor names */
+    size_t uncle_count;
+};
+
+/* The ancestors of a block, the parent first, up to the genesis or DAM_EVM_GENERATIONS. From Paris
+ * on nobody asks for more than the parent. */
+struct dam_evm_family {
+    const struct dam_evm_ancestor *ancestors;
+    size_t count; /* at least 1 */
+};
+
 /** Look at everything that needs no execution: the header against its parent, and the body against
  *  the header's roots. Returns: DAM_OK with *ret_invalid, or DAM_ENOMEM.
- *  In: parent: the block that parent_hash names; encoded_len: of the whole block in RLP; arena:
- *  scratch, given back. */
+ *  In: family: ancestors, the block that parent_hash names first; encoded_len: of the whole block
+ * in RLP; arena: scratch, given back. */
 DAM_MUST_USE enum dam_err dam_evm_block_check(const struct dam_chain_config *config,
-                                              const struct dam_header *parent,
+                                              const struct dam_evm_family *family,
                                               const struct dam_block *block, size_t encoded_len,
                                               struct dam_arena *arena,
                                               enum dam_block_invalid *ret_invalid);

@@ -190,11 +190,13 @@ static enum dam_err requests(struct execution *x)
     }
     struct dam_bytes from_calls[2];
     struct dam_bytes list[3];
-    bool failed;
+    enum dam_evm_requests_fault fault;
     DAM_TRY(dam_buf_err(&x->deposits));
-    DAM_TRY(dam_evm_block_requests(x->evm, &from_calls[0], &from_calls[1], &failed));
-    if (failed) {
-        x->outcome->invalid = DAM_BLOCK_SYSTEM_CALL;
+    DAM_TRY(dam_evm_block_requests(x->evm, &from_calls[0], &from_calls[1], &fault));
+    if (fault != DAM_EVM_REQUESTS_FINE) {
+        x->outcome->invalid = fault == DAM_EVM_REQUESTS_NO_CONTRACT
+                                  ? DAM_BLOCK_SYSTEM_CONTRACT_EMPTY
+                                  : DAM_BLOCK_SYSTEM_CALL;
         return DAM_OK;
     }
     list[0] = dam_buf_bytes(&x->deposits);

@@ -413,13 +413,21 @@ DAM_MUST_USE enum dam_err dam_evm_reward(struct dam_evm *evm, const struct dam_a
 /** The block reward of a fork in wei; zero from Paris on. */
 struct dam_u256 dam_evm_block_reward(enum dam_fork fork);
 
+/* Either fault makes the block invalid. */
+enum dam_evm_requests_fault {
+    DAM_EVM_REQUESTS_FINE,
+    DAM_EVM_REQUESTS_NO_CONTRACT,
+    DAM_EVM_REQUESTS_CALL_FAILED,
+};
+
 /** System calls at the end of a Prague block: withdrawal (EIP-7002) and consolidation requests
- *  (EIP-7251). Returns: as dam_evm_call; *ret_failed is set when a contract is missing or its call
- *  failed, which makes the block invalid. Out: both borrowed until the session ends. */
+ *  (EIP-7251). Returns: as dam_evm_call, with *ret_fault. Out: both borrowed until the session
+ * ends.
+ */
 DAM_MUST_USE enum dam_err dam_evm_block_requests(struct dam_evm *evm,
                                                  struct dam_bytes *ret_withdrawals,
                                                  struct dam_bytes *ret_consolidations,
-                                                 bool *ret_failed);
+                                                 enum dam_evm_requests_fault *ret_fault);
 
 /** The price of a unit of blob gas (EIP-4844, EIP-7691). Saturates at 2^256-1. */
 struct dam_u256 dam_evm_blob_base_fee(uint64_t excess_blob_gas, const struct dam_blob_params *blob);

@@ -9,7 +9,11 @@ static const struct dam_address mainnet_deposit_contract = {
 void dam_chain_config_init(struct dam_chain_config *config, uint64_t chain_id, enum dam_fork fork)
 {
     *config = (struct dam_chain_config){.chain_id = chain_id,
+                                        .dao_block = DAM_FORK_NEVER,
                                         .deposit_contract = mainnet_deposit_contract};
+    for (unsigned i = 0; i < DAM_GLACIER_COUNT; i++) {
+        config->glacier_block[i] = DAM_FORK_NEVER;
+    }
     for (unsigned i = 0; i <= DAM_FORK_PARIS; i++) {
         config->fork_block[i] = i <= (unsigned)fork ? 0 : DAM_FORK_NEVER;
     }
@@ -87,6 +91,9 @@ enum dam_err dam_fork_find(const char *name, enum dam_fork *ret)
         {"Spurious", DAM_FORK_SPURIOUS_DRAGON},
         {"Petersburg", DAM_FORK_PETERSBURG},
         {"Merge", DAM_FORK_PARIS},
+        {"MuirGlacier", DAM_FORK_ISTANBUL},
+        {"ArrowGlacier", DAM_FORK_LONDON},
+        {"GrayGlacier", DAM_FORK_LONDON},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (same_letters(name, names[i].name)) {

@@ -36,6 +36,7 @@ enum dam_fork {
 #define DAM_FORK_DEFAULT DAM_FORK_OSAKA
 #define DAM_FORK_NEVER UINT64_MAX /* an activation that does not come */
 #define DAM_BLOB_SCHEDULE_MAX 16
+#define DAM_GLACIER_COUNT 3u
 
 /* Blob market parameters from `time` on (EIP-7840, EIP-7892). */
 struct dam_blob_params {
@@ -51,6 +52,9 @@ struct dam_chain_config {
     uint64_t fork_block[DAM_FORK_PARIS + 1];
     /* First timestamp of each fork; only Shanghai and later are looked at. */
     uint64_t fork_time[DAM_FORK_COUNT];
+    /* Blocks that do nothing but put the difficulty bomb off: Muir, Arrow and Gray Glacier. */
+    uint64_t glacier_block[DAM_GLACIER_COUNT];
+    uint64_t dao_block; /* EIP-779: from here on ten blocks say "dao-hard-fork" */
     /* Ascending in time; an entry stands from its time until the next. */
     struct dam_blob_params blob[DAM_BLOB_SCHEDULE_MAX];
     size_t blob_count;
@@ -71,8 +75,9 @@ struct dam_blob_params dam_chain_config_blob(const struct dam_chain_config *conf
 /** Name of a fork as in DAM_FORK_LIST. Returns: static text. */
 const char *dam_fork_name(enum dam_fork fork);
 
-/** Find a fork by name, letter case ignored; also "Tangerine", "Spurious", "Petersburg", "Merge".
- *  Returns: DAM_OK, or DAM_ENOTFOUND. In: name: NUL-terminated. */
+/** Find a fork by name, letter case ignored; also "Tangerine", "Spurious", "Petersburg", "Merge"
+ * and the glaciers, which are their fork before. Returns: DAM_OK, or DAM_ENOTFOUND. In: name:
+ * NUL-terminated. */
 DAM_MUST_USE enum dam_err dam_fork_find(const char *name, enum dam_fork *ret);
 
 #endif

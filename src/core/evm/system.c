@@ -61,13 +61,13 @@ enum dam_err dam_evm_block_start(struct dam_evm *evm, const struct dam_hash *par
 }
 
 static enum dam_err request_call(struct dam_evm *evm, const struct dam_address *to,
-                                 struct dam_bytes *ret, bool *ret_failed)
+                                 struct dam_bytes *ret, enum dam_evm_requests_fault *ret_fault)
 {
     struct dam_evm_result result;
     bool ran;
     DAM_TRY(system_call(evm, to, NULL, &result, &ran));
     if (!ran || result.status != DAM_EVM_SUCCESS) {
-        *ret_failed = true;
+        *ret_fault = ran ? DAM_EVM_REQUESTS_CALL_FAILED : DAM_EVM_REQUESTS_NO_CONTRACT;
         return DAM_OK;
     }
     const uint8_t *copy = NULL;
@@ -82,19 +82,20 @@ static enum dam_err request_call(struct dam_evm *evm, const struct dam_address *
 }
 
 enum dam_err dam_evm_block_requests(struct dam_evm *evm, struct dam_bytes *ret_withdrawals,
-                                    struct dam_bytes *ret_consolidations, bool *ret_failed)
+                                    struct dam_bytes *ret_consolidations,
+                                    enum dam_evm_requests_fault *ret_fault)
 {
     *ret_withdrawals = dam_bytes(NULL, 0);
     *ret_consolidations = dam_bytes(NULL, 0);
-    *ret_failed = false;
+    *ret_fault = DAM_EVM_REQUESTS_FINE;
     if (evm->fork < DAM_FORK_PRAGUE) {
         return DAM_OK;
     }
-    DAM_TRY(request_call(evm, &withdrawal_requests, ret_withdrawals, ret_failed));
-    if (*ret_failed) {
+    DAM_TRY(request_call(evm, &withdrawal_requests, ret_withdrawals, ret_fault));
+    if (*ret_fault != DAM_EVM_REQUESTS_FINE) {
         return DAM_OK;
     }
-    return request_call(evm, &consolidation_requests, ret_consolidations, ret_failed);
+    return request_call(evm, &consolidation_requests, ret_consolidations, ret_fault);
 }
 
 enum dam_err dam_evm_reward(struct dam_evm *evm, const struct dam_address *address,
