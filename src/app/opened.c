@@ -6,8 +6,10 @@
 #include "core/flow/fixed.h"
 #include "machine/pin.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +80,19 @@ void dam_opened_close(struct dam_opened *opened)
     dam_evidence_close(opened->evidence);
     dam_decider_destroy(opened->decider);
     dam_arena_finish(&opened->arena);
+}
+
+bool dam_opened_is_running(const struct dam_manifest *m)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/%s/log", m->evidence_folder[0] == '/' ? "" : m->folder,
+                   m->evidence_folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool running = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    if (fd >= 0) {
+        (void)close(fd); /* gives the lock back, too */
+    }
+    return running;
 }
 
 const char *dam_opened_value(int64_t value, unsigned decimals, char *text)

@@ -30,6 +30,9 @@ enum dam_opened_parts {
 int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opened);
 void dam_opened_close(struct dam_opened *opened);
 
+/** Does a process run this machine? It holds a lock on the log. */
+bool dam_opened_is_running(const struct dam_manifest *manifest);
+
 /** A value with its decimals, as text. Out: text: 32 bytes. */
 const char *dam_opened_value(int64_t value, unsigned decimals, char *text);
 

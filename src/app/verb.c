@@ -20,6 +20,13 @@ const struct dam_verb dam_verbs[] = {
      "Copies the profile (manifest, mind, data) to DIR, which is PROFILE's name unless told.\n"
      "Never writes over a file that is there.\n",
      dam_verb_init},
+    {"doctor", "what would keep a machine from running well",
+     "usage: dam doctor [DIR] [--wait SECONDS] [--json]\n\n"
+     "Checks manifest, mind and charter, evidence, disk, clock, file modes, signer and chain, and\n"
+     "opens every link for one value of each channel (at most 5 s unless told). Changes nothing.\n"
+     "A running machine keeps its links and signer: they are not looked at then. Ends with 3 if\n"
+     "something FAILED.\n",
+     dam_verb_doctor},
     {"up", "run one machine, or several on one box",
      "usage: dam up [DIR...] [--speed X|max] [--epoch TIME] [--until TIME] [--turns N]\n"
      "              [--api HOST:PORT] [--step] [--quiet]\n\n"

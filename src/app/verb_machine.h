@@ -14,5 +14,7 @@ int dam_verb_replay(int argc, char **argv);
 int dam_verb_whatif(int argc, char **argv);
 int dam_verb_config(int argc, char **argv);
 int dam_verb_rules(int argc, char **argv);
+int dam_verb_doctor(int argc, char **argv);
+int dam_verb_watch(int argc, char **argv);
 
 #endif

@@ -7,9 +7,7 @@
 #include "base/heap.h"
 #include "base/hex.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,25 +21,11 @@ struct status {
     uint8_t copy[DAM_RECORD_LEAF_MAX];
 };
 
-/* The writer holds a lock on the log. */
-static bool is_running(const struct dam_manifest *m)
-{
-    char path[4096];
-    (void)snprintf(path, sizeof(path), "%s/%s/log", m->evidence_folder[0] == '/' ? "" : m->folder,
-                   m->evidence_folder);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool running = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
-    if (fd >= 0) {
-        (void)close(fd); /* gives the lock back, too */
-    }
-    return running;
-}
-
 static void status_read(struct dam_opened *o, struct status *s)
 {
     char path[4096];
     (void)snprintf(path, sizeof(path), "%s/stop", o->manifest.folder);
-    s->running = is_running(&o->manifest);
+    s->running = dam_opened_is_running(&o->manifest);
     s->stopped = access(path, F_OK) == 0;
     s->size = dam_evidence_size(o->evidence);
     dam_evidence_root(o->evidence, &s->root);

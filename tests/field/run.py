@@ -92,6 +92,8 @@ class Machine:
         return wait(lambda: status in self.receipts(), seconds)
 
     def stop(self, how=signal.SIGTERM):
+        if self.log.closed:
+            return self.process.returncode
         if self.process.poll() is None:
             self.process.send_signal(how)
             try:
@@ -437,6 +439,50 @@ def test_manifest(tmp):
     refused('kind = "mqtt"\nurl = "mqtt://h"', "a/+", "", "without +")
     refused('kind = "mqtt"\nurl = "mqtt://h"', "a", "", "=OFF|ON", 'sink = "field"\nkey = "a=on"')
     refused('kind = "gpsd"\nfxi = "2d"', "lat", "deg", "did you mean 'fix'?")
+
+
+def doctor(folder, *args):
+    run = subprocess.run([DAM, "doctor", folder, "--json", *args], capture_output=True, text=True, env=ENV, check=False)
+    found = {c["check"]: (c["level"], c["text"]) for c in json.loads(run.stdout)["checks"]}
+    return run.returncode, found
+
+
+def test_doctor(tmp):
+    broker = Broker(os.path.join(tmp, "brokerdoctor"))
+    m = Machine(tmp, "doctor", f'kind = "mqtt"\nurl = "mqtt://127.0.0.1:{broker.port}"\npassword_file = "password"\nuser = "x"', [("x", "x", 0), ("y", "y#a", 0)],
+                before=lambda m: open(os.path.join(m.folder, "password"), "w", encoding="utf-8").write("p\n"))
+    try:
+        broker.publish("x", "5", "-r")
+        check("doctor: a running machine keeps its links", wait(lambda: "link field is up" in m.said()) and doctor(m.folder)[1]["links"][0] == "note")
+        m.stop()
+        code, found = doctor(m.folder, "--wait", "1")
+        check("doctor: good", code == 0 and found["link field"] == ("ok", "127.0.0.1; 1 of 2 channels read"), found)
+        check("doctor: a silent channel", found.get("channel y", [""])[0] == "warning", found)
+        check("doctor: a password that others can read", found["password_file of field"][0] == "warning", found)
+        check("doctor: the evidence", found["evidence"][0] == "ok" and "leaves" in found["evidence"][1], found)
+        check("doctor: disk and clock", found["disk"][0] in ("ok", "warning") and "clock" in found, found)
+        broker.stop()
+        code, found = doctor(m.folder, "--wait", "1")
+        check("doctor: no broker", code == 3 and found["link field"][0] == "failed", found)
+        path = os.path.join(m.folder, "dam.toml")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("echo.hex", "nothing.hex") + f'[chain]\nurl = "http://127.0.0.1:{free_port()}"\n')
+        code, found = doctor(m.folder, "--wait", "1")
+        check("doctor: no chain", code == 3 and found["chain"][0] == "failed", found)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("echo.hex", "nothing.hex"))
+        code, found = doctor(m.folder, "--wait", "1")
+        check("doctor: no mind", code == 3 and found["mind and charter"][0] == "failed", found)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("period", "peroid"))
+        code, found = doctor(m.folder)
+        check("doctor: no manifest", code == 3 and found["manifest"][0] == "failed", found)
+        check("doctor: no folder", doctor(m.folder + "/none")[0] == 3)
+    finally:
+        m.stop()
+        broker.stop()
 
 
 def main():
