@@ -13,15 +13,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VERSION 1u
+#define VERSION 2u
 #define FILE_LEN_MAX (1u << 20)
 #define NAME_SIZE 70u /* 64 digits, ".tx" or ".new", NUL */
 
-/* One file: {"version", "chain_id", "sender", "nonce", "raw"}. */
+#define REPLACED_MAX 16u
+
+/* One file: {"version", "chain_id", "sender", "nonce", "signed", "raw", "replaced"}. Until it is
+ * signed, r and s in raw are zero. */
 struct record {
+    struct dam_hash id;
     uint64_t nonce;
+    bool is_signed;
     struct dam_bytes raw;
     struct dam_hash tx_hash;
+    struct dam_hash replaced[REPLACED_MAX]; /* the same with lower fees: each may still be mined */
+    size_t replaced_count;
 };
 
 static void name_of(const struct dam_hash *id, const char *suffix, char ret[NAME_SIZE])
@@ -66,6 +73,18 @@ static enum dam_err record_parse(const struct dam_outbox *outbox, struct dam_are
     if (version != VERSION) {
         return DAM_EVERSION;
     }
+    if (dam_json_bool(dam_json_get(json, "signed"), &ret->is_signed) != DAM_OK) {
+        return DAM_ECORRUPT;
+    }
+    ret->replaced_count = 0;
+    DAM_JSON_EACH(hash, dam_json_get(json, "replaced"))
+    {
+        if (ret->replaced_count == REPLACED_MAX ||
+            dam_json_hex_exact(hash, ret->replaced[ret->replaced_count].b, 32) != DAM_OK) {
+            return DAM_ECORRUPT;
+        }
+        ret->replaced_count++;
+    }
     if (dam_json_u64(dam_json_get(json, "chain_id"), &chain_id) != DAM_OK ||
         dam_json_hex_exact(dam_json_get(json, "sender"), sender.b, sizeof(sender.b)) != DAM_OK ||
         dam_json_u64(dam_json_get(json, "nonce"), &ret->nonce) != DAM_OK ||
@@ -86,6 +105,7 @@ static enum dam_err record_read(const struct dam_outbox *outbox, struct dam_aren
     struct dam_bytes text;
     name_of(id, ".tx", name);
     DAM_TRY(file_read(outbox->folder, name, arena, &text));
+    ret->id = *id;
     return record_parse(outbox, arena, text, ret);
 }
 
@@ -104,7 +124,7 @@ static enum dam_err file_write(int folder, const char *name, const char *name_ne
 }
 
 static enum dam_err record_write(const struct dam_outbox *outbox, struct dam_arena *arena,
-                                 const struct dam_hash *id, const struct record *record)
+                                 const struct record *record)
 {
     char name[NAME_SIZE];
     char name_new[NAME_SIZE];
@@ -120,12 +140,20 @@ static enum dam_err record_write(const struct dam_outbox *outbox, struct dam_are
     dam_json_put_data(&w, outbox->signer.address.b, sizeof(outbox->signer.address.b));
     dam_json_put_key(&w, "nonce");
     dam_json_put_u64(&w, record->nonce);
+    dam_json_put_key(&w, "signed");
+    dam_json_put_bool(&w, record->is_signed);
     dam_json_put_key(&w, "raw");
     dam_json_put_data(&w, record->raw.data, record->raw.len);
+    dam_json_put_key(&w, "replaced");
+    dam_json_put_array(&w);
+    for (size_t i = 0; i < record->replaced_count; i++) {
+        dam_json_put_data(&w, record->replaced[i].b, 32);
+    }
+    dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);
     DAM_TRY(dam_buf_err(&buf));
-    name_of(id, ".tx", name);
-    name_of(id, ".new", name_new);
+    name_of(&record->id, ".tx", name);
+    name_of(&record->id, ".new", name_new);
     return file_write(outbox->folder, name, name_new, dam_buf_bytes(&buf));
 }
 
@@ -151,6 +179,9 @@ static enum dam_err records_each(struct dam_outbox *outbox, struct dam_arena *ar
         struct record record;
         size_t len = strlen(entry->d_name);
         if (len != 67 || strcmp(entry->d_name + 64, ".tx") != 0) {
+            continue;
+        }
+        if (dam_hex_decode_exact(entry->d_name, 64, record.id.b, 32) != DAM_OK) {
             continue;
         }
         err = file_read(outbox->folder, entry->d_name, arena, &text);
@@ -229,6 +260,7 @@ static enum dam_err gas_find(struct dam_outbox *outbox, struct dam_arena *arena,
     return DAM_OK;
 }
 
+/* The transaction that an order becomes, not signed. */
 static enum dam_err tx_make(struct dam_outbox *outbox, struct dam_arena *arena,
                             const struct dam_outbox_order *order, struct dam_tx *ret)
 {
@@ -251,24 +283,62 @@ static enum dam_err tx_make(struct dam_outbox *outbox, struct dam_arena *arena,
     if (!dam_u256_is_zero(&outbox->max_fee_cap) && dam_u256_lt(&outbox->max_fee_cap, &tx.max_fee)) {
         return DAM_EREFUSED;
     }
-    DAM_TRY(outbox->signer.sign(outbox->signer.ctx, &tx, arena));
     *ret = tx;
     return DAM_OK;
 }
 
-/* Signs a new transaction and makes it durable. */
+static enum dam_err raw_set(struct dam_arena *arena, const struct dam_tx *tx, bool is_signed,
+                            struct record *record)
+{
+    struct dam_buf buf;
+    dam_buf_init_arena(&buf, arena, 0);
+    dam_tx_encode(tx, &buf);
+    DAM_TRY(dam_buf_err(&buf));
+    record->is_signed = is_signed;
+    record->raw = dam_buf_bytes(&buf);
+    dam_keccak256(buf.data, buf.len, &record->tx_hash);
+    return DAM_OK;
+}
+
+static enum dam_err file_remove(struct dam_outbox *outbox, const struct dam_hash *id)
+{
+    char name[NAME_SIZE];
+    name_of(id, ".tx", name);
+    if (unlinkat(outbox->folder, name, 0) != 0 && errno != ENOENT) {
+        return DAM_EIO;
+    }
+    return fsync(outbox->folder) == 0 ? DAM_OK : DAM_EIO;
+}
+
+/* A record that is durable and not signed: ask the signer. Asked again after a crash it gives the
+ * same bytes; what it refuses was never signed, so its nonce is free for the next. */
+static enum dam_err record_sign(struct dam_outbox *outbox, struct dam_arena *arena,
+                                struct record *record)
+{
+    struct dam_tx tx;
+    if (dam_tx_decode(arena, record->raw, &tx, NULL) != DAM_OK) {
+        return DAM_ECORRUPT;
+    }
+    enum dam_err err = outbox->signer.sign(outbox->signer.ctx, &tx, arena);
+    if (err == DAM_EREFUSED) {
+        DAM_TRY(file_remove(outbox, &record->id));
+        outbox->nonce_next =
+            record->nonce + 1 == outbox->nonce_next ? record->nonce : outbox->nonce_next;
+    }
+    DAM_TRY(err);
+    DAM_TRY(raw_set(arena, &tx, true, record));
+    return record_write(outbox, arena, record);
+}
+
+/* Makes a new transaction durable. */
 static enum dam_err order_record(struct dam_outbox *outbox, struct dam_arena *arena,
                                  const struct dam_outbox_order *order, struct record *ret)
 {
     struct dam_tx tx;
-    struct dam_buf buf;
     DAM_TRY(tx_make(outbox, arena, order, &tx));
-    dam_buf_init_arena(&buf, arena, 0);
-    dam_tx_encode(&tx, &buf);
-    DAM_TRY(dam_buf_err(&buf));
-    *ret = (struct record){.nonce = tx.nonce, .raw = dam_buf_bytes(&buf)};
-    dam_keccak256(buf.data, buf.len, &ret->tx_hash);
-    DAM_TRY(record_write(outbox, arena, &order->id, ret));
+    *ret = (struct record){.id = order->id, .nonce = tx.nonce};
+    DAM_TRY(raw_set(arena, &tx, false, ret));
+    DAM_TRY(record_write(outbox, arena, ret));
     return nonce_note(outbox, arena, ret);
 }
 
@@ -278,10 +348,11 @@ enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_arena *arena,
 {
     struct record record;
     enum dam_err err = record_read(outbox, arena, &order->id, &record);
+    err = err == DAM_ENOTFOUND ? order_record(outbox, arena, order, &record) : err;
     *ret_is_recorded = err == DAM_OK;
-    if (err == DAM_ENOTFOUND) {
-        err = order_record(outbox, arena, order, &record);
-        *ret_is_recorded = err == DAM_OK;
+    if (err == DAM_OK && !record.is_signed) {
+        err = record_sign(outbox, arena, &record);
+        *ret_is_recorded = err != DAM_EREFUSED;
     }
     DAM_TRY(err);
     *ret_tx_hash = record.tx_hash;
@@ -305,6 +376,20 @@ static enum dam_err final_number(struct dam_remote *chain, struct dam_arena *are
     return DAM_OK;
 }
 
+/* The receipt of the transaction, or of one that it replaced. Returns: as dam_remote_receipt. */
+static enum dam_err receipt_find(struct dam_outbox *outbox, struct dam_arena *arena,
+                                 const struct record *record, struct dam_remote_receipt *ret)
+{
+    enum dam_err err = DAM_ENOTFOUND;
+    if (record->is_signed) {
+        err = dam_remote_receipt(outbox->chain, arena, &record->tx_hash, ret);
+    }
+    for (size_t i = record->replaced_count; i > 0 && err == DAM_ENOTFOUND; i--) {
+        err = dam_remote_receipt(outbox->chain, arena, &record->replaced[i - 1], ret);
+    }
+    return err;
+}
+
 enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
                              const struct dam_hash *id, enum dam_outbox_state *ret,
                              struct dam_remote_receipt *ret_receipt)
@@ -321,7 +406,7 @@ enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
     DAM_TRY(err);
     /* The final block first: a receipt found after it cannot be older than what is known. */
     DAM_TRY(final_number(outbox->chain, arena, &has_final, &final));
-    err = dam_remote_receipt(outbox->chain, arena, &record.tx_hash, ret_receipt);
+    err = receipt_find(outbox, arena, &record, ret_receipt);
     if (err == DAM_OK) {
         *ret =
             has_final && ret_receipt->block_number <= final ? DAM_OUTBOX_FINAL : DAM_OUTBOX_MINED;
@@ -338,15 +423,77 @@ enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_arena *arena,
     return DAM_OK;
 }
 
+/* ---- sending again --------------------------------------------------------------------------- */
+
+/* An eighth more, as nodes want of a replacement, but not less than what is asked for now. */
+static struct dam_u256 raised(const struct dam_u256 *fee, const struct dam_u256 *asked)
+{
+    struct dam_u256 eighth;
+    struct dam_u256 more;
+    const struct dam_u256 one = dam_u256_from_u64(1);
+    dam_u256_shr(&eighth, fee, 3);
+    (void)dam_u256_add(&eighth, &eighth, &one); /* far from 2^256, as the next */
+    (void)dam_u256_add(&more, fee, &eighth);
+    return dam_u256_lt(&more, asked) ? *asked : more;
+}
+
+/* Can it be mined at today's fees? What is asked for now is twice the base fee and the tip; half of
+ * that is the least. */
+static bool is_too_low(const struct dam_tx *tx, const struct dam_u256 *max_fee,
+                       const struct dam_u256 *tip)
+{
+    struct dam_u256 least;
+    dam_u256_shr(&least, max_fee, 1);
+    return dam_u256_lt(&tx->max_fee, &least) || dam_u256_lt(&tx->max_priority_fee, tip);
+}
+
+/* The same with higher fees, durable before it is signed and before it leaves. The old bytes stay
+ * the ones to send until then. */
+static enum dam_err record_bump(struct dam_outbox *outbox, struct dam_arena *arena,
+                                struct record *record)
+{
+    struct dam_tx tx;
+    struct dam_u256 max_fee;
+    struct dam_u256 tip;
+    if (dam_tx_decode(arena, record->raw, &tx, NULL) != DAM_OK) {
+        return DAM_ECORRUPT;
+    }
+    DAM_TRY(dam_remote_fees(outbox->chain, arena, &max_fee, &tip));
+    if (!is_too_low(&tx, &max_fee, &tip) || record->replaced_count == REPLACED_MAX) {
+        return DAM_OK;
+    }
+    tx.max_fee = raised(&tx.max_fee, &max_fee);
+    tx.max_priority_fee = raised(&tx.max_priority_fee, &tip);
+    if (!dam_u256_is_zero(&outbox->max_fee_cap) && dam_u256_lt(&outbox->max_fee_cap, &tx.max_fee)) {
+        return DAM_OK; /* it waits for the fees to fall */
+    }
+    /* The signer signs no lower fees than before: after a crash between its signature and our
+     * record it may refuse today's. Then the old bytes go on being sent until fees are higher
+     * again. */
+    enum dam_err err = outbox->signer.sign(outbox->signer.ctx, &tx, arena);
+    if (err == DAM_EREFUSED) {
+        return DAM_OK;
+    }
+    DAM_TRY(err);
+    record->replaced[record->replaced_count++] = record->tx_hash;
+    DAM_TRY(raw_set(arena, &tx, true, record));
+    return record_write(outbox, arena, record);
+}
+
 static enum dam_err record_resend(struct dam_outbox *outbox, struct dam_arena *arena,
-                                  const struct record *record)
+                                  const struct record *known)
 {
     struct dam_remote_receipt receipt;
-    enum dam_err err = dam_remote_receipt(outbox->chain, arena, &record->tx_hash, &receipt);
+    struct record record = *known;
+    enum dam_err err = receipt_find(outbox, arena, &record, &receipt);
     if (err != DAM_ENOTFOUND) {
         return err;
     }
-    err = dam_remote_send_raw(outbox->chain, arena, record->raw);
+    err = record.is_signed ? record_bump(outbox, arena, &record)
+                           : record_sign(outbox, arena, &record);
+    if (err == DAM_OK) {
+        err = dam_remote_send_raw(outbox->chain, arena, record.raw);
+    }
     return err == DAM_EREFUSED ? DAM_OK : err; /* one that is lost must not hold up the others */
 }
 
@@ -357,10 +504,5 @@ enum dam_err dam_outbox_resend(struct dam_outbox *outbox, struct dam_arena *aren
 
 enum dam_err dam_outbox_forget(struct dam_outbox *outbox, const struct dam_hash *id)
 {
-    char name[NAME_SIZE];
-    name_of(id, ".tx", name);
-    if (unlinkat(outbox->folder, name, 0) != 0 && errno != ENOENT) {
-        return DAM_EIO;
-    }
-    return fsync(outbox->folder) == 0 ? DAM_OK : DAM_EIO;
+    return file_remove(outbox, id);
 }

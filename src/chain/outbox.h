@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Transactions that are sent once. Each has an id that its cause gives it (a job, a payment, a
- * checkpoint); under that id the signed bytes are made durable before they leave, and every retry,
- * after a timeout as after a crash, sends the very same bytes: the chain's nonce makes a second
- * execution impossible. A folder holds one file a transaction; one process and one sender a folder.
- * Blocks; one thread. */
+ * checkpoint). Under that id the transaction is made durable before it is signed, so that after a
+ * crash the signer is asked for the very same again, and its signed bytes before they leave; every
+ * retry, after a timeout as after a crash, sends the very same bytes: the chain's nonce makes a
+ * second execution impossible. Where fees have risen above what was signed, the same transaction
+ * with higher fees takes its place under the same nonce. A folder holds one file a transaction; one
+ * process and one sender a folder. Blocks; one thread. */
 #ifndef DAM_CHAIN_OUTBOX_H
 #define DAM_CHAIN_OUTBOX_H
 
@@ -58,7 +60,7 @@ DAM_MUST_USE enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_
 
 enum dam_outbox_state {
     DAM_OUTBOX_UNKNOWN, /* no such id */
-    DAM_OUTBOX_SENT,    /* not in a block yet */
+    DAM_OUTBOX_SENT,    /* not in a block yet, or not even signed yet */
     DAM_OUTBOX_MINED,   /* in a block that may still go */
     DAM_OUTBOX_FINAL,   /* in a block that stays */
     DAM_OUTBOX_LOST,    /* another transaction of this sender has its nonce, in a final block */
@@ -70,7 +72,9 @@ DAM_MUST_USE enum dam_err dam_outbox_look(struct dam_outbox *outbox, struct dam_
                                           struct dam_remote_receipt *ret_receipt);
 
 /** Send every recorded transaction again that is not in a block: after a start, and now and then.
- */
+ * One whose fees are too low by now is replaced first, at least an eighth higher, as long as the
+ * cap and the signer allow it. Returns: DAM_OK, or why the chain or the disk did not answer; what
+ *  signer or node refuse holds up nothing. */
 DAM_MUST_USE enum dam_err dam_outbox_resend(struct dam_outbox *outbox, struct dam_arena *arena);
 
 /** Forget one that is FINAL or LOST. The caller has durably recorded the outcome before. */
