@@ -53,6 +53,12 @@ const struct dam_verb dam_verbs[] = {
     {"status", "what a machine is doing",
      "usage: dam status [DIR] [--json]\n\nThe newest decision, the log, whether it runs.\n",
      dam_verb_status},
+    {"watch", "a machine live in the terminal",
+     "usage: dam watch [DIR] [--api URL] [--looks N]\n\n"
+     "Shows what a machine sees and decides, outages, changes of its law, stops and its treasury,\n"
+     "twice a second, from its folder or from its API (http://HOST:PORT). In a pipe it writes a\n"
+     "line for every new decision and change.  --looks N: end after N looks.\n",
+     dam_verb_watch},
     {"why", "why it did that: one leaf of the evidence",
      "usage: dam why SEQ|last [DIR] [--json]\n\n"
      "Shows a decision with all it saw, what the mind proposed, what the charter changed and why,\n"

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-from peers import Broker, Gps, Json, Sunspec, certificates, free_port, missing, serial_pair, wait
+from peers import Broker, Gps, Json, Sunspec, certificates, connects, free_port, missing, serial_pair, wait
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
@@ -34,7 +34,7 @@ def check(name, ok, detail=""):
 class Machine:
     """One channel or more, one actuator `out`; a turn every 100 ms."""
 
-    def __init__(self, tmp, name, link, channels, actuator="", stale="600ms", before=None):
+    def __init__(self, tmp, name, link, channels, actuator="", stale="600ms", before=None, up=()):
         self.folder = os.path.join(tmp, name)
         os.makedirs(self.folder, exist_ok=True)
         with open(os.path.join(self.folder, "echo.hex"), "w", encoding="utf-8") as f:
@@ -50,7 +50,7 @@ class Machine:
         self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
         if before:
             before(self)
-        self.process = subprocess.Popen([DAM, "up", self.folder], stderr=self.log, stdout=self.log, env=ENV)
+        self.process = subprocess.Popen([DAM, "up", self.folder, *up], stderr=self.log, stdout=self.log, env=ENV)
 
     def said(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8") as f:
@@ -481,6 +481,51 @@ def test_doctor(tmp):
         check("doctor: no manifest", code == 3 and found["manifest"][0] == "failed", found)
         check("doctor: no folder", doctor(m.folder + "/none")[0] == 3)
     finally:
+        m.stop()
+        broker.stop()
+
+
+def test_watch(tmp):
+    broker = Broker(os.path.join(tmp, "brokerwatch"))
+    port = free_port()
+    m = Machine(tmp, "watch", f'kind = "mqtt"\nurl = "mqtt://127.0.0.1:{broker.port}"', [("x", "x", 1)], up=["--api", f"127.0.0.1:{port}"])
+    outs = [os.path.join(tmp, f"watch{i}") for i in range(2)]
+    watchers = []
+    try:
+        check("watch: the machine is up", wait(lambda: "link field is up" in m.said()) and wait(lambda: connects(port)), m.said())
+        broker.publish("x", "5")
+        m.sees("x", 5)
+        os.makedirs(os.path.join(m.folder, "sections"))
+        with open(os.path.join(m.folder, "sections", "treasury.json"), "w", encoding="utf-8") as f:
+            json.dump({"symbol": "tDAM", "decimals": 6, "balance": "12345678", "earned": "7", "spent": "0"}, f)
+        for out, args in zip(outs, ([m.folder], ["--api", f"http://127.0.0.1:{port}/"])):
+            with open(out, "w", encoding="utf-8") as f:
+                watchers.append(subprocess.Popen([DAM, "watch", *args], stdout=f, stderr=f, env=ENV))
+
+        def said(i):
+            with open(outs[i], encoding="utf-8") as f:
+                return f.read()
+        for i, way in enumerate(("folder", "API")):
+            broker.publish("x", "7.5")
+            check(f"watch by {way}: a decision", wait(lambda: broker.publish("x", "7.5") or "permitted as proposed: out 7.5" in said(i)), said(i))
+            check(f"watch by {way}: treasury", "treasury 12.34 tDAM, earned 0.00, spent 0.00" in said(i), said(i))
+        broker.stop()
+        for i, way in enumerate(("folder", "API")):
+            check(f"watch by {way}: the outage", wait(lambda: "OUTAGE channel x: stale" in said(i)), said(i))
+        subprocess.run([DAM, "stop", m.folder], env=ENV, check=True, capture_output=True)
+        for i, way in enumerate(("folder", "API")):
+            check(f"watch by {way}: the stop", wait(lambda: "STOP by its operator" in said(i) and "operator's stop: out 0" in said(i)), said(i))
+        m.stop()
+        check("watch by folder: its end", wait(lambda: "it does not run" in said(0)), said(0))
+        check("watch by API: its end", wait(lambda: "it cannot be reached" in said(1)), said(1))
+        for w in watchers:
+            w.send_signal(signal.SIGINT)
+            check("watch ends on Ctrl-C", w.wait(5) in (-signal.SIGINT, 130))
+        run = subprocess.run([DAM, "watch", "--api", f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False)
+        check("watch: no API there", run.returncode == 3 and "error:" in run.stderr, run.stderr)
+    finally:
+        for w in watchers:
+            w.kill()
         m.stop()
         broker.stop()
 
