@@ -747,6 +747,27 @@ static enum dam_err mine_all(struct dam_ledger *ledger)
     return err;
 }
 
+/* Is there a transaction whose turn it is? What waits behind a gap makes no block. */
+static bool has_runnable(struct dam_ledger *ledger)
+{
+    struct dam_builder_view view;
+    size_t cursor = 0;
+    if (dam_pool_count(ledger->pool) == 0) {
+        return false;
+    }
+    if (dam_ledger_view(ledger, DAM_STATE_NEWEST, &view) != DAM_OK) {
+        return true; /* the block will say what is wrong */
+    }
+    for (struct dam_pool_tx *tx; (tx = dam_pool_each(ledger->pool, &cursor)) != NULL;) {
+        struct dam_account account = {0};
+        enum dam_err err = dam_state_account(&view.state, &tx->sender, &account);
+        if ((err != DAM_OK && err != DAM_ENOTFOUND) || tx->nonce <= account.nonce) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_turn(uv_check_t *check)
 {
     struct dam_ledger *ledger = check->data;
@@ -758,7 +779,7 @@ static void on_turn(uv_check_t *check)
     (void)uv_idle_stop(&ledger->wake);
     bool on_demand = ledger->interval_ms == 0 && ledger->dev_state.automine;
     enum dam_err err = DAM_OK;
-    if (on_demand && dam_pool_count(ledger->pool) > 0) {
+    if (on_demand && has_runnable(ledger)) {
         err = mine_all(ledger);
     } else if (ledger->fresh_count > 0) {
         err = dam_ledger_store_pool(ledger);

@@ -75,6 +75,8 @@ extern const struct dam_rpc_method dam_rpc_debug_methods[];
 extern const struct dam_rpc_method dam_rpc_simulate_methods[];
 extern const struct dam_rpc_method dam_rpc_dev_methods[];
 extern const struct dam_rpc_method dam_rpc_misc_methods[];
+extern const struct dam_rpc_method dam_rpc_fee_methods[];
+extern const struct dam_rpc_method dam_rpc_config_methods[];
 
 /** Read one request or batch for a WebSocket client; see dam_ledger_rpc. In: ws: NULL for others.
  */

@@ -7,6 +7,7 @@
 #include "ledger/rpc.h"
 #include "ledger/tracer.h"
 
+#define MODIFIED_BLOCKS_MAX 10000u
 #define RAW_LEN_MAX ((size_t)256 << 20)
 #define PROOF_DEPTH_MAX 128u /* blocks back for which a proof is made */
 
@@ -113,6 +114,98 @@ static void debug_getRawTransaction(struct dam_rpc *rpc)
         dam_rpc_fail_err(rpc, err);
     } else {
         dam_json_put_data(rpc->w, tx.bytes.data, tx.bytes.len);
+    }
+}
+
+static void debug_codeByHash(struct dam_rpc *rpc)
+{
+    struct dam_hash hash;
+    struct dam_bytes code = {0};
+    const struct dam_state state = {.txn = dam_ledger_chain_reader(rpc->ledger->chain),
+                                    .version = DAM_STATE_NEWEST};
+    if (!dam_rpc_hash(rpc, 0, &hash)) {
+        return;
+    }
+    enum dam_err err = dam_state_code(&state, &hash, &code);
+    if (err != DAM_OK && err != DAM_ENOTFOUND && err != DAM_ECORRUPT) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        dam_json_put_data(rpc->w, code.data, err == DAM_OK ? code.len : 0);
+    }
+}
+
+/* A block that is not valid is never kept. */
+static void debug_getBadBlocks(struct dam_rpc *rpc)
+{
+    dam_json_put_array(rpc->w);
+    dam_json_put_array_end(rpc->w);
+}
+
+static void put_changed(void *ctx, const struct dam_address *address)
+{
+    dam_rpc_put_address(ctx, address);
+}
+
+/* What the blocks behind `first` up to `last` changed; an account once a block. */
+static void put_modified(struct dam_rpc *rpc, const struct dam_ledger_chain_block *first,
+                         const struct dam_ledger_chain_block *last)
+{
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
+    enum dam_err err = DAM_OK;
+    if (first->header.number >= last->header.number) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER,
+                     "start block height (%" PRIu64 ") must be less than end block height (%" PRIu64
+                     ")",
+                     first->header.number, last->header.number);
+        return;
+    }
+    if (last->header.number - first->header.number > MODIFIED_BLOCKS_MAX) {
+        dam_rpc_fail(rpc, DAM_RPC_LIMIT, "more than %u blocks", MODIFIED_BLOCKS_MAX);
+        return;
+    }
+    dam_json_put_array(rpc->w);
+    for (uint64_t v = first->version + 1; err == DAM_OK && v <= last->version; v++) {
+        struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
+        err = dam_state_each_changed(txn, rpc->arena, v, put_changed, rpc->w);
+        dam_arena_release(rpc->arena, mark);
+    }
+    dam_json_put_array_end(rpc->w);
+    if (err == DAM_ENOTFOUND) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "missing trie node: those states are no longer kept");
+    } else if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    }
+}
+
+/* One block: what it changed. Two: what those behind the first did, up to the second. */
+static void debug_getModifiedAccounts(struct dam_rpc *rpc)
+{
+    struct dam_rpc_block first;
+    struct dam_rpc_block last;
+    if (dam_rpc_param(rpc, 0) == NULL) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "missing value for required argument 0");
+        return;
+    }
+    if (!dam_rpc_block(rpc, 0, &first)) {
+        return;
+    }
+    if (dam_rpc_param(rpc, 1) != NULL) {
+        if (dam_rpc_block(rpc, 1, &last)) {
+            put_modified(rpc, &first.block, &last.block);
+        }
+        return;
+    }
+    last = first;
+    if (last.block.header.number == 0) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "block 0 has no parent");
+        return;
+    }
+    enum dam_err err = dam_ledger_chain_block(dam_ledger_chain_reader(rpc->ledger->chain),
+                                              last.block.header.number - 1, &first.block);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        put_modified(rpc, &first.block, &last.block);
     }
 }
 
@@ -239,6 +332,10 @@ const struct dam_rpc_method dam_rpc_debug_methods[] = {
     {"debug_getRawBlock", debug_getRawBlock, false},
     {"debug_getRawReceipts", debug_getRawReceipts, false},
     {"debug_getRawTransaction", debug_getRawTransaction, false},
+    {"debug_codeByHash", debug_codeByHash, false, DAM_RPC_LOOP},
+    {"debug_getBadBlocks", debug_getBadBlocks, false, DAM_RPC_LOOP},
+    {"debug_getModifiedAccountsByNumber", debug_getModifiedAccounts, false, DAM_RPC_LOOP},
+    {"debug_getModifiedAccountsByHash", debug_getModifiedAccounts, false, DAM_RPC_LOOP},
     {"debug_traceTransaction", dam_trace_transaction, false, DAM_RPC_WORKER},
     {"debug_traceCall", dam_trace_call, false, DAM_RPC_WORKER},
     {"debug_traceBlockByNumber", dam_trace_block_by_number, false, DAM_RPC_WORKER},

@@ -2,11 +2,13 @@
 /* The development methods: time, mining, snapshots, impersonation, and writing the state by hand,
  * under the names that anvil, hardhat and ganache gave them. Only with --dev. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "core/crypto/keccak.h"
 #include "core/evm/block.h"
 #include "ledger/fees.h"
-#include "ledger/rpc.h"
+#include "ledger/rpc_dev.h"
 
 #define MINE_MAX 100000u
 #define SNAPSHOTS_MAX 10000u
@@ -72,7 +74,33 @@ static void mine_many(struct dam_rpc *rpc)
             (int64_t)(rpc->ledger->chain->head.header.timestamp - dam_ledger_now(rpc->ledger));
         dev->time_offset_s += behind > 0 ? behind : 0;
     }
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
+}
+
+/* As evm_mine, and the blocks that were made come back whole. */
+static void mine_detailed(struct dam_rpc *rpc)
+{
+    struct dam_ledger_chain *chain = rpc->ledger->chain;
+    struct dam_json_writer *real = rpc->w;
+    struct dam_buf ignored;
+    uint64_t first = chain->head.header.number + 1;
+    dam_buf_init_arena(&ignored, rpc->arena, 64);
+    struct dam_json_writer w = {.buf = &ignored};
+    rpc->w = &w;
+    evm_mine(rpc);
+    rpc->w = real;
+    dam_json_put_array(rpc->w);
+    for (uint64_t n = first; rpc->error_code == 0 && n <= chain->head.header.number; n++) {
+        struct dam_ledger_chain_block block;
+        enum dam_err err = dam_ledger_chain_block(dam_ledger_chain_reader(chain), n, &block);
+        if (err == DAM_OK) {
+            err = dam_rpc_put_block(rpc, &block, true);
+        }
+        if (err != DAM_OK) {
+            dam_rpc_fail_err(rpc, err);
+        }
+    }
+    dam_json_put_array_end(rpc->w);
 }
 
 static void evm_increaseTime(struct dam_rpc *rpc)
@@ -80,7 +108,7 @@ static void evm_increaseTime(struct dam_rpc *rpc)
     uint64_t seconds;
     if (dam_rpc_quantity(rpc, 0, &seconds)) {
         rpc->ledger->dev_state.time_offset_s += (int64_t)(seconds & INT64_MAX);
-        dam_json_put_quantity(rpc->w, (uint64_t)rpc->ledger->dev_state.time_offset_s);
+        dam_json_put_u64(rpc->w, (uint64_t)rpc->ledger->dev_state.time_offset_s);
     }
 }
 
@@ -115,7 +143,7 @@ static void evm_setNextBlockTimestamp(struct dam_rpc *rpc)
     struct dam_dev_state *dev = &rpc->ledger->dev_state;
     dev->next_timestamp = time;
     dev->time_offset_s += (int64_t)time - (int64_t)dam_ledger_now(rpc->ledger);
-    dam_json_put_quantity(rpc->w, time);
+    dam_json_put_null(rpc->w);
 }
 
 static void setBlockTimestampInterval(struct dam_rpc *rpc)
@@ -142,12 +170,21 @@ static void evm_setAutomine(struct dam_rpc *rpc)
         dam_ledger_set_interval(rpc->ledger, 0);
         dam_ledger_schedule(rpc->ledger);
     }
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
 }
 
 static void getAutomine(struct dam_rpc *rpc)
 {
     dam_json_put_bool(rpc->w, rpc->ledger->dev_state.automine && rpc->ledger->interval_ms == 0);
+}
+
+static void getIntervalMining(struct dam_rpc *rpc)
+{
+    if (rpc->ledger->interval_ms == 0) {
+        dam_json_put_null(rpc->w);
+    } else {
+        dam_json_put_u64(rpc->w, rpc->ledger->interval_ms / 1000);
+    }
 }
 
 /* hardhat counts in milliseconds, anvil in seconds; evm_ is hardhat's method, but anvil reads it as
@@ -169,7 +206,7 @@ static void evm_setIntervalMining(struct dam_rpc *rpc)
     if (interval > 0) {
         rpc->ledger->dev_state.automine = false;
     }
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
 }
 
 static void evm_setBlockGasLimit(struct dam_rpc *rpc)
@@ -186,7 +223,7 @@ static void setNextBlockBaseFeePerGas(struct dam_rpc *rpc)
     struct dam_dev_state *dev = &rpc->ledger->dev_state;
     if (dam_rpc_u256(rpc, 0, &dev->next_base_fee)) {
         dev->has_next_base_fee = true;
-        dam_json_put_bool(rpc->w, true);
+        dam_json_put_null(rpc->w);
     }
 }
 
@@ -197,14 +234,14 @@ static void setPrevRandao(struct dam_rpc *rpc)
     if (dam_rpc_u256(rpc, 0, &value)) {
         dam_u256_store_be(dev->prev_randao.b, &value);
         dev->has_prev_randao = true;
-        dam_json_put_bool(rpc->w, true);
+        dam_json_put_null(rpc->w);
     }
 }
 
 static void setCoinbase(struct dam_rpc *rpc)
 {
     if (dam_rpc_address(rpc, 0, &rpc->ledger->coinbase)) {
-        dam_json_put_bool(rpc->w, true);
+        dam_json_put_null(rpc->w);
     }
 }
 
@@ -274,6 +311,67 @@ static void anvil_rollback(struct dam_rpc *rpc)
     }
 }
 
+/* One of anvil_reorg's [transaction, block] pairs: signed bytes, or an object as
+ * eth_sendTransaction takes it. */
+static bool reorg_tx(struct dam_rpc *rpc, const struct dam_json *pair)
+{
+    const struct dam_json *node = dam_json_at(pair, 0);
+    struct dam_bytes bytes;
+    struct dam_hash hash;
+    struct dam_offer_fault fault;
+    if (node != NULL && node->type == DAM_JSON_OBJECT) {
+        return dam_rpc_send_as(rpc, pair);
+    }
+    if (node == NULL || dam_json_hex(node, rpc->arena, &bytes) != DAM_OK) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 1: not [transaction, block]");
+        return false;
+    }
+    enum dam_err err = dam_ledger_offer(rpc->ledger, bytes, &hash, &fault);
+    if (err == DAM_EREFUSED) {
+        dam_rpc_fail(rpc, fault.code, "%s", fault.text);
+    } else if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    }
+    return err == DAM_OK;
+}
+
+/* Take `depth` blocks back and make as many others, with the given transactions in them. */
+static void anvil_reorg(struct dam_rpc *rpc)
+{
+    uint64_t depth;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
+    const struct dam_json *pairs = dam_rpc_param(rpc, 1);
+    if (!dam_rpc_quantity(rpc, 0, &depth)) {
+        return;
+    }
+    if (depth > chain->head.header.number) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "Reorg depth must not exceed current chain height");
+        return;
+    }
+    struct dam_hash old = chain->head.hash; /* the new blocks must differ from the old ones */
+    if (!rollback(rpc, chain->head.header.number - depth, 0)) {
+        return;
+    }
+    for (uint64_t i = 0; i < depth; i++) {
+        DAM_JSON_EACH(pair, pairs)
+        {
+            uint64_t at = 0;
+            if (dam_json_u64(dam_json_at(pair, 1), &at) == DAM_OK && at == i &&
+                !reorg_tx(rpc, pair)) {
+                return;
+            }
+        }
+        dam_keccak256(old.b, sizeof(old.b), &dev->prev_randao);
+        dev->has_prev_randao = true;
+        old = dev->prev_randao;
+        if (!mine(rpc)) {
+            return;
+        }
+    }
+    dam_json_put_null(rpc->w);
+}
+
 static void reset(struct dam_rpc *rpc)
 {
     struct dam_dev_state *dev = &rpc->ledger->dev_state;
@@ -295,7 +393,7 @@ static void reset(struct dam_rpc *rpc)
     dev->next_timestamp = dev->timestamp_step = 0;
     dev->automine = true;
     dam_ledger_set_interval(rpc->ledger, 0);
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
 }
 
 /* ---- impersonation --------------------------------------------------------------------------- */
@@ -317,7 +415,7 @@ static void impersonateAccount(struct dam_rpc *rpc)
     }
     dev->impersonated = list;
     list[dev->impersonated_count++] = address;
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
 }
 
 static void stopImpersonatingAccount(struct dam_rpc *rpc)
@@ -334,168 +432,13 @@ static void stopImpersonatingAccount(struct dam_rpc *rpc)
             i++;
         }
     }
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
 }
 
 static void autoImpersonateAccount(struct dam_rpc *rpc)
 {
     if (dam_rpc_bool(rpc, 0, true, &rpc->ledger->dev_state.impersonate_all)) {
-        dam_json_put_bool(rpc->w, true);
-    }
-}
-
-/* ---- the state by hand ----------------------------------------------------------------------- */
-
-typedef enum dam_err change_fn(struct dam_evm *evm, const struct dam_address *address, void *ctx);
-
-static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_txn *txn,
-                                  const struct dam_evm_diff *diff)
-{
-    struct dam_ledger_chain *chain = ledger->chain;
-    struct dam_state_writer writer;
-    struct dam_ledger_chain_block block;
-    dam_state_write_begin(&writer, txn, &chain->arena, chain->version + 1, &chain->root);
-    DAM_TRY(dam_state_write(&writer, diff));
-    DAM_TRY(dam_state_write_end(&writer));
-    DAM_TRY(dam_ledger_chain_block(txn, chain->head.header.number, &block));
-    void *uncles = dam_arena_copy(&chain->arena, block.uncles.data, block.uncles.len);
-    void *withdrawals =
-        dam_arena_copy(&chain->arena, block.withdrawals.data, block.withdrawals.len);
-    if (uncles == NULL || withdrawals == NULL) {
-        return DAM_ENOMEM;
-    }
-    block.uncles.data = uncles;
-    block.withdrawals.data = withdrawals;
-    block.version = writer.version;
-    return dam_ledger_chain_put_head(txn, &block, &writer.root, chain->oldest);
-}
-
-/* Change the newest state in a durable step of its own. The head's header stays as it is; the next
- * block's root has the change in it. */
-static enum dam_err change_state(struct dam_ledger *ledger, const struct dam_address *address,
-                                 change_fn *change, void *ctx)
-{
-    struct dam_ledger_chain *chain = ledger->chain;
-    struct dam_store_txn *txn;
-    struct dam_builder_view view;
-    struct dam_evm_block block;
-    struct dam_evm_diff diff;
-    struct dam_evm_options options = dam_evm_options_of(
-        &chain->rules.config, chain->head.header.number, chain->head.header.timestamp);
-    dam_ledger_chain_release_reader(chain);
-    DAM_TRY(dam_store_begin(chain->store, true, &txn));
-    dam_builder_view_init(&view, txn, DAM_STATE_NEWEST);
-    block = dam_evm_block_env(&chain->head.header);
-    dam_evm_begin(ledger->evm, &view.view, &block, &options);
-    enum dam_err err = change(ledger->evm, address, ctx);
-    if (err == DAM_OK) {
-        err = dam_evm_end(ledger->evm, &diff);
-    }
-    if (err == DAM_OK) {
-        err = write_version(ledger, txn, &diff);
-    }
-    dam_evm_discard(ledger->evm);
-    dam_arena_reset(&chain->arena);
-    if (err != DAM_OK) {
-        dam_store_abort(txn);
-        return err;
-    }
-    DAM_TRY(dam_store_commit(txn));
-    return dam_ledger_chain_adopt(chain);
-}
-
-static void set_state(struct dam_rpc *rpc, change_fn *change, void *ctx)
-{
-    struct dam_address address;
-    if (!dam_rpc_address(rpc, 0, &address)) {
-        return;
-    }
-    enum dam_err err = change_state(rpc->ledger, &address, change, ctx);
-    if (err != DAM_OK) {
-        dam_rpc_fail_err(rpc, err);
-    } else {
-        dam_json_put_bool(rpc->w, true);
-    }
-}
-
-static enum dam_err change_balance(struct dam_evm *evm, const struct dam_address *address,
-                                   void *ctx)
-{
-    struct dam_evm_account account = {0};
-    bool exists;
-    DAM_TRY(dam_evm_get_account(evm, address, &account, &exists));
-    return dam_evm_put_account(evm, address, exists ? account.nonce : 0, ctx);
-}
-
-static void setBalance(struct dam_rpc *rpc)
-{
-    struct dam_u256 balance;
-    if (dam_rpc_u256(rpc, 1, &balance)) {
-        set_state(rpc, change_balance, &balance);
-    }
-}
-
-static enum dam_err change_more(struct dam_evm *evm, const struct dam_address *address, void *ctx)
-{
-    struct dam_evm_account account = {0};
-    bool exists;
-    DAM_TRY(dam_evm_get_account(evm, address, &account, &exists));
-    struct dam_u256 balance = exists ? account.balance : dam_u256_from_u64(0);
-    if (dam_u256_add(&balance, &balance, ctx)) {
-        return DAM_ERANGE;
-    }
-    return dam_evm_put_account(evm, address, exists ? account.nonce : 0, &balance);
-}
-
-static void addBalance(struct dam_rpc *rpc)
-{
-    struct dam_u256 more;
-    if (dam_rpc_u256(rpc, 1, &more)) {
-        set_state(rpc, change_more, &more);
-    }
-}
-
-static enum dam_err change_nonce(struct dam_evm *evm, const struct dam_address *address, void *ctx)
-{
-    struct dam_evm_account account = {0};
-    struct dam_u256 zero = {{0}};
-    bool exists;
-    DAM_TRY(dam_evm_get_account(evm, address, &account, &exists));
-    return dam_evm_put_account(evm, address, *(uint64_t *)ctx, exists ? &account.balance : &zero);
-}
-
-static void setNonce(struct dam_rpc *rpc)
-{
-    uint64_t nonce;
-    if (dam_rpc_quantity(rpc, 1, &nonce)) {
-        set_state(rpc, change_nonce, &nonce);
-    }
-}
-
-static enum dam_err change_code(struct dam_evm *evm, const struct dam_address *address, void *ctx)
-{
-    return dam_evm_put_code(evm, address, *(struct dam_bytes *)ctx);
-}
-
-static void setCode(struct dam_rpc *rpc)
-{
-    struct dam_bytes code;
-    if (dam_rpc_data(rpc, 1, &code)) {
-        set_state(rpc, change_code, &code);
-    }
-}
-
-static enum dam_err change_slot(struct dam_evm *evm, const struct dam_address *address, void *ctx)
-{
-    const struct dam_u256 *slot = ctx;
-    return dam_evm_put_storage(evm, address, &slot[0], &slot[1]);
-}
-
-static void setStorageAt(struct dam_rpc *rpc)
-{
-    struct dam_u256 slot[2];
-    if (dam_rpc_u256(rpc, 1, &slot[0]) && dam_rpc_u256(rpc, 2, &slot[1])) {
-        set_state(rpc, change_slot, slot);
+        dam_json_put_null(rpc->w);
     }
 }
 
@@ -511,19 +454,46 @@ static void drop(struct dam_rpc *rpc, struct dam_pool_tx *tx)
     dam_pool_remove(rpc->ledger->pool, tx);
 }
 
-static void dropTransaction(struct dam_rpc *rpc)
+static bool drop_one(struct dam_rpc *rpc, const struct dam_hash *hash)
+{
+    struct dam_pool_tx *tx = dam_pool_find(rpc->ledger->pool, hash);
+    if (tx != NULL) {
+        drop(rpc, tx);
+    }
+    return tx != NULL;
+}
+
+static void anvil_dropTransaction(struct dam_rpc *rpc)
 {
     struct dam_hash hash;
     if (!dam_rpc_hash(rpc, 0, &hash)) {
         return;
     }
-    struct dam_pool_tx *tx = dam_pool_find(rpc->ledger->pool, &hash);
-    if (tx == NULL) {
-        dam_json_put_bool(rpc->w, false);
+    if (drop_one(rpc, &hash)) {
+        dam_rpc_put_hash(rpc->w, &hash);
+    } else {
+        dam_json_put_null(rpc->w);
+    }
+}
+
+static void hardhat_dropTransaction(struct dam_rpc *rpc)
+{
+    struct dam_hash hash;
+    if (dam_rpc_hash(rpc, 0, &hash)) {
+        dam_json_put_bool(rpc->w, drop_one(rpc, &hash));
+    }
+}
+
+static void removePoolTransactions(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    if (!dam_rpc_address(rpc, 0, &address)) {
         return;
     }
-    drop(rpc, tx);
-    dam_json_put_bool(rpc->w, true);
+    for (struct dam_pool_tx *tx; (tx = dam_pool_of(rpc->ledger->pool, &address)) != NULL;) {
+        drop(rpc, tx);
+    }
+    dam_json_put_null(rpc->w);
 }
 
 static void dropAllTransactions(struct dam_rpc *rpc)
@@ -536,9 +506,38 @@ static void dropAllTransactions(struct dam_rpc *rpc)
     dam_json_put_null(rpc->w);
 }
 
-static void put_true(struct dam_rpc *rpc)
+/* What asks for a change that has no meaning here: there is nothing to log. */
+static void setLoggingEnabled(struct dam_rpc *rpc)
 {
-    dam_json_put_bool(rpc->w, true);
+    dam_json_put_null(rpc->w);
+}
+
+static void setMinGasPrice(struct dam_rpc *rpc)
+{
+    dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS,
+                 "anvil_setMinGasPrice is not supported when EIP-1559 is active");
+}
+
+/* For this run of the process: the stored genesis keeps its own. */
+static void setChainId(struct dam_rpc *rpc)
+{
+    uint64_t id;
+    if (dam_rpc_quantity(rpc, 0, &id)) {
+        rpc->ledger->chain->rules.config.chain_id = id;
+        dam_json_put_null(rpc->w);
+    }
+}
+
+static void getGenesisTime(struct dam_rpc *rpc)
+{
+    struct dam_ledger_chain_block block;
+    enum dam_err err =
+        dam_ledger_chain_block(dam_ledger_chain_reader(rpc->ledger->chain), 0, &block);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        dam_json_put_u64(rpc->w, block.header.timestamp);
+    }
 }
 
 static void anvil_nodeInfo(struct dam_rpc *rpc)
@@ -571,6 +570,26 @@ static void anvil_nodeInfo(struct dam_rpc *rpc)
     dam_json_put_object_end(w);
 }
 
+/* id: [number, hash] */
+static void put_snapshot(struct dam_rpc *rpc, size_t index)
+{
+    struct dam_ledger_chain_block block;
+    uint64_t number = rpc->ledger->dev_state.snapshots[index].number;
+    char id[24];
+    enum dam_err err =
+        dam_ledger_chain_block(dam_ledger_chain_reader(rpc->ledger->chain), number, &block);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+        return;
+    }
+    (void)snprintf(id, sizeof(id), "0x%zx", index + 1);
+    dam_json_put_key(rpc->w, id);
+    dam_json_put_array(rpc->w);
+    dam_json_put_u64(rpc->w, number);
+    dam_rpc_put_hash(rpc->w, &block.hash);
+    dam_json_put_array_end(rpc->w);
+}
+
 static void metadata(struct dam_rpc *rpc)
 {
     const struct dam_ledger_chain *chain = rpc->ledger->chain;
@@ -578,19 +597,28 @@ static void metadata(struct dam_rpc *rpc)
     dam_json_put_object(w);
     dam_json_put_key(w, "clientVersion");
     dam_json_put_cstr(w, "dam/v" DAM_VERSION);
+    dam_json_put_key(w, "clientSemver");
+    dam_json_put_cstr(w, DAM_VERSION);
     dam_json_put_key(w, "chainId");
     dam_json_put_u64(w, chain->rules.config.chain_id);
     dam_rpc_put_hash_at(w, "instanceId", &chain->genesis_hash);
     dam_json_put_key(w, "latestBlockNumber");
     dam_json_put_u64(w, chain->head.header.number);
     dam_rpc_put_hash_at(w, "latestBlockHash", &chain->head.hash);
+    dam_json_put_key(w, "snapshots");
+    dam_json_put_object(w);
+    for (size_t i = 0; i < rpc->ledger->dev_state.snapshot_count; i++) {
+        put_snapshot(rpc, i);
+    }
+    dam_json_put_object_end(w);
     dam_json_put_object_end(w);
 }
 
-#define BOTH(name)                                                                                 \
-    {"anvil_" #name, name, true},                                                                  \
+/* A method under anvil's name and hardhat's. */
+#define BOTH(name, fn)                                                                             \
+    {"anvil_" #name, fn, true},                                                                    \
     {                                                                                              \
-        "hardhat_" #name, name, true                                                               \
+        "hardhat_" #name, fn, true                                                                 \
     }
 
 const struct dam_rpc_method dam_rpc_dev_methods[] = {
@@ -616,29 +644,39 @@ const struct dam_rpc_method dam_rpc_dev_methods[] = {
     {"hardhat_mine", mine_many, true},
     {"anvil_setBlockTimestampInterval", setBlockTimestampInterval, true},
     {"anvil_removeBlockTimestampInterval", removeBlockTimestampInterval, true},
-    {"evm_setAccountNonce", setNonce, true},
-    {"evm_setAccountBalance", setBalance, true},
-    {"evm_setAccountCode", setCode, true},
-    {"evm_setAccountStorageAt", setStorageAt, true},
-    {"anvil_addBalance", addBalance, true},
+    {"evm_setAccountNonce", dam_dev_set_nonce, true},
+    {"evm_setAccountBalance", dam_dev_set_balance, true},
+    {"evm_setAccountCode", dam_dev_set_code, true},
+    {"evm_setAccountStorageAt", dam_dev_set_storage, true},
+    {"anvil_addBalance", dam_dev_add_balance, true},
     {"anvil_setNextBlockPrevRandao", setPrevRandao, true},
     {"hardhat_setPrevRandao", setPrevRandao, true},
     {"anvil_dropAllTransactions", dropAllTransactions, true},
-    {"anvil_setLoggingEnabled", put_true, true},
-    {"hardhat_setLoggingEnabled", put_true, true},
+    {"anvil_dropTransaction", anvil_dropTransaction, true},
+    {"hardhat_dropTransaction", hardhat_dropTransaction, true},
+    {"anvil_removePoolTransactions", removePoolTransactions, true},
+    {"anvil_mine_detailed", mine_detailed, true},
+    {"evm_mine_detailed", mine_detailed, true},
+    {"anvil_getIntervalMining", getIntervalMining, true},
+    {"anvil_getGenesisTime", getGenesisTime, true},
+    {"anvil_setChainId", setChainId, true},
+    {"anvil_dumpState", dam_dev_dump_state, true},
+    {"anvil_loadState", dam_dev_load_state, true},
+    {"anvil_reorg", anvil_reorg, true},
     {"anvil_nodeInfo", anvil_nodeInfo, true},
-    BOTH(getAutomine),
-    BOTH(setBalance),
-    BOTH(setCode),
-    BOTH(setNonce),
-    BOTH(setStorageAt),
-    BOTH(impersonateAccount),
-    BOTH(stopImpersonatingAccount),
-    BOTH(autoImpersonateAccount),
-    BOTH(dropTransaction),
-    BOTH(setCoinbase),
-    BOTH(setNextBlockBaseFeePerGas),
-    BOTH(reset),
-    BOTH(metadata),
+    BOTH(getAutomine, getAutomine),
+    BOTH(setBalance, dam_dev_set_balance),
+    BOTH(setCode, dam_dev_set_code),
+    BOTH(setNonce, dam_dev_set_nonce),
+    BOTH(setStorageAt, dam_dev_set_storage),
+    BOTH(impersonateAccount, impersonateAccount),
+    BOTH(stopImpersonatingAccount, stopImpersonatingAccount),
+    BOTH(autoImpersonateAccount, autoImpersonateAccount),
+    BOTH(setCoinbase, setCoinbase),
+    BOTH(setNextBlockBaseFeePerGas, setNextBlockBaseFeePerGas),
+    BOTH(setMinGasPrice, setMinGasPrice),
+    BOTH(setLoggingEnabled, setLoggingEnabled),
+    BOTH(reset, reset),
+    BOTH(metadata, metadata),
     {0},
 };

@@ -117,6 +117,7 @@ static void collect_methods(void)
     static const struct dam_rpc_method *const tables[] = {
         dam_rpc_eth_methods,   dam_rpc_call_methods,     dam_rpc_tx_methods,  dam_rpc_log_methods,
         dam_rpc_debug_methods, dam_rpc_simulate_methods, dam_rpc_dev_methods, dam_rpc_misc_methods,
+        dam_rpc_fee_methods,   dam_rpc_config_methods,
     };
     for (size_t t = 0; t < DAM_COUNT_OF(tables); t++) {
         for (const struct dam_rpc_method *method = tables[t]; method->name != NULL; method++) {

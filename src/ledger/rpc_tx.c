@@ -7,10 +7,12 @@
 #include "core/crypto/keccak.h"
 #include "core/crypto/secp256k1.h"
 #include "core/eth/address.h"
+#include "core/eth/eip712.h"
 #include "ledger/fees.h"
 #include "ledger/genesis.h"
-#include "ledger/rpc.h"
+#include "ledger/rpc_dev.h"
 
+#define TYPED_DATA_DEPTH_MAX 32u
 #define TX_LEN_MAX ((size_t)16 << 20)
 
 static void offered(struct dam_rpc *rpc, enum dam_err err, const struct dam_hash *hash,
@@ -222,21 +224,44 @@ static bool sign_tx(struct dam_rpc *rpc, struct dam_tx *tx, const struct dam_add
     return true;
 }
 
-static void eth_sendTransaction(struct dam_rpc *rpc)
+static enum dam_err send_object(struct dam_rpc *rpc, struct dam_hash *ret,
+                                struct dam_offer_fault *fault)
 {
     struct dam_tx tx;
     struct dam_address from;
     struct dam_buf buf;
-    struct dam_hash hash;
-    struct dam_offer_fault fault;
     bool impersonated;
     if (!fill_tx(rpc, &tx, &from) || !sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
-        return;
+        return DAM_OK; /* the call has failed */
     }
-    enum dam_err err =
-        impersonated ? dam_ledger_offer_as(rpc->ledger, dam_buf_bytes(&buf), &from, &hash, &fault)
-                     : dam_ledger_offer(rpc->ledger, dam_buf_bytes(&buf), &hash, &fault);
-    offered(rpc, err, &hash, &fault);
+    return impersonated ? dam_ledger_offer_as(rpc->ledger, dam_buf_bytes(&buf), &from, ret, fault)
+                        : dam_ledger_offer(rpc->ledger, dam_buf_bytes(&buf), ret, fault);
+}
+
+bool dam_rpc_send_as(struct dam_rpc *rpc, const struct dam_json *params)
+{
+    const struct dam_json *own = rpc->params;
+    struct dam_hash hash;
+    struct dam_offer_fault fault;
+    rpc->params = params;
+    enum dam_err err = send_object(rpc, &hash, &fault);
+    rpc->params = own;
+    if (err == DAM_EREFUSED) {
+        dam_rpc_fail(rpc, fault.code, "%s", fault.text);
+    } else if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    }
+    return rpc->error_code == 0;
+}
+
+static void eth_sendTransaction(struct dam_rpc *rpc)
+{
+    struct dam_hash hash;
+    struct dam_offer_fault fault;
+    enum dam_err err = send_object(rpc, &hash, &fault);
+    if (rpc->error_code == 0) {
+        offered(rpc, err, &hash, &fault);
+    }
 }
 
 /* {raw, tx}, as eth_signTransaction and eth_fillTransaction answer. */
@@ -280,24 +305,13 @@ static void eth_fillTransaction(struct dam_rpc *rpc)
     put_raw_and_tx(rpc, &tx, dam_buf_bytes(&buf), &from);
 }
 
-/* EIP-191: the message with its prefix, signed by a development account. */
-static void sign_message(struct dam_rpc *rpc, const struct dam_address *address,
-                         struct dam_bytes message)
+/* Sign a digest for a development account: r, s, v. */
+static void put_signature(struct dam_rpc *rpc, const struct dam_address *address,
+                          const struct dam_hash *digest)
 {
     const struct dam_dev_account *account = dev_account(rpc->ledger, address);
-    struct dam_keccak256 state;
-    struct dam_hash digest;
     struct dam_secp256k1_sig sig;
-    char prefix[64];
-    int len = snprintf(prefix, sizeof(prefix),
-                       "\x19"
-                       "Ethereum Signed Message:\n%zu",
-                       message.len);
-    dam_keccak256_init(&state);
-    dam_keccak256_update(&state, (const uint8_t *)prefix, (size_t)len);
-    dam_keccak256_update(&state, message.data, message.len);
-    dam_keccak256_final(&state, &digest);
-    if (account == NULL || dam_secp256k1_sign(account->secret, &digest, &sig) != DAM_OK) {
+    if (account == NULL || dam_secp256k1_sign(account->secret, digest, &sig) != DAM_OK) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account");
         return;
     }
@@ -306,6 +320,42 @@ static void sign_message(struct dam_rpc *rpc, const struct dam_address *address,
     memcpy(flat + 32, sig.s, 32);
     flat[64] = (uint8_t)(27 + sig.y_parity);
     dam_json_put_data(rpc->w, flat, sizeof(flat));
+}
+
+static void sign_message(struct dam_rpc *rpc, const struct dam_address *address,
+                         struct dam_bytes message)
+{
+    struct dam_hash digest;
+    enum dam_err err = dam_eip191_hash(message, rpc->arena, &digest);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        put_signature(rpc, address, &digest);
+    }
+}
+
+/* The data is an object, or its text, as wallets send it. */
+static void eth_signTypedData_v4(struct dam_rpc *rpc)
+{
+    struct dam_address address;
+    struct dam_eip712_hashes hashes;
+    const char *text;
+    const char *what = "not typed data";
+    const struct dam_json *data = dam_rpc_param(rpc, 1);
+    if (!dam_rpc_address(rpc, 0, &address)) {
+        return;
+    }
+    if (data != NULL && data->type == DAM_JSON_STRING &&
+        (dam_json_string(data, rpc->arena, &text) != DAM_OK ||
+         dam_json_parse(rpc->arena, text, strlen(text), TYPED_DATA_DEPTH_MAX, &data, NULL) !=
+             DAM_OK)) {
+        data = NULL;
+    }
+    if (data == NULL || dam_eip712_hash(rpc->arena, data, &hashes, &what) != DAM_OK) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 1: %s", what);
+    } else {
+        put_signature(rpc, &address, &hashes.digest);
+    }
 }
 
 static void eth_sign(struct dam_rpc *rpc)
@@ -488,6 +538,8 @@ const struct dam_rpc_method dam_rpc_tx_methods[] = {
     {"eth_fillTransaction", eth_fillTransaction, false},
     {"eth_sign", eth_sign, true},
     {"personal_sign", personal_sign, true},
+    {"eth_signTypedData_v4", eth_signTypedData_v4, true, DAM_RPC_LOOP},
+    {"eth_signTypedData", eth_signTypedData_v4, true, DAM_RPC_LOOP},
     {"eth_pendingTransactions", eth_pendingTransactions, false},
     {"txpool_status", txpool_status, false},
     {"txpool_content", txpool_content, false},

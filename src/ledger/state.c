@@ -600,3 +600,18 @@ enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version)
     free(copy);
     return err == DAM_ENOTFOUND ? dam_store_delete(txn, DAM_STORE_CHANGES, dam_bytes(key, 8)) : err;
 }
+
+enum dam_err dam_state_each_changed(struct dam_store_txn *txn, struct dam_arena *arena,
+                                    uint64_t version,
+                                    void (*visit)(void *ctx, const struct dam_address *address),
+                                    void *ctx)
+{
+    struct change_reader change;
+    struct dam_hash root;
+    DAM_TRY(read_changes(txn, arena, version, &root, &change));
+    enum dam_err err = change_next(&change);
+    for (; err == DAM_OK; err = change_next(&change)) {
+        visit(ctx, &change.address);
+    }
+    return err == DAM_ENOTFOUND ? DAM_OK : err;
+}

@@ -69,6 +69,12 @@ DAM_MUST_USE enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_a
                                          uint64_t version, const struct dam_hash *root,
                                          struct dam_hash *ret_root);
 
+/** Tell which accounts a version changed. Returns: DAM_OK; DAM_ENOTFOUND if its history is no
+ * longer kept; DAM_ECORRUPT; DAM_ENOMEM. In: visit: an account may come twice before Byzantium. */
+DAM_MUST_USE enum dam_err
+dam_state_each_changed(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
+                       void (*visit)(void *ctx, const struct dam_address *address), void *ctx);
+
 /** Forget the history of a version; older states can then no longer be read. Not being there is
  *  fine. */
 DAM_MUST_USE enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version);

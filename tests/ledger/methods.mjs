@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// What geth has and the official files do not cover: eth_config, headers, the transaction of a nonce, modified accounts, the words of
+// refusals, limits, the Unix socket, subscriptions.
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { startLedger, rpc, rpcRaw, run, check, attempt, finish, peers, sleep, tempDir } from './node.mjs';
+
+const { privateKeyToAccount } = peers('viem/accounts');
+const key = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
+const account = privateKeyToAccount(key);
+const [A, B] = [account.address, '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'];
+const socket = path.join(tempDir(), 'ledger.sock');
+const ledger = await startLedger(['--dev', '--ipc', socket]);
+const { url } = ledger;
+const ask = (method, ...params) => rpcRaw(url, { jsonrpc: '2.0', id: 1, method, params });
+const hex = n => '0x' + n.toString(16);
+
+await attempt('eth_config', async () => {
+  const genesis = await rpc(url, 'eth_getBlockByNumber', ['0x0', false]);
+  const { current, next, last } = await rpc(url, 'eth_config');
+  check('all forks at genesis: the fork id is its hash', Number(current.forkId) === zlib.crc32(Buffer.from(genesis.hash.slice(2), 'hex')), current.forkId);
+  check('nothing comes', next === null && last === null && current.activationTime === 0);
+  check('Osaka has P256VERIFY and 18 precompiles', current.precompiles.P256VERIFY === '0x' + '0'.repeat(37) + '100' && Object.keys(current.precompiles).length === 18);
+  check('five system contracts', Object.keys(current.systemContracts).length === 5 && current.chainId === '0x7a69');
+  // A chain whose forks are still to come.
+  const file = path.join(tempDir(), 'genesis.json');
+  const zeros = Object.fromEntries(['homestead', 'eip150', 'eip155', 'eip158', 'byzantium', 'constantinople', 'petersburg', 'istanbul', 'berlin', 'london'].map(k => [k + 'Block', 0]));
+  const times = { shanghaiTime: 0, cancunTime: 0, pragueTime: 4000000000, osakaTime: 5000000000 };
+  const blobSchedule = { cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3338477 }, prague: { target: 6, max: 9, baseFeeUpdateFraction: 5007716 }, osaka: { target: 6, max: 9, baseFeeUpdateFraction: 5007716 } };
+  fs.writeFileSync(file, JSON.stringify({ config: { chainId: 7, terminalTotalDifficulty: 0, ...zeros, ...times, blobSchedule }, gasLimit: '0x1c9c380', difficulty: '0x0', alloc: {} }));
+  const other = await startLedger(['--genesis', file, '--data', tempDir()]);
+  const c = await rpc(other.url, 'eth_config');
+  const head = await rpc(other.url, 'eth_getBlockByNumber', ['0x0', false]);
+  const be64 = n => { const b = Buffer.alloc(8); b.writeBigUInt64BE(BigInt(n)); return b; };
+  const id = (...after) => after.reduce((crc, t) => zlib.crc32(be64(t), crc), zlib.crc32(Buffer.from(head.hash.slice(2), 'hex')));
+  check('current is Cancun', c.current.blobSchedule.max === 6 && !('P256VERIFY' in c.current.precompiles) && Object.keys(c.current.systemContracts).join() === 'BEACON_ROOTS_ADDRESS');
+  check('next is Prague', c.next.activationTime === 4000000000 && 'BLS12_G1ADD' in c.next.precompiles && Number(c.next.forkId) === id(4000000000));
+  check('last is Osaka', c.last.activationTime === 5000000000 && 'P256VERIFY' in c.last.precompiles && Number(c.last.forkId) === id(4000000000, 5000000000));
+  await other.stop();
+});
+
+const sent = [];
+await attempt('transactions by nonce', async () => {
+  for (let i = 0; i < 6; i++) sent.push(await rpc(url, 'eth_sendTransaction', [{ from: A, to: B, value: hex(i) }]));
+  for (let i = 0; i < 6; i++) {
+    const found = await rpc(url, 'eth_getTransactionBySenderAndNonce', [A, hex(i)]);
+    check(`nonce ${i}`, found?.hash === sent[i]);
+  }
+  check('one that is not there', await rpc(url, 'eth_getTransactionBySenderAndNonce', [A, '0x6']) === null && await rpc(url, 'eth_getTransactionBySenderAndNonce', [B, '0x0']) === null);
+  const waiting = await rpc(url, 'eth_sendTransaction', [{ from: B, to: A, value: '0x1', nonce: '0x9', gas: '0x5208' }]);
+  check('what waits behind a gap makes no block', Number(await rpc(url, 'eth_blockNumber')) === 6);
+  check('one that waits', (await rpc(url, 'eth_getTransactionBySenderAndNonce', [B, '0x9'])).hash === waiting);
+});
+await attempt('headers and accounts', async () => {
+  const block = await rpc(url, 'eth_getBlockByNumber', ['latest', false]);
+  const header = await rpc(url, 'eth_getHeaderByNumber', ['latest']);
+  check('a header is a block without its body', Object.keys(header).every(k => JSON.stringify(header[k]) === JSON.stringify(block[k])) && !('transactions' in header) && header.hash === block.hash);
+  check('by hash', (await rpc(url, 'eth_getHeaderByHash', [block.hash])).number === block.number);
+  check('one that is not there', await rpc(url, 'eth_getHeaderByNumber', ['0xffffff']) === null);
+  const proof = await rpc(url, 'eth_getProof', [A, [], 'latest']);
+  const plain = await rpc(url, 'eth_getAccount', [A, 'latest']);
+  check('eth_getAccount agrees with eth_getProof', plain.balance === proof.balance && plain.nonce === proof.nonce && plain.codeHash === proof.codeHash && plain.storageRoot === proof.storageHash);
+  const changed = await rpc(url, 'debug_getModifiedAccountsByNumber', [Number(block.number)]);
+  check('a block\'s modified accounts', changed.includes(A.toLowerCase()) && changed.includes(B.toLowerCase()), changed.join());
+  check('by hash', JSON.stringify(await rpc(url, 'debug_getModifiedAccountsByHash', [block.hash])) === JSON.stringify(changed));
+  check('a range', (await rpc(url, 'debug_getModifiedAccountsByNumber', [0, Number(block.number)])).length >= changed.length);
+  check('a range the wrong way round', (await ask('debug_getModifiedAccountsByNumber', 3, 2)).error.code === -32000);
+  check('code by hash', (await rpc(url, 'debug_codeByHash', [(await rpc(url, 'eth_getProof', ['0xcA11bde05977b3631167028862bE2a173976CA11', [], 'latest'])).codeHash])).length > 1000);
+});
+
+await attempt('words of refusals', async () => {
+  const fee = { maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n, chainId: 31337, gas: 21000n, to: B, type: 'eip1559' };
+  const nonce = Number(await rpc(url, 'eth_getTransactionCount', [A, 'latest']));
+  const send = async tx => (await ask('eth_sendRawTransaction', await account.signTransaction({ ...fee, nonce, ...tx }))).error;
+  const cases = [
+    ['an old nonce', { nonce: 0 }, /^nonce too low: next nonce 6, tx nonce 0$/],
+    ['little gas', { gas: 20000n }, /^intrinsic gas too low/],
+    ['much gas', { gas: 40000000n }, /^(exceeds block gas limit|transaction gas limit too high.*)$/],
+    ['much money', { value: 10n ** 30n }, /^insufficient funds for gas \* price \+ value: balance \d+, tx cost \d+, overshot \d+$/],
+    ['a foreign chain', { chainId: 1 }, /^invalid chain id for signer: have 1 want 31337$/],
+    ['long init code', { to: undefined, data: '0x' + '00'.repeat(49153), gas: 10000000n }, /^max initcode size exceeded/],
+  ];
+  for (const [name, tx, want] of cases) { const e = await send(tx); check(name, e?.code === -32000 && want.test(e.message), JSON.stringify(e)); }
+  const junk = (await ask('eth_sendRawTransaction', '0x02c0')).error;
+  check('junk', junk?.code === -32000 || junk?.code === -32602, JSON.stringify(junk));
+  await rpc(url, 'evm_setAutomine', [false]);
+  const raw = await account.signTransaction({ ...fee, nonce });
+  const first = await rpc(url, 'eth_sendRawTransaction', [raw]);
+  check('twice the same', (await ask('eth_sendRawTransaction', raw)).error?.message === 'already known');
+  check('a cheap replacement', /^replacement transaction underpriced/.test((await send({ value: 1n }))?.message));
+  const dear = await ask('eth_sendRawTransaction', await account.signTransaction({ ...fee, nonce, maxFeePerGas: 2n * 10n ** 10n, maxPriorityFeePerGas: 10n }));
+  check('a dear one', /^0x/.test(dear.result) && dear.result !== first, JSON.stringify(dear));
+  await rpc(url, 'evm_setAutomine', [true]);
+  const arguments_ = [
+    ['eth_getBalance', [], 'missing value for required argument 0'],
+    ['eth_getBalance', ['0x12'], 'invalid argument 0: json: hex string has length 2, want 40 for common.Address'],
+    ['eth_getBalance', [1], 'invalid argument 0: json: cannot unmarshal non-string into Go value of type common.Address'],
+    ['eth_getTransactionReceipt', ['0xzz'], 'invalid argument 0: json: hex string has length 2, want 64 for common.Hash'],
+    ['eth_getBlockByNumber', ['12', false], 'invalid argument 0: hex string without 0x prefix'],
+    ['eth_getBlockByNumber', ['latest', 3], 'invalid argument 1: not true or false'],
+  ];
+  for (const [method, params, want] of arguments_) {
+    const e = (await ask(method, ...params)).error;
+    check(`${method} ${JSON.stringify(params)}`, e?.code === -32602 && e.message === want, JSON.stringify(e));
+  }
+  const object = await rpcRaw(url, { jsonrpc: '2.0', id: 1, method: 'eth_getBalance', params: {} });
+  check('named parameters', object.error?.code === -32602 && object.error.message === 'non-array args');
+  for (const tracer of ['nothing', 7]) check(`the tracer ${tracer}`, (await ask('debug_traceTransaction', sent[0], { tracer })).error?.code === -32000);
+});
+
+await attempt('limits of logs and fees', async () => {
+  const head = Number(await rpc(url, 'eth_blockNumber'));
+  const logs = (filter) => ask('eth_getLogs', filter);
+  check('from behind to', (await logs({ fromBlock: '0x2', toBlock: '0x1' })).error?.code === -32602);
+  check('beyond the head', (await logs({ fromBlock: '0x0', toBlock: hex(head + 100) })).error?.message === 'block range extends beyond current head block');
+  check('five topics', (await logs({ topics: [null, null, null, null, null] })).error?.code === -32602);
+  check('too many addresses', (await logs({ address: Array(1025).fill(A) })).error?.code === -32602);
+  check('a hash and a range', (await logs({ blockHash: '0x' + '00'.repeat(32), fromBlock: '0x0' })).error?.code === -32602);
+  check('an unknown hash', (await logs({ blockHash: '0x' + '00'.repeat(32) })).error?.message === 'unknown block');
+  const history = await rpc(url, 'eth_feeHistory', ['0x4', 'latest', [0, 25.5, 50, 100]]);
+  check('fee history', history.baseFeePerGas.length === 5 && history.reward.length === 4 && history.reward.every(r => r.length === 4 && r.every((v, i) => i === 0 || BigInt(v) >= BigInt(r[i - 1]))));
+  check('percentiles must ascend', (await ask('eth_feeHistory', '0x1', 'latest', [50, 20])).error?.code === -32000);
+  check('and be at most 100', (await ask('eth_feeHistory', '0x1', 'latest', [101])).error?.code === -32000);
+  check('a block that is not there', (await ask('eth_feeHistory', '0x1', hex(head + 9), [])).error?.code === -32000);
+  check('rpc_modules', (await rpc(url, 'rpc_modules')).eth === '1.0');
+});
+
+await attempt('the Unix socket', async () => {
+  const answer = await new Promise((ok, no) => {
+    const request = http.request({ socketPath: socket, method: 'POST', headers: { 'content-type': 'application/json' } }, r => { let t = ''; r.on('data', d => { t += d; }); r.on('end', () => ok(JSON.parse(t))); });
+    request.on('error', no);
+    request.end(JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'eth_chainId' }));
+  });
+  check('HTTP over it', answer.id === 7 && answer.result === '0x7a69');
+  check('nobody else may', (fs.statSync(socket).mode & 0o777) === 0o600);
+  const { WebSocket } = peers('ws');
+  const ws = new WebSocket(`ws+unix://${socket}:/`);
+  await new Promise((ok, no) => { ws.onopen = ok; ws.onerror = no; });
+  const got = new Promise(ok => { ws.onmessage = m => ok(JSON.parse(m.data)); });
+  ws.send(JSON.stringify({ jsonrpc: '2.0', id: 8, method: 'eth_blockNumber' }));
+  check('WebSocket over it', (await got).id === 8);
+  ws.close();
+});
+
+await attempt('subscriptions', async () => {
+  const { WebSocket } = peers('ws');
+  const ws = new WebSocket(url.replace('http', 'ws'));
+  const messages = []; const replies = new Map();
+  ws.onmessage = m => { const j = JSON.parse(m.data); if (j.id) replies.get(j.id)(j); else messages.push(j.params); };
+  await new Promise((ok, no) => { ws.onopen = ok; ws.onerror = no; });
+  let id = 0;
+  const call = (method, ...params) => new Promise(ok => { replies.set(++id, ok); ws.send(JSON.stringify({ jsonrpc: '2.0', id, method, params })); });
+  const kinds = { heads: ['newHeads'], pending: ['newPendingTransactions'], whole: ['newPendingTransactions', true], syncing: ['syncing'], logs: ['logs', {}] };
+  const ids = {};
+  for (const [k, params] of Object.entries(kinds)) ids[k] = (await call('eth_subscribe', ...params)).result;
+  check('all are taken', Object.values(ids).every(i => /^0x/.test(i)) && new Set(Object.values(ids)).size === 5);
+  const sentHash = (await call('eth_sendTransaction', { from: A, to: B, value: '0x1' })).result;
+  for (let i = 0; i < 100 && messages.length < 3; i++) await sleep(20);
+  const of = k => messages.filter(m => m.subscription === ids[k]).map(m => m.result);
+  check('a head', of('heads').length === 1 && /^0x/.test(of('heads')[0].hash));
+  check('a pending hash', of('pending')[0] === sentHash);
+  check('a pending transaction', of('whole')[0]?.hash === sentHash);
+  check('nothing else', of('syncing').length === 0 && of('logs').length === 0);
+  check('unsubscribe', (await call('eth_unsubscribe', ids.heads)).result === true && (await call('eth_unsubscribe', ids.heads)).error?.code === -32000);
+  check('an unknown kind', (await call('eth_subscribe', 'nothing')).error?.message === 'no "nothing" subscription in eth namespace');
+  check('not over HTTP', (await ask('eth_subscribe', 'newHeads')).error?.message === 'notifications not supported');
+  ws.close();
+});
+await ledger.stop();
+finish();
