@@ -2,6 +2,7 @@
 /* `dam`: finds the verb and runs it. */
 #include "app/verb.h"
 #include "trade/link_energy_market.h"
+#include "trade/link_errands.h"
 #include "trade/link_job_board.h"
 
 #include <stdio.h>
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 {
     dam_link_kind_add(&dam_link_energy_market);
     dam_link_kind_add(&dam_link_job_board);
+    dam_link_kind_add(&dam_link_errands);
     if (argc < 2) {
         list_verbs(stderr);
         return DAM_EXIT_USAGE;
