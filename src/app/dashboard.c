@@ -232,7 +232,7 @@ static bool serve_plain(struct dam_dashboard *dashboard, struct dam_http_exchang
                         struct dam_bytes path)
 {
     const struct dam_dashboard_source *source = &dashboard->source;
-    if (path_is(path, "/")) {
+    if (path_is(path, "/") || path_is(path, "/accounts")) {
         serve_page(exchange);
     } else if (path_is(path, "/healthz")) {
         reply(exchange, 200, "text/plain", "ok\n", 3);
@@ -317,10 +317,6 @@ static void serve_post(struct dam_dashboard *dashboard, struct dam_http_exchange
     uint64_t seq;
     bool verify;
     int status = 404;
-    if (!post_is_ours(request)) {
-        refuse(exchange, 403, "a POST must be application/json and come from this page's origin");
-        return;
-    }
     if (path_is(path, "/api/stop") && source->stop != NULL) {
         status = serve_stop(dashboard, request->body);
     } else if (decision_path(path, &seq, &verify) && verify && source->verify != NULL) {
@@ -339,11 +335,17 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
 {
     struct dam_dashboard *dashboard = ctx;
     dam_buf_reset(&dashboard->out);
+    bool is_post = strcmp(request->method, "POST") == 0;
     if (!host_is_ours(dashboard, request)) {
         refuse(exchange, 421, "this server answers to localhost and numeric addresses only");
+    } else if (is_post && !post_is_ours(request)) {
+        refuse(exchange, 403, "a POST must be application/json and come from this page's origin");
+    } else if ((is_post || strcmp(request->method, "GET") == 0) && dashboard->source.pass != NULL &&
+               dashboard->source.pass(dashboard->source.ctx, exchange, request)) {
+        return;
     } else if (strcmp(request->method, "GET") == 0) {
         serve_get(dashboard, exchange, request);
-    } else if (strcmp(request->method, "POST") == 0) {
+    } else if (is_post) {
         serve_post(dashboard, exchange, request);
     } else {
         refuse(exchange, 405, "only GET and POST are understood");

@@ -30,6 +30,10 @@ struct dam_dashboard_source {
     int (*verify)(void *ctx, uint64_t seq, struct dam_buf *out);
     /* The operator's stop. */
     int (*stop)(void *ctx, bool on, struct dam_buf *out);
+    /* Take a request, to be answered now or later (app/skill_door.h). Returns: false if it is not
+     * for this. */
+    bool (*pass)(void *ctx, struct dam_http_exchange *exchange,
+                 const struct dam_http_request *request);
     /* Anything else below /api/: clock, proposals ... body is the JSON text of a POST, empty for a
      * GET. */
     int (*other)(void *ctx, const char *method, struct dam_bytes path, struct dam_bytes query,

@@ -3,6 +3,7 @@
 
 #include "app/face_history.h"
 #include "app/mind_view.h"
+#include "app/skill_door.h"
 #include "base/heap.h"
 #include "base/json.h"
 
@@ -11,15 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SECTION_LEN_MAX (256u << 10)
 #define SECTIONS_MAX 16u
+#define LOOK_MS 400u
 #define STEP_MS_MAX (7 * 86400000ll)
 
 struct dam_face {
     struct dam_runtime *runtime;
     struct dam_dashboard *dashboard;
+    struct dam_skill_door *door;
+    uv_timer_t look;             /* at the sections */
+    struct timespec sections_at; /* as they were last seen */
     bool stepped;
     struct dam_arena scratch; /* of one request */
 };
@@ -104,6 +110,7 @@ static void put_machine(struct dam_face *face, struct dam_json_writer *w)
     dam_json_put_key(w, "machine");
     dam_json_put_object(w);
     put_text(w, "name", manifest->name);
+    put_text(w, "title", manifest->title);
     put_text(w, "version", DAM_VERSION);
     dam_json_put_key(w, "time");
     dam_json_put_i64(w, now.wall_ms / 1000);
@@ -188,6 +195,21 @@ static void put_sections(struct dam_face *face, struct dam_json_writer *w)
         count++;
     }
     (void)closedir(dir);
+}
+
+/* A skill moves its section into place, which changes the folder's time. */
+static void on_look(uv_timer_t *timer)
+{
+    struct dam_face *face = timer->data;
+    struct stat info;
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/sections",
+                   dam_machine_manifest(machine_of(face))->folder);
+    if (stat(path, &info) == 0 && (info.st_mtim.tv_sec != face->sections_at.tv_sec ||
+                                   info.st_mtim.tv_nsec != face->sections_at.tv_nsec)) {
+        face->sections_at = info.st_mtim;
+        dam_dashboard_changed(face->dashboard);
+    }
 }
 
 static int tell_state(void *ctx, struct dam_buf *out)
@@ -275,12 +297,18 @@ static int do_clock(struct dam_face *face, struct dam_bytes body, struct dam_buf
         return 422;
     }
     if (!face->stepped) {
-        dam_buf_put_text(out,
-                         "this machine's time is the wall's; start it with `dam up --stepped`");
+        dam_buf_put_text(out, "this machine's time is the wall's; start it with `dam up --step`");
         return 409;
     }
     dam_runtime_step(face->runtime, step_ms);
     return tell_state(face, out);
+}
+
+static bool do_pass(void *ctx, struct dam_http_exchange *exchange,
+                    const struct dam_http_request *request)
+{
+    struct dam_face *face = ctx;
+    return dam_skill_door_pass(face->door, exchange, request);
 }
 
 static int tell_other(void *ctx, const char *method, struct dam_bytes path, struct dam_bytes query,
@@ -291,6 +319,10 @@ static int tell_other(void *ctx, const char *method, struct dam_bytes path, stru
     static const char clock[] = "/api/clock";
     if (strcmp(method, "POST") == 0 && dam_bytes_eq(path, dam_bytes(clock, sizeof(clock) - 1))) {
         return do_clock(face, body, out);
+    }
+    static const char days[] = "/api/days";
+    if (strcmp(method, "GET") == 0 && dam_bytes_eq(path, dam_bytes(days, sizeof(days) - 1))) {
+        return dam_face_days(machine_of(face), out);
     }
     dam_buf_put_text(out, "there is nothing at this path; /openapi.json lists what there is");
     return 404;
@@ -326,6 +358,7 @@ enum dam_err dam_face_create(struct dam_runtime *runtime, const struct dam_face_
         .decision = tell_decision,
         .verify = tell_verify,
         .stop = do_stop,
+        .pass = do_pass,
         .other = tell_other,
         .export_csv = tell_csv,
         .log_file = tell_log_file,
@@ -334,15 +367,31 @@ enum dam_err dam_face_create(struct dam_runtime *runtime, const struct dam_face_
         .ctx = face,
     };
     const char *host = options->host == NULL ? "127.0.0.1" : options->host;
-    enum dam_err err = dam_dashboard_create(dam_runtime_loop(runtime), &source, host, options->port,
-                                            ret_port, &face->dashboard);
+    uv_loop_t *loop = dam_runtime_loop(runtime);
+    enum dam_err err =
+        dam_skill_door_create(loop, dam_machine_manifest(machine_of(face))->folder, &face->door);
+    if (err == DAM_OK) {
+        err = dam_dashboard_create(loop, &source, host, options->port, ret_port, &face->dashboard);
+    }
     if (err != DAM_OK) {
+        dam_skill_door_destroy(face->door);
         dam_arena_finish(&face->scratch);
         free(face);
         return err;
     }
+    (void)uv_timer_init(loop, &face->look);
+    face->look.data = face;
+    (void)uv_timer_start(&face->look, on_look, LOOK_MS, LOOK_MS);
+    uv_unref((uv_handle_t *)&face->look);
     *ret = face;
     return DAM_OK;
+}
+
+static void on_look_closed(uv_handle_t *handle)
+{
+    struct dam_face *face = handle->data;
+    dam_arena_finish(&face->scratch);
+    free(face);
 }
 
 void dam_face_turned(struct dam_face *face)
@@ -355,7 +404,7 @@ void dam_face_destroy(struct dam_face *face)
     if (face == NULL) {
         return;
     }
+    dam_skill_door_destroy(face->door);
     dam_dashboard_destroy(face->dashboard);
-    dam_arena_finish(&face->scratch);
-    free(face);
+    uv_close((uv_handle_t *)&face->look, on_look_closed);
 }

@@ -76,9 +76,12 @@ void dam_face_put_evidence(struct dam_machine *machine, struct dam_json_writer *
     put_u64(w, "durable", dam_evidence_durable(evidence));
     put_hex(w, "root", root.b, sizeof(root.b));
     dam_json_put_object_end(w);
+    /* A constitution names code by its address alone; the manifest's names count for nothing then.
+     */
+    bool named = !manifest->chain.has_constitution;
     const char *mind = manifest->mind.code != NULL ? manifest->mind.code : manifest->mind.model;
-    put_code(w, "mind", mind, &law->mind);
-    put_code(w, "charter", manifest->charter.code, &law->charter);
+    put_code(w, "mind", named ? mind : NULL, &law->mind);
+    put_code(w, "charter", named ? manifest->charter.code : NULL, &law->charter);
 }
 
 static void put_action(struct dam_json_writer *w, const struct dam_manifest *manifest,
@@ -271,6 +274,130 @@ int dam_face_verify(struct dam_machine *machine, uint64_t seq, struct dam_buf *o
     dam_json_put_key(&w, "ok");
     dam_json_put_bool(&w, err == DAM_OK && replayed.same == 1);
     put_cstr(&w, "detail", detail);
+    dam_json_put_object_end(&w);
+    return 200;
+}
+
+/* One day as it is added up. Energy is the reading of a turn until the next one. */
+struct day {
+    int64_t number; /* of the Unix day */
+    uint64_t first;
+    uint64_t last;
+    uint64_t decisions;
+    uint64_t changed; /* the action is not the proposal */
+    uint64_t receipts[4];
+    int64_t
+        power_ms[DAM_FLOW_CHANNELS_MAX]; /* W, with the channel's decimals, times milliseconds */
+};
+
+#define DAY_MS 86400000ll
+#define GAP_MS_MAX 3600000ll /* a longer silence is a gap, not a turn */
+
+static void day_put(struct dam_json_writer *w, const struct dam_manifest *manifest,
+                    const struct day *day)
+{
+    static const char *const fates[] = {"done", "unread", "refused", "unknown"};
+    dam_json_put_object(w);
+    dam_json_put_key(w, "start");
+    dam_json_put_i64(w, day->number * (DAY_MS / 1000));
+    put_u64(w, "first", day->first);
+    put_u64(w, "last", day->last);
+    put_u64(w, "decisions", day->decisions);
+    put_u64(w, "changed", day->changed);
+    for (size_t i = 0; i < DAM_COUNT_OF(fates); i++) {
+        put_u64(w, fates[i], day->receipts[i]);
+    }
+    dam_json_put_key(w, "energy_wh");
+    dam_json_put_object(w);
+    for (size_t i = 0; i < manifest->channel_count; i++) {
+        if (manifest->channels[i].unit != NULL && strcmp(manifest->channels[i].unit, "W") == 0) {
+            int64_t scale = 3600000;
+            for (unsigned d = 0; d < manifest->channels[i].decimals; d++) {
+                scale *= 10;
+            }
+            put_value(w, manifest->channels[i].name, day->power_ms[i] / scale);
+        }
+    }
+    dam_json_put_object_end(w);
+    dam_json_put_object_end(w);
+}
+
+/* The readings of the last decision. */
+struct readings {
+    int64_t time_ms;
+    size_t count;
+    int64_t values[DAM_FLOW_CHANNELS_MAX];
+};
+
+/* Let them count until `until_ms`. */
+static void day_count(struct day *day, const struct readings *before, int64_t until_ms)
+{
+    int64_t length_ms = until_ms - before->time_ms;
+    if (length_ms <= 0 || length_ms > GAP_MS_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < before->count; i++) {
+        int64_t part;
+        if (!__builtin_mul_overflow(before->values[i], length_ms, &part) &&
+            !__builtin_add_overflow(day->power_ms[i], part, &part)) {
+            day->power_ms[i] = part;
+        }
+    }
+}
+
+static void readings_take(struct readings *ret, const struct dam_record_leaf *leaf)
+{
+    struct dam_bytes observation = leaf->decision.observation;
+    ret->time_ms = leaf->time_ms;
+    ret->count = 0;
+    while (ret->count < DAM_FLOW_CHANNELS_MAX &&
+           DAM_FLOW_SAMPLE_LEN * (ret->count + 2) <= observation.len) {
+        struct dam_flow_sample sample = {.value = 0};
+        if (dam_flow_sample_load(observation.data + DAM_FLOW_SAMPLE_LEN * (ret->count + 1),
+                                 &sample) != DAM_OK) {
+            sample.value = 0; /* malformed */
+        }
+        ret->values[ret->count++] = sample.value;
+    }
+}
+
+int dam_face_days(struct dam_machine *machine, struct dam_buf *out)
+{
+    const struct dam_manifest *manifest = dam_machine_manifest(machine);
+    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
+    struct day day = {.number = INT64_MIN};
+    struct readings before = {.count = 0};
+    struct dam_json_writer w = {.buf = out};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "days");
+    dam_json_put_array(&w);
+    for (uint64_t seq = size > CSV_ROWS_MAX ? size - CSV_ROWS_MAX : 0; seq < size; seq++) {
+        struct dam_record_leaf leaf;
+        if (!leaf_read(machine, seq, &leaf)) {
+            continue;
+        }
+        if (leaf.kind == DAM_RECORD_DECISION) {
+            day_count(&day, &before, leaf.time_ms);
+        }
+        if (leaf.time_ms / DAY_MS > day.number) { /* a clock that goes back opens no second day */
+            if (day.number != INT64_MIN) {
+                day_put(&w, manifest, &day);
+            }
+            day = (struct day){.number = leaf.time_ms / DAY_MS, .first = seq};
+        }
+        day.last = seq;
+        if (leaf.kind == DAM_RECORD_DECISION) {
+            day.decisions++;
+            day.changed += leaf.decision.outcome != 0;
+            readings_take(&before, &leaf);
+        } else if (leaf.kind == DAM_RECORD_RECEIPT && leaf.receipt.status < 4) {
+            day.receipts[leaf.receipt.status]++;
+        }
+    }
+    if (day.number != INT64_MIN) {
+        day_put(&w, manifest, &day);
+    }
+    dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);
     return 200;
 }

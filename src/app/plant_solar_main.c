@@ -149,9 +149,10 @@ static void meters_publish(struct process *process)
     char topic[96];
     char text[96];
     (void)snprintf(topic, sizeof(topic), "%s/tariff", process->topic);
-    int len =
-        snprintf(text, sizeof(text), "{\"time\":%" PRId64 ",\"price_millicent_kwh\":%" PRId64 "}",
-                 process->epoch_s + plant->time_s, plant->price_millicent_kwh);
+    int len = snprintf(text, sizeof(text),
+                       "{\"time\":%" PRId64 ",\"price_kwh\":%" PRId64 ".%05" PRId64 "}",
+                       process->epoch_s + plant->time_s, plant->price_millicent_kwh / 100000,
+                       plant->price_millicent_kwh % 100000);
     (void)mosquitto_publish(process->mqtt, NULL, topic, len, text, 1, true);
 }
 

@@ -90,6 +90,7 @@ static void print_text(const struct dam_manifest *m, const struct dam_history_wh
     char text[DAM_FLOW_FIXED_TEXT_MAX];
     char largest[DAM_FLOW_FIXED_TEXT_MAX];
     int64_t money = 0;
+    bool has_worth = false;
     (void)printf("%" PRIu64 " decisions in %s hours; %" PRIu64 " would have been different",
                  r->decisions - r->foreign, dam_opened_value(r->span_ms / 3600, 3, text),
                  r->different);
@@ -111,10 +112,11 @@ static void print_text(const struct dam_manifest *m, const struct dam_history_wh
             (void)printf(", worth %s %s", dam_opened_value(a->money_micro / 10000, 2, text),
                          m->money_unit == NULL ? "" : m->money_unit);
             money += a->money_micro;
+            has_worth = true;
         }
         (void)puts("");
     }
-    if (m->money_unit != NULL) {
+    if (m->money_unit != NULL && has_worth) {
         (void)printf("in money: %s%s %s\n", money > 0 ? "+" : "",
                      dam_opened_value(money / 10000, 2, text), m->money_unit);
     }

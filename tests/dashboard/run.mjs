@@ -2,10 +2,13 @@
 // The dashboard in a real browser, on a machine that lives through recorded data: every control is used, axe looks at the page,
 // and nothing but the page's own origin may be asked. Screenshots go to build/. Last line: "N passed, N failed".
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createNetServer } from "node:net";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { GOVERNOR, PROPOSAL, accounts, sections, series, show } from "./sections.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const require = createRequire(path.join(root, "peers/package.json"));
@@ -50,51 +53,200 @@ await step("30h");
 for (let i = 0; i < 100 && !told.includes("http://"); i++) await new Promise((r) => setTimeout(r, 50));
 const url = told.match(/http:\/\/\S+/)?.[0];
 
+const state = () => fetch(url + "api/state").then((r) => r.json());
+
+// The skill of the test, behind the door: it counts what it is told.
+mkdirSync(path.join(home, "skills"), { recursive: true });
+const told_skill = [];
+const skill = createServer((request, response) => {
+  let body = "";
+  request.on("data", (part) => { body += part; });
+  request.on("end", async () => {
+    const now = (await state()).machine.time;
+    const answers = { "/accounts": accounts(now), "/series": series(now), "/vote": { tx: "0x" + "77".repeat(32) }, "/clock": {} };
+    if (request.method === "POST") told_skill.push([request.url, JSON.parse(body)]);
+    const answer = request.url === "/accounts.csv" ? "time,sold\r\n" : JSON.stringify(answers[request.url] ?? null);
+    response.writeHead(answers[request.url] || request.url.endsWith(".csv") ? 200 : 402, { "content-type": "application/json", "PAYMENT-REQUIRED": "e30=", "x-secret": "stays" });
+    response.end(answer);
+  });
+}).listen(path.join(home, "skills", "demo.sock"));
+createNetServer((socket) => socket.end("this is no HTTP\r\n\r\n")).listen(path.join(home, "skills", "broken.sock")).unref();
+
 const complaints = [];
 const browser = await chromium.launch({ executablePath: chromiumPath,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+const shot = (page, name) => page.screenshot({ path: path.join(root, `build/dashboard${name}.png`), fullPage: true });
+async function axed(page, where) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Page.setBypassCSP", { enabled: true }); // for axe alone
+  await page.reload();
+  await page.locator("main table, main dl").first().waitFor();
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run());
+  check(`axe finds nothing: ${where}`, found.violations.length === 0, JSON.stringify(found.violations.map((v) => [v.id, v.nodes[0]?.html])));
+  check(`axe looked: ${where}`, found.passes.length > 15, String(found.passes.length));
+}
+const text = (page, heading) => page.getByRole("region", { name: heading, exact: true }).innerText();
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: "light", locale: "en-GB", timezoneId: "Europe/Berlin" });
+  // A wallet that announces itself by EIP-6963 and remembers what it is asked.
+  await context.addInitScript(() => {
+    window.asked = [];
+    const provider = { request: async (call) => {
+      window.asked.push(call);
+      if (call.method === "eth_requestAccounts") return ["0x" + "11".repeat(20)];
+      if (call.method === "wallet_switchEthereumChain" && window.asked.length < 3) throw Object.assign(new Error("unknown chain"), { code: 4902 });
+      return call.method === "eth_sendTransaction" ? "0x" + "99".repeat(32) : null;
+    } };
+    const announce = () => dispatchEvent(new CustomEvent("eip6963:announceProvider",
+      { detail: { info: { uuid: "u-1", name: "Test Wallet", rdns: "test", icon: "" }, provider } }));
+    addEventListener("eip6963:requestProvider", announce);
+    announce();
+  });
+  const page = await context.newPage();
   page.on("pageerror", (e) => complaints.push(e.message));
   page.on("console", (m) => { if (m.type() === "error") complaints.push(m.text()); });
   const strangers = [];
   page.on("request", (r) => { if (!r.url().startsWith(url) && !r.url().startsWith("data:")) strangers.push(r.url()); });
-  await page.goto(url);
+  const started = Date.now();
+  const response = await page.goto(url);
   await page.getByRole("heading", { name: "Decisions" }).waitFor();
   await page.locator(".row").first().waitFor();
+  const policy = response.headers()["content-security-policy"];
+  check("the policy allows nothing by default", policy.startsWith("default-src 'none'") && !policy.includes("unsafe"), policy);
+  check("the page is there soon", Date.now() - started < 15000, `${Date.now() - started} ms`);
   check("the machine's name is the heading", (await page.locator("h1").innerText()) === "village");
+
+  // a machine without skills: every panel says so in words
+  for (const [heading, words] of [["Treasury", "holds no money"], ["Market", "no market"], ["Votes", "Nothing is put to the vote"],
+    ["Oracles", "No oracle"], ["Law", "No legal record"], ["Power now", "no energy flow"]]) {
+    check(`empty: ${heading}`, (await text(page, heading)).includes(words), await text(page, heading));
+  }
+  await axed(page, "empty");
+
+  // skills begin to speak: an open page hears of it without a turn
+  show(home, sections((await state()).machine.time));
+  await page.getByText("141.32 tDAM").first().waitFor({ timeout: 5000 });
+  check("sections arrive by themselves", true);
+  check("treasury: limits left", /Market deposits[\s\S]*1,480 of 1,500 tDAM a day[\s\S]*Maintenance[\s\S]*220 of 300/.test(await text(page, "Treasury")), await text(page, "Treasury"));
+  check("treasury: meters have names", (await page.getByRole("meter", { name: "Maintenance left" }).count()) === 1);
+  const book = await text(page, "Market");
+  check("market: the book", book.includes("this machine") && book.includes("0.208") && book.includes("house 3") && book.includes("closes in"), book);
+  check("oracles: who lies is named", (await text(page, "Oracles")).includes("outlier, 1 outlier"), await text(page, "Oracles"));
+  check("jobs", (await text(page, "Oracles")).includes("80.00 tDAM to Lumen Maintenance"));
+  check("evidence: checkpoints on the chain", /192 leaves, 1 h ago/.test(await text(page, "Evidence")) || (await text(page, "Evidence")).includes("192 leaves"), await text(page, "Evidence"));
+  check("law", (await text(page, "Law")).includes("Village DAO LLC") && (await text(page, "Law")).includes("2 on record"));
+  check("power flow is told in words", (await page.getByRole("img", { name: /Power flow. Panels: 12.34 kW/ }).count()) === 1);
+  await page.locator(".u-over").first().waitFor({ timeout: 5000 });
+  check("charts: the past is there at once", (await page.locator(".u-over").count()) === 3, await page.locator(".u-over").count());
+  await page.getByText("Price as a table").click();
+  check("charts: the numbers as a table", (await page.getByRole("region", { name: "Price as a table" }).innerText()).includes("0.192"));
+  await page.getByText("Price as a table").click();
+
+  // votes: decoded, with quorum and time left; by a local key and by a wallet
+  const votes = await text(page, "Votes");
+  check("votes: what it would change", votes.includes("Constitution.propose") && votes.includes("PeakMind") && votes.includes("SurplusMind"), votes);
+  check("votes: the rehearsal", votes.includes("+0.85 tDAM"));
+  check("votes: time left", votes.includes("Voting ends in 2 h"), votes);
+  check("votes: the bar is told in words", (await page.getByRole("img", { name: "40 % for, 10 % against, quorum at 40 %" }).count()) === 1);
+  await page.getByLabel("Vote as").selectOption("Cleo");
+  await page.getByRole("button", { name: "Against" }).click();
+  await page.getByText("✓ sent: 0x7777").waitFor({ timeout: 5000 });
+  check("votes: by a key of the demo", JSON.stringify(told_skill.at(-1)) === JSON.stringify(["/vote", { proposal: PROPOSAL, voter: "Cleo", support: 0 }]), JSON.stringify(told_skill));
+  await page.getByLabel("Vote as").selectOption("Test Wallet");
+  await page.getByRole("button", { name: "For", exact: true }).click();
+  await page.getByText("✓ sent: 0x9999").waitFor({ timeout: 5000 });
+  const asked = await page.evaluate(() => window.asked);
+  const ballot = asked.find((c) => c.method === "eth_sendTransaction")?.params[0];
+  check("votes: the wallet is asked for castVote", ballot?.to === GOVERNOR && ballot.data === "0x56781388" + BigInt(PROPOSAL).toString(16).padStart(64, "0") + "1".padStart(64, "0"), JSON.stringify(ballot));
+  check("votes: a wallet that does not know the chain is told of it", asked.some((c) => c.method === "wallet_addEthereumChain" && c.params[0].chainId === "0x7a69"));
+
+  // the demo's clock
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByLabel("Speed").selectOption("600");
+  await page.waitForTimeout(300);
+  check("pause and speed reach the demo", JSON.stringify(told_skill.slice(-2)) === JSON.stringify([["/clock", { paused: true }], ["/clock", { speed: 600 }]]), JSON.stringify(told_skill.slice(-2)));
+  check("no step while it runs", await page.getByRole("button", { name: "Step 15 min" }).isDisabled());
+  show(home, { demo: { ...sections(0).demo, paused: true } });
+  await page.getByRole("button", { name: "Run", exact: false }).first().waitFor({ timeout: 5000 });
+  await page.getByRole("button", { name: "Step 15 min" }).click();
+  await page.waitForTimeout(300);
+  check("a step reaches the demo", JSON.stringify(told_skill.at(-1)) === JSON.stringify(["/clock", { step: 1 }]), JSON.stringify(told_skill.at(-1)));
+
+  // decisions: why, and run it again
   await step("1h");
-  await page.getByRole("button", { name: /^#/ }).first().click();
+  await shot(page, "");
+  await page.locator(".row").first().click();
   await page.getByText("What it saw").waitFor();
   check("a decision tells what it saw", (await page.locator(".why").innerText()).includes("tariff"));
+  check("and how it is proved", (await page.locator(".why").innerText()).includes("hashes to the root of"));
   await page.getByRole("button", { name: "Run it again and compare" }).click();
   await page.getByText("✓ the same").waitFor({ timeout: 5000 });
   check("a decision can be run again", true);
-  await page.screenshot({ path: path.join(root, "build/dashboard.png"), fullPage: true });
+  await shot(page, "-why");
+  await page.locator(".row").first().press("Enter");
+  check("the keyboard closes it", (await page.locator(".why").count()) === 0);
+  const newest = await page.locator(".seq").first().innerText();
+  await page.getByRole("button", { name: "Older" }).click();
+  await page.waitForFunction((seq) => document.querySelector(".seq")?.innerText !== seq, newest);
+  check("older decisions can be paged to", Number((await page.locator(".seq").first().innerText()).slice(1)) < Number(newest.slice(1)));
+  await page.getByRole("button", { name: "Newest" }).click();
+  await page.waitForFunction((seq) => document.querySelector(".seq")?.innerText === seq, newest);
+
+  // stop: asked for twice, on and off
   await page.getByRole("button", { name: /Stop the machine/ }).click();
+  await page.getByRole("button", { name: "No", exact: true }).click();
+  check("a slip does not stop it", !existsSync(path.join(home, "stop")));
+  await page.getByRole("button", { name: /Stop the machine/ }).press("Enter");
+  await page.keyboard.press("Enter");
   await step("1h");
   await page.getByText("Stopped: actuators are at their safe values").waitFor({ timeout: 5000 });
-  check("the stop is one click", existsSync(path.join(home, "stop")));
+  check("Enter, Enter stops it", existsSync(path.join(home, "stop")));
   await page.getByRole("button", { name: "Release the stop" }).click();
   await page.getByRole("button", { name: "Yes, let it run" }).click();
   await step("1h");
   await page.getByRole("button", { name: /Stop the machine/ }).waitFor({ timeout: 5000 });
   check("releasing it asks first", !existsSync(path.join(home, "stop")));
+
+  // telephone, dark, axe, keyboard order
+  await axed(page, "full");
   await page.setViewportSize({ width: 375, height: 800 });
   await page.waitForTimeout(300);
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   check("it fits a telephone", width <= 375, `${width} px`);
-  await page.screenshot({ path: path.join(root, "build/dashboard-phone.png"), fullPage: true });
-  const session = await page.context().newCDPSession(page);
-  await session.send("Page.setBypassCSP", { enabled: true }); // for axe alone
-  await page.reload();
-  await page.locator(".row").first().waitFor();
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run());
-  check("axe finds nothing", found.violations.length === 0, JSON.stringify(found.violations.map((v) => [v.id, v.nodes[0]?.html])));
-  check("axe looked", found.passes.length > 20, String(found.passes.length));
+  await shot(page, "-phone");
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await axed(page, "dark");
+  await shot(page, "-dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.keyboard.press("Tab");
+  check("the first tab stop skips to the decisions", (await page.evaluate(() => document.activeElement.innerText)) === "Skip to the decisions");
+
+  // the accounts, on the screen and on paper
+  await page.getByRole("link", { name: "Accounts, to print" }).click();
+  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: 5000 });
+  const paper = await page.locator("main").innerText();
+  check("accounts: days, payments, intervals, tied to the log", ["Each interval that was sold", "maintenance, escrow", "−80.00", "0.0948 ETH", "472 transactions", "Tied to: log of"].every((w) => paper.includes(w)), paper.slice(0, 900));
+  const days = (await (await fetch(url + "api/days")).json()).days;
+  const decided = (await (await fetch(url + "api/export.csv")).text()).trim().split("\r\n").length - 1;
+  check("accounts: every decision is counted once", days.reduce((a, d) => a + d.decisions, 0) === decided && decided > 20, `${JSON.stringify(days).slice(0, 300)} ${decided}`);
+  await axed(page, "accounts");
+  await shot(page, "-accounts");
+  await page.emulateMedia({ media: "print" });
+  check("paper shows no buttons", !(await page.getByRole("button", { name: "Print" }).isVisible()));
+  await page.pdf({ path: path.join(root, "build/accounts.pdf"), format: "A4" });
+  await page.emulateMedia({ media: "screen" });
   check("no error in the console", complaints.length === 0, complaints.join("; "));
   check("nothing but its own origin is asked", strangers.length === 0, strangers.join(" "));
+
+  // the door to the skills
+  const door = await fetch(url + "api/skills/demo/nothing");
+  check("a skill's status and payment headers pass, others do not", door.status === 402 && door.headers.get("payment-required") === "e30=" && !door.headers.get("x-secret"), `${door.status}`);
+  check("a skill that is not there is 404", (await fetch(url + "api/skills/nobody/x")).status === 404);
+  check("a skill that speaks no HTTP is 502", (await fetch(url + "api/skills/broken/x")).status === 502);
+  check("a name that leaves the folder is 404", (await fetch(url + "api/skills/..%2f..%2fx/y")).status === 404);
+  check("another page cannot post to a skill", (await fetch(url + "api/skills/demo/vote", { method: "POST", body: "{}", headers: { "content-type": "application/json", origin: "http://elsewhere.example" } })).status === 403);
 
   const ask = (options) => fetch(url + "api/stop", { method: "POST", body: "{\"on\":true}", ...options }).then((r) => r.status);
   check("a form of another page cannot stop it", (await ask({ headers: { "content-type": "text/plain" } })) === 403);
@@ -108,6 +260,7 @@ try {
   check("the walk through the page", false, `${error.message} ${complaints.join("; ")}`);
 } finally {
   await browser.close();
+  skill.close();
   dam.stdin.end();
   dam.kill();
   rmSync(folder, { recursive: true, force: true });

@@ -5,34 +5,42 @@ import uPlot from "uplot";
 import { html } from "./html.js";
 import { time } from "./format.js";
 
-const INK = ["#0b6e4f", "#b45309", "#1d4ed8", "#9d174d"];
+const HEIGHT = 138;
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+
+function options(box, unit, series, digits) {
+  const font = "11px system-ui, sans-serif";
+  const axis = { stroke: css("--dim"), font, grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
+  return {
+    width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { sync: { key: "dam" }, drag: { x: false, y: false } },
+    series: [{}, ...series.map((s, i) => {
+      const ink = css(`--ink-${s.ink || i + 1}`);
+      return { label: s.label, stroke: ink, width: 1.5, dash: s.dash, fill: i === 0 ? ink + "22" : undefined, points: { show: false } };
+    })],
+    axes: [{ ...axis, size: 34 }, { ...axis, size: 44, values: (_, ticks) => ticks.map((v) => v.toFixed(digits > 1 ? digits : 0)) }],
+  };
+}
 
 export function Chart({ title, unit, series, times, digits = 1 }) {
   const box = useRef(null);
   const plot = useRef(null);
   useEffect(() => {
-    const css = getComputedStyle(document.documentElement);
-    const axis = { stroke: css.getPropertyValue("--dim"), grid: { stroke: css.getPropertyValue("--line") } };
-    plot.current = new uPlot({
-      width: box.current.clientWidth, height: 190,
-      series: [{}, ...series.map((s, i) => ({ label: `${s.label} (${unit})`, stroke: INK[i % INK.length], width: 2,
-        dash: i % 2 ? [6, 3] : undefined, value: (_, v) => (v === null ? "–" : v.toFixed(digits)) }))],
-      axes: [axis, { ...axis, size: 56 }],
-      cursor: { sync: { key: "dam" } },
-    }, [times, ...series.map((s) => s.values)], box.current);
-    const observer = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height: 190 }));
+    plot.current = new uPlot(options(box.current, unit, series, digits), [times, ...series.map((s) => s.values)], box.current);
+    const observer = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height: HEIGHT }));
     observer.observe(box.current);
     return () => { observer.disconnect(); plot.current.destroy(); };
   }, [series.length]);
   useEffect(() => { plot.current?.setData([times, ...series.map((s) => s.values)]); }, [times.at(-1)]);
+  const last = (s) => s.values.at(-1);
   return html`<figure>
-    <figcaption>${title}</figcaption>
+    <figcaption><span>${title}, ${unit}</span>${series.map((s, i) => html`<span class="key k${s.ink || i + 1}">${s.label}${" "}
+      <b>${last(s) === null || last(s) === undefined ? "–" : last(s).toFixed(digits)}</b></span>`)}</figcaption>
     <div ref=${box} aria-hidden="true"></div>
     <details><summary>${title} as a table</summary>
       <div class="scroll" tabindex="0" role="region" aria-label=${title + " as a table"}><table>
-        <thead><tr><th scope="col">Time</th>${series.map((s) => html`<th scope="col">${s.label} (${unit})</th>`)}</tr></thead>
-        <tbody>${times.slice(-24).map((t, i, all) => {
-          const at = times.length - all.length + i;
+        <thead><tr><th scope="col">Time</th>${series.map((s) => html`<th scope="col" class="num">${s.label} (${unit})</th>`)}</tr></thead>
+        <tbody>${times.slice(-24).reverse().map((t, i) => {
+          const at = times.length - 1 - i;
           return html`<tr key=${t}><td>${time(t)}</td>
             ${series.map((s) => html`<td class="num">${s.values[at]?.toFixed(digits) ?? "–"}</td>`)}</tr>`;
         })}</tbody>

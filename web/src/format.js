@@ -26,21 +26,24 @@ export function withUnit({ value, decimals = 0, unit = "" }) {
   if (value === null || value === undefined) return "–";
   const number = Number(value) / 10 ** decimals;
   if (SI[unit] && Math.abs(number) >= 1000) return `${(number / 1000).toFixed(2)} ${SI[unit]}`;
-  return `${decimal(String(value), decimals, Math.min(decimals, 2))} ${unit}`.trim();
+  return `${decimal(String(value), decimals, Math.min(decimals, 3))} ${unit}`.trim();
 }
 
+const when = (seconds, options) => (seconds ? new Date(seconds * 1000).toLocaleString([], options) : "–");
+
 /** Unix seconds as local date and time. */
-export function time(seconds) {
-  if (!seconds) return "–";
-  return new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-}
+export const time = (seconds) => when(seconds, { dateStyle: "medium", timeStyle: "short" });
+/** "Mon 14:15", for lists whose days are near. */
+export const clock = (seconds) => when(seconds, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+/** A day of Unix time, which begins at midnight UTC. */
+export const day = (seconds) => when(seconds, { dateStyle: "medium", timeZone: "UTC" });
 
 /** "in 3 min", "2 h ago". now and at are Unix seconds of the machine's clock. */
 export function relative(at, now) {
   const delta = at - now;
   const size = Math.abs(delta);
   const [count, unit] = size < 90 ? [size, "s"] : size < 5400 ? [size / 60, "min"]
-    : size < 129600 ? [size / 3600, "h"] : [size / 86400, "d"];
+    : size < 129600 ? [size / 3600, "h"] : [size / 86400, "days"];
   const text = `${Math.round(count)} ${unit}`;
   return delta >= 0 ? `in ${text}` : `${text} ago`;
 }
