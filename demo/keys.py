@@ -88,6 +88,23 @@ class Key:
         return self.sign(typed_digest(domain, kind, message))
 
 
+def recover(digest, signature):
+    """The address whose key made r || s || v over a digest."""
+    raw = bytes.fromhex(signature[2:])
+    r, s, odd = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big"), raw[64] - 27
+    y = pow(pow(r, 3, P) + 7, (P + 1) // 4, P)
+    point = (r, P - y if (y & 1) != odd else y, 1)
+    inverse, z = pow(r, -1, N), int.from_bytes(digest, "big") % N
+    scaled, total = (1, 1, 0), s * inverse % N  # s/r * R - z/r * G
+    for bit in bin(total)[2:]:
+        scaled = _double(scaled) if scaled[2] else scaled
+        scaled = _add(scaled, point) if bit == "1" else scaled
+    x, y = _times_g(-z * inverse % N)
+    x, y, w = _add(scaled, (x, y, 1))
+    inverse = pow(w, -1, P)
+    return "0x" + keccak((x * inverse**2 % P).to_bytes(32, "big") + (y * inverse**3 % P).to_bytes(32, "big"))[12:].hex()
+
+
 def typed_digest(domain, kind, message):
     """EIP-712 for flat structs. kind: "Name(type field,...)"; domain: name, version, chainId, verifyingContract."""
     fields = [f.split(" ") for f in kind[kind.index("(") + 1:-1].split(",")]

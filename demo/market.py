@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The market's quarter of an hour: houses bid, the auction clears, meters report, sellers collect."""
-from village import DEPOSIT, HOUSES, INTERVAL, METERS, OPERATOR, STEP, batch
+from village import HOUSES, INTERVAL, METERS, OPERATOR, STEP
 
 BUY, SELL = 0, 1
 GAS = 600_000  # a limit that every transaction of the market fits; what is not used is not paid
@@ -12,11 +12,12 @@ def tick_of(price_millicent_kwh):
 
 
 class Market:
-    """Plays the houses, the meters and the market's clerk. The site's own orders come from the site."""
+    """Plays the houses, the meters and the market's clerk. The site places, claims and collects its own orders."""
 
-    def __init__(self, village):
-        self.v = village
+    def __init__(self, village, chance):
+        self.v, self.chance = village, chance
         self.orders = {}  # interval: [order id]
+        self.book = {}  # interval: Placed events, the site's among them
         self.sold = {}  # interval: Wh
         self.delivered = {}
         self.price = {}
@@ -37,6 +38,13 @@ class Market:
             for event in self.v.market.events(receipt, "Placed"):
                 self.orders.setdefault(event["interval"], []).append(event["id"])
 
+    def read_book(self, interval):
+        """Every order of an interval, by the blocks since its book opened."""
+        head = int(self.v.chain.rpc.call("eth_blockNumber"), 16)
+        logs = self.v.chain.rpc.call("eth_getLogs", {"address": self.v.market.address, "fromBlock": hex(max(0, head - 12)), "toBlock": "latest"})
+        self.book = {interval: [e for e in self.v.market.events({"logs": logs}, "Placed") if e["interval"] == interval]}
+        return self.book[interval]
+
     def clear(self, interval):
         """Close the book of an interval and hand everybody their outcome."""
         operator = self.v.key(OPERATOR)
@@ -53,7 +61,7 @@ class Market:
 
         Meters differ by their tolerance; lie_wh: what meter C says instead."""
         v = self.v
-        readings = {index: truth_wh + offset for index, offset in zip(METERS, (0, truth_wh // 500, -(truth_wh // 400), 0))}
+        readings = {index: truth_wh + self.chance.randint(-truth_wh // 400, truth_wh // 400) for index in METERS}
         if lie_wh is not None:
             readings[METERS[2]] = lie_wh
         self.round += 1
@@ -61,7 +69,8 @@ class Market:
                       time=v.chain.now, observations=sorted(readings.values()))
         domain = dict(name="DAM OracleFeed", version="1", chainId=v.chain.id, verifyingContract=v.oracle.address)
         kind = "Report(bytes32 config,bytes32 topic,uint64 round,uint64 time,int128[] observations)"
-        signatures = [v.key(index).sign_typed(domain, kind, report) for index in METERS[:2]]
+        pair = (METERS[self.round % 4], METERS[(self.round + 1) % 4]) if lie_wh is None else METERS[:2]
+        signatures = [v.key(index).sign_typed(domain, kind, report) for index in pair]
         operator = v.key(OPERATOR)
         posted = [v.oracle.post(operator, "report", report, signatures, gas=GAS),
                   v.market.post(operator, "meter", interval, v.account.address, gas=GAS)]
@@ -70,38 +79,3 @@ class Market:
             receipt = v.chain.receipt(tx)
         self.delivered[interval] = v.market.events(receipt, "Metered")[0]["quantity"]
         return readings, self.delivered[interval]
-
-
-class StandInSite:
-    """A site whose mind is asked through eth_call: what the director is developed against where `dam up` does not run."""
-
-    def __init__(self, village, key):
-        self.v, self.key, self.memory, self.last = village, key, b"", None
-
-    def turn(self, now, truth):
-        import struct
-        values = [now, truth["pv_w"], truth["soc_centipct"], *truth["house_w"], truth["price_millicent_kwh"]]
-        observation = b"".join(struct.pack(">qIBBBB", x, 0, 0, 0, 0, 0) for x in values)
-        for x in self.last or (0, 0, 102_400):
-            observation += struct.pack(">qIBBBB", x, 0xFFFFFFFF if self.last is None else 0, 0, 0, 0, 0)
-        terms = self.v.constitution.read("current", self.v.id)
-        memory, proposal = self.v.chain.at("IMind", terms["mind"]).read("decide", self.memory, observation)
-        action, _ = self.v.chain.at("ICharter", terms["charter"]).read("review", self.memory, observation, proposal)
-        self.memory = bytes.fromhex(memory[2:])
-        self.last = struct.unpack(">qqq", bytes.fromhex(action[2:]))
-        return self.last
-
-    def offer(self, interval, wh, price):
-        calls = [(self.v.token, "approve", self.v.market.address, wh * DEPOSIT), (self.v.market, "place", interval, SELL, tick_of(price), wh)]
-        return self.v.account.post(self.key, "execute", *batch(calls), gas=2 * GAS)
-
-    def actuate(self, plant, rate):
-        """Write the battery's set-point (SunSpec model 124, OutWRte) with one Modbus request."""
-        import socket
-        import struct
-        with socket.create_connection(("127.0.0.1", plant.port)) as s:
-            s.sendall(struct.pack(">HHHBBHH", 1, 0, 6, 1, 6, 40134, rate & 0xFFFF))
-            assert len(s.recv(64)) == 12
-
-    def collect(self, interval):
-        return self.v.account.post(self.key, "execute", *batch([(self.v.market, "collect", interval)]), gas=GAS)

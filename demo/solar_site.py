@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The site: `dam up` in its own folder, on the plant's Modbus and the village's MQTT, its time moved in lock-step with theirs."""
+"""The site: `dam up` in its own folder, on the plant's Modbus, the village's MQTT and the ledger, its time moved in lock-step with theirs.
+It decides, sells, signs, anchors and follows the votes by itself; what this file does is to start it and to wait for it."""
 import http.client
 import json
 import os
@@ -8,60 +9,66 @@ import shutil
 import subprocess
 import time
 
-from market import GAS, SELL, tick_of
-from village import ACTUATORS, DEPOSIT, INTERVAL, batch
+from keys import keystore
+from village import ACTUATORS, INTERVAL, policy_blob
 from world import Process, free_port
 
 FRESH_MS = 1000  # a reading of this turn is at most this old
 
 
 class Site(Process):
-    """Starts from profiles/solar-site; what the demo changes in its manifest: identity, mind, charter's address."""
+    """Starts from profiles/solar-site; what the demo changes in its manifest: identity and addresses."""
 
-    def __init__(self, dam, profile, folder, village, key, plant, broker, epoch):
+    def __init__(self, dam, profile, folder, village, key, plant, broker, ledger, epoch):
         super().__init__("site", folder)
-        self.dam, self.v, self.key, self.plant = dam, village, key, plant
+        self.dam, self.v, self.plant = dam, village, plant
         self.home = os.path.join(folder, "site")
         self.port = free_port()
-        shutil.copytree(profile, self.home)
-        self.path = os.path.join(self.home, "dam.toml")
-        text = open(self.path, encoding="utf-8").read()
-        text = text.replace('title = "Village solar site"', 'title = "Village solar site"\nwrite_timeout = "5s"', 1)
-        text += f'\n[identity]\nchain_id = {village.chain.id}\nregistry = "{village.registry.address}"\ntoken = "{village.id}"\n'
-        text = text.replace("[charter]\n", f'[charter]\ncode = "BoundsCharter"\naddress = "{village.charter}"\n')
-        with open(self.path, "w", encoding="utf-8") as f:
-            f.write(text)
-        self.now = epoch - INTERVAL
         # Ports differ from run to run; the manifest, whose hash is part of the evidence, does not.
         self.environment = os.environ | {
             "DAM_CONTRACTS": village.chain.artifacts, "DAM_LINK_INVERTER_URL": f"tcp://127.0.0.1:{plant.port}",
-            "DAM_LINK_INVERTER_EVERY_MS": "10", "DAM_LINK_VILLAGE_URL": f"mqtt://127.0.0.1:{broker.port}"}
-        self.think(village, "SurplusMind")
+            "DAM_LINK_INVERTER_EVERY_MS": "10", "DAM_LINK_VILLAGE_URL": f"mqtt://127.0.0.1:{broker.port}",
+            "DAM_LINK_SKILLS_EVERY_MS": "20", "DAM_CHAIN_URL": ledger.url}
+        shutil.copytree(profile, self.home)
+        os.makedirs(os.path.join(self.home, "errands"))
+        path = os.path.join(self.home, "dam.toml")
+        with open(path, encoding="utf-8") as f:
+            text = self.on_chain(f.read())
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        self.give_key(key)
+        self.now = epoch - INTERVAL
         self.open()
+
+    def on_chain(self, text):
+        """The profile's commented lines, with this village's addresses."""
+        v = self.v
+        text = re.sub(r"(?m)^#(?=\[|\w+ = |$)", "", text)
+        for name, address in (("account", v.account.address), ("market", v.market.address), ("constitution", v.constitution.address)):
+            text = text.replace(f'{name} = "0x..."', f'{name} = "{address}"')
+        return text + f'\n[identity]\nchain_id = {v.chain.id}\nregistry = "{v.registry.address}"\ntoken = "{v.id}"\n'
+
+    def give_key(self, key):
+        """The key becomes a keystore that the site's signer process alone opens; its frame is the policy that the account obeys, too."""
+        at = lambda name: os.path.join(self.home, name)
+        os.makedirs(at("signer"), mode=0o700)
+        for name, data in {"password": b"of the demo\n", "policy": policy_blob(self.v), "signer/keystore": keystore(key, "of the demo").encode()}.items():
+            with open(at(name), "wb") as f:
+                f.write(data)
+        code, said = self.run("signer", "reset", at("signer"), "--password-file", at("password"), "--chain-id", str(self.v.chain.id), "--machine",
+                              self.v.machine, "--account", self.v.account.address, "--evidence", self.v.evidence.address, "--policy",
+                              at("policy"), "--max-fee", str(10**11), "--fee-per-day", str(10**20), "--may", "spend,checkpoint", "--yes")
+        if code != 0:
+            raise RuntimeError(f"dam signer reset: {said}")
 
     # ---- the process --------------------------------------------------------------------------------------------------
 
-    def think(self, village, mind):
-        """Name the mind that the constitution names, and its epoch. It counts when the process starts again."""
-        text = open(self.path, encoding="utf-8").read()
-        text = re.sub(r"\nepoch = .*", "", text).rstrip() + f"\nepoch = {village.constitution.read('epochOf', village.id)}\n"
-        text = re.sub(r'\[mind\]\n(address = .*\n)?code = ".*"', f'[mind]\naddress = "{village.minds[mind]}"\ncode = "{mind}"', text)
-        with open(self.path, "w", encoding="utf-8") as f:
-            f.write(text)
-
     def open(self):
-        self.start(self.dam, "up", self.home, "--step", "--quiet", "--epoch", str(self.now), "--api", f"127.0.0.1:{self.port}",
+        self.start(self.dam, "up", self.home, "--step", "--epoch", str(self.now), "--api", f"127.0.0.1:{self.port}",
                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment)
         self.step("1ms")
         self.connection = None
-        self.await_links()
-
-    def restart(self):
-        # The last leaf shows how old each reading is: let the device be read once more, so that it is the same every time.
-        self.await_state(lambda c: c["pv"]["age_ms"] == 0 and c["soc"]["age_ms"] == 0, "a last reading")
-        self.stop()
-        self.plant.tell("publish")
-        self.open()
+        self.await_state(lambda channels: all(c["quality"] == 0 for c in channels.values()), "its first readings")
 
     def run(self, *words):
         """Another verb of dam on the site's folder. Returns (exit code, standard output)."""
@@ -73,28 +80,28 @@ class Site(Process):
         self.child.stdin.flush()
         line = self.child.stdout.readline()
         if not line:
-            raise RuntimeError(f"the site has ended, see {self.folder}/site.log")
+            raise RuntimeError(f"the site has ended: {self.last_words()}")
         return json.loads(line)
 
-    def get(self, path):
+    def ask(self, path):
+        """An answer of its HTTP interface, as bytes."""
         for _ in range(200):
             try:
                 if self.connection is None:
                     self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
                 self.connection.request("GET", path)
-                answer = self.connection.getresponse()
-                return json.loads(answer.read())
+                return self.connection.getresponse().read()
             except (OSError, http.client.HTTPException):
                 self.connection = None
                 time.sleep(0.02)
-        raise TimeoutError(f"the site does not answer on port {self.port}, see {self.folder}/site.log")
+        raise TimeoutError(f"the site does not answer on port {self.port}: {self.last_words()}")
+
+    def get(self, path):
+        return json.loads(self.ask(path))
 
     # ---- lock-step ----------------------------------------------------------------------------------------------------
 
-    def await_links(self):
-        self.await_state(lambda channels: all(c["quality"] == 0 for c in channels.values()), "its first readings")
-
-    def await_state(self, good, what, seconds=20):
+    def await_state(self, good, what, seconds=60):
         """Wait, in real time, until the channels are as they should be; the machine's own time stands still."""
         end = time.monotonic() + seconds
         while True:
@@ -106,10 +113,11 @@ class Site(Process):
             time.sleep(0.004)
 
     def await_houses(self):
-        self.await_state(lambda c: all(c[f"house{i}"]["age_ms"] < FRESH_MS for i in (1, 2, 3, 4)), "the houses' meters", 40)
+        self.await_state(lambda c: all(c[f"house{i}"]["age_ms"] < FRESH_MS for i in (1, 2, 3, 4)), "the houses' meters", 90)
 
     def turn(self, now, truth, blind=False):
-        """Bring the site's clock to the turn at `now`, wait until it has read the plant as it is, let it decide and act.
+        """Bring the site's clock to the turn at `now`, wait until it has read the plant as it is, let it decide and act: it writes the
+        battery's set-point over Modbus and places its order on the market itself.
         In: blind: the broker is down, so the houses and the tariff are not waited for.
         Returns: the permitted action: battery rate, offer, price."""
         self.step(f"{(now - self.now) * 1000 - FRESH_MS}ms")
@@ -123,23 +131,30 @@ class Site(Process):
         state = {a["name"]: int(a["value"]) for a in self.get("/api/state")["actuators"]}
         return tuple(state[name] for name, *_ in ACTUATORS)
 
-    def actuate(self, plant, rate):
-        """The site has written the set-point itself, over Modbus."""
+    # ---- errands ------------------------------------------------------------------------------------------------------
 
-    # ---- what its key signs -------------------------------------------------------------------------------------------
-
-    def offer(self, interval, wh, price):
-        calls = [(self.v.token, "approve", self.v.market.address, wh * DEPOSIT), (self.v.market, "place", interval, SELL, tick_of(price), wh)]
-        return self.v.account.post(self.key, "execute", *batch(calls), gas=2 * GAS)
-
-    def collect(self, interval):
-        return self.v.account.post(self.key, "execute", *batch([(self.v.market, "collect", interval)]), gas=GAS)
-
-    def anchor(self):
-        """Sign the log's size and root and have them anchored. Returns the size."""
-        evidence = self.get("/api/state")["evidence"]
-        checkpoint = dict(machine=self.v.machine, size=evidence["size"], root=evidence["root"], time=self.v.chain.now)
-        domain = dict(name="DAM Evidence", version="1", chainId=self.v.chain.id, verifyingContract=self.v.evidence.address)
-        signature = self.key.sign_typed(domain, "Checkpoint(bytes32 machine,uint64 size,bytes32 root,uint64 time)", checkpoint)
-        self.v.evidence.send(self.v.key(0), "anchor", self.v.id, evidence["size"], evidence["root"], checkpoint["time"], signature)
-        return evidence["size"]
+    def carry(self, name, calls):
+        """Have the site's account make calls, all or nothing: [(contract, function, args...)]. It signs; blocks are made here.
+        Returns the receipt; raises where policy, signer or chain refuse (docs/errands.md)."""
+        path = os.path.join(self.home, "errands", name)
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            json.dump({"calls": [{"to": c.address, "data": c.data(function, *args)} for c, function, *args in calls]}, f)
+        os.replace(path + ".new", path + ".json")
+        end, mined = time.monotonic() + 60, False
+        while time.monotonic() < end:
+            try:
+                with open(path + ".answer", encoding="utf-8") as f:
+                    said = json.load(f)
+            except FileNotFoundError:
+                said = {"state": "waiting"}
+            if said["state"] == "sent" and not mined:
+                self.v.chain.mine()
+                mined = True
+            elif said["state"] == "done":
+                os.unlink(path + ".json")
+                os.unlink(path + ".answer")
+                return self.v.chain.receipt(said["tx"])
+            elif said["state"] in ("refused", "failed"):
+                raise RuntimeError(f"errand {name}: {said}")
+            time.sleep(0.005)
+        raise TimeoutError(f"errand {name} is not done: {self.last_words()}")

@@ -11,6 +11,8 @@ STEP = 4  # token units per Wh and tick
 DEPOSIT = 50  # token units per Wh a seller is short
 UNIT = 10**6  # of the token
 DAY = 86_400
+BUCKETS = (  # kind, window, capacity, above it a human is asked
+    (0, DAY, 1500 * UNIT, 2**128 - 1), (1, 7 * DAY, 300 * UNIT, 250 * UNIT))
 
 # Who is who: index of the test mnemonic.
 OPERATOR, MEMBERS, HOUSES, NEIGHBOUR, FIRM, METERS, OUTSIDER = 0, (1, 2, 3), (4, 5, 6, 7), 8, 9, (10, 11, 12, 13), 15
@@ -41,11 +43,15 @@ def rules_blob():
     return blob
 
 
+X402 = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
+
+
 def policy_blob(v):
     """docs/spec/policy.md: what the site's key may call and spend."""
     token = bytes.fromhex(v.token.address[2:])
     buckets = b""
-    for kind, window, capacity, ask in ((0, DAY, 400 * UNIT, 2**128 - 1), (1, 7 * DAY, 300 * UNIT, 250 * UNIT)):
+    # A week of the story may pass in three minutes of the signer's clock, which is real: the day's allowance must hold all of it.
+    for kind, window, capacity, ask in BUCKETS:
         buckets += token + struct.pack(">B7xI", kind, window) + capacity.to_bytes(16, "big") + ask.to_bytes(16, "big")
 
     def rule(contract, name, count, amount=0xFE, payee=0xFF, bucket=0xFF, checks=()):
@@ -69,7 +75,9 @@ def policy_blob(v):
         rule(v.jobs, "createJob", 5), rule(v.jobs, "setBudget", 2), rule(v.jobs, "fund", 2), rule(v.jobs, "submit", 2),
         rule(v.jobs, "claimRefund", 1),
         # what every machine does for itself: anchor its log, report terms that it took back
-        rule(v.evidence, "anchor", 5), rule(v.constitution, "rollback", 1),
+        rule(v.evidence, "anchor", 5), rule(v.constitution, "rollback", 1), rule(v.constitution, "enact", 1),
+        # what is paid to the account by signature (x402) it may carry out itself: the payer's money, to nobody else
+        rule(v.token, X402, 7, checks=[(1, 0, int(v.account.address, 16))]),
         rule(v.access, "make", 4), rule(v.access, "setPrice", 3), rule(v.access, "grant", 4),
     ]
     return struct.pack(">4sBBBB24x", b"DAMP", 1, 2, 0, len(rules)) + buckets + b"".join(rules)
@@ -135,7 +143,8 @@ def found(chain, say=lambda text: None):
     for index in (*HOUSES, NEIGHBOUR):
         fund(v, index, 1000 * UNIT)
         v.token.send(v.key(index), "approve", v.market.address, 2**255)
-    v.minds = {name: chain.deploy(operator, name).address for name in ("SurplusMind", "PeakMind", "SpendthriftMind")}
+    v.minds = {name: chain.deploy(operator, name, *numbers).address
+               for name, numbers in (("SurplusMind", ()), ("PeakMind", (50_000, 100, 1_000)), ("SpendthriftMind", ()))}
     v.charter = chain.deploy(operator, "BoundsCharter", store(v, rules_blob())).address
     for code in (*v.minds.values(), v.charter):
         v.purity.send(operator, "admit", code)
@@ -195,8 +204,9 @@ def enrol(v, machine_key, prove):
 
 
 def terms(v, mind):
-    return dict(mind=v.minds[mind], mindGas=2_000_000, since=0, charter=v.charter, charterGas=500_000, notice=3600, policy=v.policy,
-                attestAge=0, court=v.court.address, guardian=v.key(OPERATOR).address, approver=v.key(OPERATOR).address, bond=10**18,
+    """The machine is its own guardian: it may take terms back that break its rules, and nothing more."""
+    return dict(mind=v.minds[mind], mindGas=2_000_000, since=0, charter=v.charter, charterGas=500_000, notice=7200, policy=v.policy,
+                attestAge=0, court=v.court.address, guardian=v.account.address, approver=v.key(OPERATOR).address, bond=10**18,
                 software=bytes(32), manifest=bytes(32))
 
 

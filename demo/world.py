@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes of the demo's world: broker, plant, ledger. Each is the real program; the plant alone is simulated."""
+import ctypes
 import json
 import os
 import shutil
@@ -11,14 +12,23 @@ import time
 from keys import derive
 
 
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent():
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
-def wait_for_port(port, seconds=10):
+def wait_for_port(port, process, seconds=30):
     for _ in range(int(seconds * 100)):
+        if process.child.poll() is not None:
+            raise RuntimeError(f"{process.name} has ended: {process.last_words()}")
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -27,7 +37,7 @@ def wait_for_port(port, seconds=10):
 
 
 class Process:
-    """A child whose output goes to a log file in the demo's folder."""
+    """A child whose output goes to a log file in the demo's folder. It dies with us, however we die."""
 
     def __init__(self, name, folder):
         self.name, self.folder, self.child = name, folder, None
@@ -36,8 +46,30 @@ class Process:
         log = open(os.path.join(self.folder, self.name + ".log"), "ab")
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", log)
-        self.child = subprocess.Popen(command, stderr=log, start_new_session=True, **options)
+        self.child = subprocess.Popen(command, stderr=log, start_new_session=True, preexec_fn=_die_with_parent, **options)
         log.close()
+
+    def last_words(self):
+        with open(os.path.join(self.folder, self.name + ".log"), encoding="utf-8", errors="replace") as f:
+            lines = f.read().strip().splitlines()
+        return lines[-1] if lines else f"{self.name} said nothing"
+
+    def usage(self):
+        """(resident bytes, the same with shared pages counted once, processor seconds) of the process and its children now."""
+        pids, rss, pss, ticks = [self.child.pid], 0, 0, 0
+        for pid in pids:
+            try:
+                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                    pids += [int(word) for word in f.read().split()]
+                with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+                ticks += int(fields[11]) + int(fields[12])
+                rss += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+                with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+                    pss += next(int(line.split()[1]) for line in f if line.startswith("Pss:")) << 10
+            except (OSError, StopIteration):
+                pass  # it has ended meanwhile
+        return rss, pss, ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self, how=signal.SIGTERM):
         if self.child and self.child.poll() is None:
@@ -62,24 +94,27 @@ class Broker(Process):
 
     def open(self):
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        if not os.access(program, os.X_OK):
+            raise RuntimeError("mosquitto is not installed: `tools/setup demo` installs what the demo needs")
         self.start(program, "-c", self.config)
-        wait_for_port(self.port)
+        wait_for_port(self.port, self)
 
 
 class Plant(Process):
-    """The simulated site: SunSpec over Modbus TCP, the houses' meters over MQTT; its clock moves by step()."""
+    """The simulated site: SunSpec over Modbus TCP, the houses' meters over MQTT (broker_port None: not); its clock moves by step()."""
 
-    def __init__(self, dam, folder, data, epoch, broker_port):
-        super().__init__("plant", folder)
+    def __init__(self, dam, folder, data, epoch, broker_port, name="plant"):
+        super().__init__(name, folder)
         self.port = free_port()
-        self.start(dam, "plant", "solar-site", "--data", data, "--epoch", str(epoch), "--modbus-port", str(self.port),
-                   "--mqtt-port", str(broker_port), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        mqtt = [] if broker_port is None else ["--mqtt-port", str(broker_port)]
+        self.start(dam, "plant", "solar-site", "--data", data, "--epoch", str(epoch), "--modbus-port", str(self.port), *mqtt,
+                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.truth = self._answer()
 
     def _answer(self):
         line = self.child.stdout.readline()
         if not line:
-            raise RuntimeError(f"the plant has ended, see {self.folder}/plant.log")
+            raise RuntimeError(f"the plant has ended: {self.last_words()}")
         return json.loads(line)
 
     def tell(self, command):
@@ -113,4 +148,4 @@ class Ledger(Process):
     def open(self):
         self.start(self.dam, "ledger", "--dev", "--gasless", "--genesis", self.genesis, "--data", self.data,
                    "--rpc", f"127.0.0.1:{self.port}")
-        wait_for_port(self.port)
+        wait_for_port(self.port, self)

@@ -76,16 +76,22 @@ contract SurplusMind is SolarSite {
     }
 }
 
-/// The mind the community votes in later: it keeps the battery for the dear hours. Its memory is one
-/// smoothed value for each hour of the day of what the houses draw, so that what it learns between votes is part of
-/// the evidence and replays.
+/// The mind the community votes in later: it keeps enough in the battery for the dear hours. Its three numbers are trained from the site's
+/// evidence (demo/training.py). Its memory is one smoothed value for each hour of the day of what the houses draw, so that
+/// what it learns between votes is part of the evidence and replays.
 contract PeakMind is SolarSite {
     uint256 private constant HOURS = 24;
-    int256 private constant DEAR = 40_000; // tariff from which the battery empties
+    int256 private immutable _dear; // tariff from which the battery empties
+    int256 private immutable _reserve; // percent of the dear hours' need that cheap hours leave in the battery
+    int256 private immutable _floor; // state of charge that is never sold, 1/100 %
+
+    constructor(int256 dear, int256 reserve, int256 lowest) {
+        (_dear, _reserve, _floor) = (dear, reserve, lowest);
+    }
 
     function decide(bytes calldata memory_, bytes calldata observation)
         external
-        pure
+        view
         shaped(observation)
         returns (bytes memory next, bytes memory proposal)
     {
@@ -122,14 +128,14 @@ contract PeakMind is SolarSite {
         }
     }
 
-    function _rate(bytes calldata observation, int256 load, int256 needWh) private pure returns (int256 rate) {
+    function _rate(bytes calldata observation, int256 load, int256 needWh) private view returns (int256 rate) {
         int256 pv = _value(observation, PV_W);
         int256 soc = _value(observation, SOC);
-        if (_value(observation, TARIFF) >= DEAR) {
-            rate = soc > 1_000 ? _clamp((load - pv) * FULL / BATTERY_W, 0, FULL) : int256(0);
+        if (_value(observation, TARIFF) >= _dear) {
+            rate = soc > _floor ? _clamp((load - pv) * FULL / BATTERY_W, 0, FULL) : int256(0);
         } else if (pv > load) {
             rate = soc < 9_800 ? _clamp((load - pv) * FULL / BATTERY_W, -FULL, 0) : int256(0);
-        } else if ((soc - 1_000) * BATTERY_WH / FULL > needWh * 21 / 20) {
+        } else if ((soc - _floor) * BATTERY_WH / FULL > needWh * _reserve / 100) {
             // More is stored than the dear hours will take.
             rate = _clamp((load - pv) * FULL / BATTERY_W, 0, FULL);
         }

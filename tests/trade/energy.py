@@ -5,6 +5,7 @@
 Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
 """
 import json
+import random
 import signal
 import socket
 import time
@@ -29,7 +30,7 @@ class Slots:
     """The market's clerk: everything that is not the site's."""
 
     def __init__(self, v):
-        self.v, self.market, self.k = v, Market(v), 0
+        self.v, self.market, self.k = v, Market(v, random.Random(1)), 0
 
     def turn(self, report=True):
         """After the site's turn at this slot: others bid, blocks are made, the book is closed, meters report."""
