@@ -16,6 +16,10 @@ from world import Process, free_port
 FRESH_MS = 1000  # a reading of this turn is at most this old
 
 
+class Refused(RuntimeError):
+    """An errand that policy, signer or chain said no to."""
+
+
 class Site(Process):
     """Starts from profiles/solar-site; what the demo changes in its manifest: identity and addresses."""
 
@@ -155,6 +159,6 @@ class Site(Process):
                 os.unlink(path + ".answer")
                 return self.v.chain.receipt(said["tx"])
             elif said["state"] in ("refused", "failed"):
-                raise RuntimeError(f"errand {name}: {said}")
+                raise Refused(said.get("why") or said["state"])
             time.sleep(0.005)
         raise TimeoutError(f"errand {name} is not done: {self.last_words()}")

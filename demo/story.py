@@ -31,7 +31,7 @@ from pace import KEYS, Pace
 from panels import Panels
 from rehearsal import Rehearsal
 from skills import Skills, problem
-from solar_site import Site
+from solar_site import Refused, Site
 from village import DAY, FIRM, INTERVAL, MEMBERS, METERS, NAMES, NEIGHBOUR, OPERATOR, OUTSIDER, UNIT, terms
 from world import Broker, Ledger, Plant
 
@@ -359,8 +359,8 @@ class Story:
         try:
             self.site.carry("stray", [(v.token, "transfer", neighbour.address, UNIT)])
             raise AssertionError("the signer signed a payment that the policy does not name")
-        except RuntimeError as refused:
-            self.say(f"a stray program asks the site's account for money; the signer refuses: {str(refused).split("'why': ")[-1].strip("'}")}")
+        except Refused as refused:
+            self.say(f"a stray program asks the site's account for money and is refused: {refused}")
         self.site.carry("charger", [(v.access, "make", "charger bay 1", 900, 1, False)])
         self.resource = "0x" + keccak(encode([{"type": "address"}, {"type": "string"}], [v.account.address, "charger bay 1"])).hex()
         self.site.carry("charger-price", [(v.access, "setPrice", self.resource, v.token.address, UNIT // 4)])
