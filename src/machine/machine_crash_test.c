@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A machine that dies at every step of its action path: each write, sync, rename and truncation of
+ * its store and each word to its device is a point where the process ends, by a kill (what was
+ * handed to the kernel stays) or by a power cut (of what was not synced any sector may be there).
+ * Life follows life on one disk. After each death, whatever the disk then holds:
+ *
+ *   every actuation that ever happened has its decision leaf, with that very value, and no other
+ *   actuation has the same leaf; no leaf that was ever durable is lost or changed; the log is
+ * whole; each decision has at most one receipt, one says "done and read back" only where the device
+ * did it, and a decision whose fate is not known has the receipt UNKNOWN after the next start.
+ *
+ * The machine, its store and its EVM are the real ones; disk and device are played, in memory that
+ * parent and dying child share. DAM_CRASH_POINTS sets the number of deaths (default 300). */
+#include "machine/history.h"
+#include "machine/machine.h"
+
+#include "base/heap.h"
+#include "base/prng.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FILES 16u
+#define FILE_MAX (256u << 10)
+#define SECTOR 512u
+#define NAME_LEN 160u
+#define ACTS_MAX 4096u
+#define LEAVES_MAX 8192u
+#define LIVES_A_DISK 12u
+#define TURNS 4u
+#define DIED 77
+
+/* ---- the disk -------------------------------------------------------------------------------- */
+
+struct file {
+    char name[NAME_LEN];
+    bool there;
+    bool durable_there;
+    size_t len;
+    size_t durable_len;
+    uint8_t data[FILE_MAX];    /* as the kernel has it */
+    uint8_t durable[FILE_MAX]; /* as the platter has it */
+};
+
+struct act {
+    uint64_t ticket;
+    int64_t value;
+};
+
+static struct world {
+    struct file files[FILES];
+    size_t act_count;
+    struct act acts[ACTS_MAX]; /* what the device was really told to do */
+    uint64_t durable_count;
+    struct dam_hash durable[LEAVES_MAX]; /* of leaves that were said to be durable */
+    uint64_t steps;
+    uint64_t die_at; /* 0: never */
+} * world;
+
+static struct dam_prng prng = {.state = 5};
+
+/* One more point of the action path. */
+static void step(void)
+{
+    world->steps++;
+    if (world->steps == world->die_at) {
+        _exit(DIED);
+    }
+}
+
+static struct file *file_find(const char *name, bool make)
+{
+    struct file *free_one = NULL;
+    for (size_t i = 0; i < FILES; i++) {
+        struct file *f = &world->files[i];
+        if (f->there && strcmp(f->name, name) == 0) {
+            return f;
+        }
+        free_one = free_one == NULL && !f->there && !f->durable_there ? f : free_one;
+    }
+    if (make && free_one != NULL) {
+        memset(free_one, 0, sizeof(*free_one));
+        (void)snprintf(free_one->name, sizeof(free_one->name), "%s", name);
+        free_one->there = true;
+        return free_one;
+    }
+    return NULL;
+}
+
+static enum dam_err disk_open(void *ctx, const char *path, bool write, int *ret_fd)
+{
+    (void)ctx;
+    struct file *f = file_find(path, write);
+    if (f == NULL) {
+        return DAM_ENOTFOUND;
+    }
+    *ret_fd = (int)(f - world->files);
+    return DAM_OK;
+}
+
+static enum dam_err disk_read(void *ctx, int fd, uint64_t offset, void *data, size_t len,
+                              size_t *ret_len)
+{
+    const struct file *f = &world->files[fd];
+    (void)ctx;
+    *ret_len = offset >= f->len ? 0 : len < f->len - offset ? len : f->len - (size_t)offset;
+    memcpy(data, f->data + offset, *ret_len);
+    return DAM_OK;
+}
+
+/* A write dies before it, in its middle, or after it. */
+static enum dam_err disk_write(void *ctx, int fd, uint64_t offset, const void *data, size_t len)
+{
+    struct file *f = &world->files[fd];
+    (void)ctx;
+    assert_true(offset + len <= FILE_MAX);
+    for (size_t part = 0; part < 2; part++) {
+        size_t from = part == 0 ? 0 : len / 2;
+        size_t to = part == 0 ? len / 2 : len;
+        step();
+        memcpy(f->data + offset + from, (const uint8_t *)data + from, to - from);
+        f->len = offset + to > f->len ? (size_t)offset + to : f->len;
+    }
+    return DAM_OK;
+}
+
+static void file_sync(struct file *f)
+{
+    memcpy(f->durable, f->data, f->len);
+    f->durable_len = f->len;
+    f->durable_there = f->there;
+}
+
+static enum dam_err disk_sync(void *ctx, int fd)
+{
+    (void)ctx;
+    step();
+    file_sync(&world->files[fd]);
+    step();
+    return DAM_OK;
+}
+
+static enum dam_err disk_sync_disk(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)fd;
+    step();
+    for (size_t i = 0; i < FILES; i++) {
+        file_sync(&world->files[i]);
+    }
+    return DAM_OK;
+}
+
+static enum dam_err disk_nothing(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)fd;
+    return DAM_OK;
+}
+
+static enum dam_err disk_folder(void *ctx, const char *path)
+{
+    (void)ctx;
+    (void)path;
+    return DAM_OK;
+}
+
+static enum dam_err disk_truncate(void *ctx, int fd, uint64_t len)
+{
+    (void)ctx;
+    step();
+    world->files[fd].len = (size_t)len;
+    return DAM_OK;
+}
+
+static enum dam_err disk_size(void *ctx, int fd, uint64_t *ret_len)
+{
+    (void)ctx;
+    *ret_len = world->files[fd].len;
+    return DAM_OK;
+}
+
+static enum dam_err disk_replace(void *ctx, const char *old, const char *new_, const char *folder)
+{
+    struct file *from = file_find(old, false);
+    struct file *to = file_find(new_, true);
+    (void)ctx;
+    (void)folder;
+    step();
+    memcpy(to->data, from->data, from->len);
+    to->len = from->len;
+    from->there = false;
+    step();
+    file_sync(to);
+    file_sync(from);
+    return DAM_OK;
+}
+
+static void disk_close(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)fd;
+}
+
+static const struct dam_file_ops disk = {
+    .open = disk_open,
+    .read = disk_read,
+    .write = disk_write,
+    .sync = disk_sync,
+    .sync_disk = disk_sync_disk,
+    .lock = disk_nothing,
+    .make_folder = disk_folder,
+    .truncate = disk_truncate,
+    .size = disk_size,
+    .replace = disk_replace,
+    .sync_folder = disk_folder,
+    .close = disk_close,
+};
+
+/* Of what was not synced, any sector of a file may be there, and any length that it had. */
+static void power_cut(void)
+{
+    for (size_t i = 0; i < FILES; i++) {
+        struct file *f = &world->files[i];
+        size_t longest = f->len > f->durable_len ? f->len : f->durable_len;
+        size_t len = dam_prng_below(&prng, 2) == 0 ? f->len : f->durable_len;
+        for (size_t at = 0; at < longest; at += SECTOR) {
+            size_t n = longest - at < SECTOR ? longest - at : SECTOR;
+            if (dam_prng_below(&prng, 2) == 0) {
+                memcpy(f->data + at, f->durable + at, n);
+            }
+        }
+        f->len = len;
+        file_sync(f);
+    }
+}
+
+/* ---- the device ------------------------------------------------------------------------------ */
+
+/* It does what it is told and says so; every fifth answer gets lost, every seventh command too. */
+struct sim_link {
+    const struct dam_link_kind *kind;
+    struct dam_link_events events;
+    unsigned point;
+};
+
+static enum dam_err sim_open(const struct dam_link_setup *setup, struct dam_link **ret_link,
+                             const char **ret_why)
+{
+    struct sim_link *l = calloc(1, sizeof(*l));
+    (void)ret_why;
+    if (l == NULL) {
+        return DAM_ENOMEM;
+    }
+    l->events = setup->events;
+    *ret_link = (struct dam_link *)(void *)l;
+    return DAM_OK;
+}
+
+static void sim_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
+{
+    struct sim_link *l = (struct sim_link *)(void *)base;
+    step(); /* the last moment before the world changes */
+    if (ticket % 7 == 0) {
+        return; /* the command is lost */
+    }
+    assert_true(world->act_count < ACTS_MAX);
+    world->acts[world->act_count++] = (struct act){ticket, value};
+    step(); /* it has changed */
+    if (ticket % 5 != 0) {
+        l->events.written(l->events.ctx, point, ticket, DAM_LINK_DONE, true, value);
+        step();
+    }
+}
+
+static void sim_close(struct dam_link *base)
+{
+    free(base);
+}
+
+static const char *const sim_options[] = {"url", NULL};
+static const struct dam_link_kind sim = {.name = "sim",
+                                         .summary = "a device in a test",
+                                         .options = sim_options,
+                                         .open = sim_open,
+                                         .write = sim_write,
+                                         .close = sim_close};
+
+/* ---- the machine ----------------------------------------------------------------------------- */
+
+static char folder[] = "/tmp/dam-crash-XXXXXX";
+
+/* Counts in its memory; proposes the count modulo 10. */
+static const char mind_hex[] =
+    "60643560c01c60443560031c026001018060c01b606052600a900660c01b60a05260405f5"
+    "26080602052600860405260086080526" /* and returns */
+    "0c05ff3";
+/* Permits everything, with reason 0. */
+static const char charter_hex[] =
+    "6044356024013560605260405f5260806020526008604052600260805260c05ff3";
+
+static const char manifest[] = "[machine]\nname = \"crash\"\nperiod = \"1s\"\n"
+                               "write_timeout = \"100ms\"\n[link.dev]\nkind = \"sim\"\n"
+                               "[[actuator]]\nname = \"a\"\nmin = 0\nmax = 100\nsafe = 0\n"
+                               "sink = \"dev\"\nkey = \"x\"\nreadback = \"x\"\n"
+                               "[mind]\ncode = \"mind.hex\"\n[charter]\ncode = \"charter.hex\"\n";
+
+static int64_t wall_ms = 1700000000000;
+static uint64_t mono_ms;
+
+static struct dam_now now_get(void *ctx)
+{
+    (void)ctx;
+    return (struct dam_now){wall_ms, mono_ms};
+}
+
+/* What is durable now is promised. */
+static void promise(struct dam_machine *m)
+{
+    struct dam_evidence *e = dam_machine_evidence(m);
+    for (; world->durable_count < dam_evidence_durable(e); world->durable_count++) {
+        assert_true(world->durable_count < LEAVES_MAX);
+        assert_int_equal(
+            dam_evidence_hash(e, world->durable_count, &world->durable[world->durable_count]),
+            DAM_OK);
+    }
+}
+
+static void turn(struct dam_machine *m)
+{
+    struct dam_now now = now_get(NULL);
+    dam_machine_expire(m, &now);
+    if (dam_machine_decide(m, &now) != DAM_OK || dam_evidence_sync(dam_machine_evidence(m)) != 0) {
+        _exit(3); /* nothing here may fail */
+    }
+    promise(m);
+    step();
+    dam_machine_release(m, &now);
+    wall_ms += 1000;
+    mono_ms += 1000;
+}
+
+static void life(void)
+{
+    struct dam_decider *decider = NULL;
+    struct dam_machine *m = NULL;
+    struct dam_manifest_complaint complaint;
+    const struct dam_mem *mem = dam_heap();
+    uv_loop_t *loop = uv_default_loop();
+    mono_ms = 0;
+    struct dam_now now = now_get(NULL);
+    if (dam_decider_create(mem, &decider) != DAM_OK) {
+        _exit(4);
+    }
+    const struct dam_machine_options options = {
+        .files = &disk, .decider = decider, .events = {.now = now_get}};
+    if (dam_machine_open(folder, &options, &m, &complaint) != DAM_OK ||
+        dam_machine_connect(m, loop, &complaint) != DAM_OK ||
+        dam_machine_boot(m, &now, &complaint) != DAM_OK) {
+        (void)fprintf(stderr, "%s\n", complaint.text);
+        _exit(5);
+    }
+    promise(m);
+    for (unsigned i = 0; i < TURNS; i++) {
+        turn(m);
+    }
+    now = now_get(NULL);
+    dam_machine_shutdown(m, &now);
+    if (dam_evidence_sync(dam_machine_evidence(m)) != DAM_OK) {
+        _exit(6);
+    }
+    promise(m);
+    dam_machine_release(m, &now);
+    dam_machine_close(m);
+    dam_decider_destroy(decider);
+}
+
+/* ---- what must hold -------------------------------------------------------------------------- */
+
+static struct dam_record_leaf leaves[LEAVES_MAX];
+static uint8_t bytes[8u << 20];
+
+static uint64_t log_read(void)
+{
+    static struct dam_history_checker checker;
+    struct dam_history_verified verified;
+    struct dam_history_finding finding;
+    struct dam_evidence *e = NULL;
+    size_t used = 0;
+    char path[64];
+    (void)snprintf(path, sizeof(path), "%s/evidence", folder);
+    enum dam_err err = dam_evidence_open(path, false, NULL, &disk, &e);
+    if (err == DAM_ENOTFOUND) {
+        return 0;
+    }
+    assert_int_equal(err, DAM_OK);
+    uint64_t size = dam_evidence_size(e);
+    assert_true(size >= world->durable_count);
+    dam_history_check_begin(&checker, &verified, &finding);
+    for (uint64_t seq = 0; seq < size; seq++) {
+        struct dam_bytes data;
+        struct dam_hash hash;
+        assert_int_equal(dam_evidence_read(e, seq, &data), DAM_OK);
+        assert_int_equal(dam_history_check_leaf(&checker, data), DAM_OK);
+        if (seq < world->durable_count) {
+            dam_record_leaf_hash(data, &hash);
+            assert_memory_equal(hash.b, world->durable[seq].b, 32);
+        }
+        memcpy(bytes + used, data.data, data.len);
+        assert_int_equal(dam_record_leaf_load(dam_bytes(bytes + used, data.len), &leaves[seq]),
+                         DAM_OK);
+        used += data.len;
+    }
+    dam_evidence_close(e);
+    return size;
+}
+
+static bool device_did(uint64_t ticket)
+{
+    for (size_t i = 0; i < world->act_count; i++) {
+        if (world->acts[i].ticket == ticket) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In: settled: a life has begun after the last death, so that everything has its receipt. */
+static void check(uint64_t size, bool settled)
+{
+    static uint8_t receipts[LEAVES_MAX];
+    uint64_t last_decision = UINT64_MAX;
+    memset(receipts, 0, sizeof(receipts));
+    for (size_t i = 0; i < world->act_count; i++) {
+        const struct act *act = &world->acts[i];
+        assert_true(act->ticket < size);
+        const struct dam_record_leaf *leaf = &leaves[act->ticket];
+        assert_int_equal(leaf->kind, DAM_RECORD_DECISION);
+        assert_int_equal((int64_t)dam_load_be64(leaf->decision.action.data), act->value);
+        for (size_t k = 0; k < i; k++) {
+            assert_true(world->acts[k].ticket != act->ticket);
+        }
+    }
+    for (uint64_t seq = 0; seq < size; seq++) {
+        const struct dam_record_leaf *leaf = &leaves[seq];
+        last_decision = leaf->kind == DAM_RECORD_DECISION ? seq : last_decision;
+        if (leaf->kind == DAM_RECORD_RECEIPT) {
+            uint64_t of = leaf->receipt.decision_seq;
+            assert_true(of < seq && leaves[of].kind == DAM_RECORD_DECISION);
+            assert_int_equal(receipts[of]++, 0);
+            if (leaf->receipt.status == DAM_RECORD_DONE) {
+                assert_true(device_did(of));
+            }
+        }
+    }
+    for (uint64_t seq = 0; settled && seq < size; seq++) {
+        if (leaves[seq].kind == DAM_RECORD_DECISION && seq != last_decision) {
+            assert_int_equal(receipts[seq], 1);
+        }
+    }
+}
+
+/* ---- the deaths ------------------------------------------------------------------------------ */
+
+static int lived(uint64_t die_at)
+{
+    int status = 0;
+    world->steps = 0;
+    world->die_at = die_at;
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        life();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void deaths(void **state)
+{
+    const char *env = getenv("DAM_CRASH_POINTS");
+    uint64_t wanted = env == NULL ? 300 : strtoull(env, NULL, 10);
+    uint64_t points = 0; /* of one life */
+    uint64_t done = 0;
+    uint64_t cuts = 0;
+    (void)state;
+    life(); /* here, so that what a process reads once is read */
+    for (uint64_t point = 1; done < wanted; point++) {
+        if ((point - 1) % LIVES_A_DISK == 0) {
+            memset(world, 0, sizeof(*world));
+        }
+        /* Each point in turn, whatever the disk went through before. */
+        uint64_t die_at = points == 0 ? 1 : 1 + (done * 7 + done / points) % points;
+        int code = lived(die_at);
+        if (code == 0) { /* this life was shorter than that: it is whole */
+            points = world->steps;
+            check(log_read(), true);
+            continue;
+        }
+        assert_int_equal(code, DIED);
+        points = points < die_at + 40 ? die_at + 40 : points;
+        done++;
+        if (dam_prng_below(&prng, 2) == 0) {
+            power_cut();
+            cuts++;
+        }
+        check(log_read(), false);
+    }
+    assert_int_equal(lived(0), 0);
+    check(log_read(), true);
+    (void)printf("%llu deaths, %llu of them power cuts; %zu actuations and %llu durable leaves on "
+                 "the last disk\n",
+                 (unsigned long long)done, (unsigned long long)cuts, world->act_count,
+                 (unsigned long long)world->durable_count);
+}
+
+/* The test can fail: a leaf that is not there, an actuation twice. */
+static void a_lie_is_seen(void **state)
+{
+    (void)state;
+    memset(world, 0, sizeof(*world));
+    assert_int_equal(lived(0), 0);
+    uint64_t size = log_read();
+    check(size, true);
+    uint64_t last = world->acts[world->act_count - 1].ticket;
+    assert_true(last < size && device_did(last));
+    assert_false(device_did(last + 1));
+    assert_int_equal(leaves[last].kind, DAM_RECORD_DECISION);
+}
+
+static void file_put(const char *name, const char *text)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (world == MAP_FAILED || mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    file_put("mind.hex", mind_hex);
+    file_put("charter.hex", charter_hex);
+    file_put(DAM_MANIFEST_FILE, manifest);
+    dam_link_kind_add(&sim);
+    return 0;
+}
+
+static int end(void **state)
+{
+    static const char *const names[] = {"mind.hex", "charter.hex", DAM_MANIFEST_FILE};
+    (void)state;
+    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        (void)unlink(path);
+    }
+    (void)munmap(world, sizeof(*world));
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(deaths),
+        cmocka_unit_test(a_lie_is_seen),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
