@@ -29,7 +29,7 @@ const struct dam_verb dam_verbs[] = {
      dam_verb_doctor},
     {"up", "run one machine, or several on one box",
      "usage: dam up [DIR...] [--speed X|max] [--epoch TIME] [--until TIME] [--turns N]\n"
-     "              [--api HOST:PORT] [--step] [--quiet]\n\n"
+     "              [--api HOST:PORT] [--step] [--safe] [--quiet]\n\n"
      "Runs the machines of the folders (or of DAM_DIR, or of the current folder) until SIGINT or\n"
      "SIGTERM, then goes to the safe state and ends.\n\n"
      "  --speed X    time passes X times as fast as the wall's; max: as fast as turns can be "
@@ -40,6 +40,7 @@ const struct dam_verb dam_verbs[] = {
      "               first recorded sample's\n"
      "  --until T    end when time reaches T        --turns N    end after N turns\n"
      "  --api H:P    serve the dashboard and the HTTP API there, as 127.0.0.1:8080\n"
+     "  --safe       only drive every actuator to its safe value, record it, and end\n"
      "  --step       time stands still but for `step DURATION` on standard input, each answered "
      "by\n"
      "               one line of JSON when all turns are made; `quit` ends\n",

@@ -4,6 +4,7 @@
 #include "app/verb.h"
 #include "app/verb_machine.h"
 #include "machine/runtime.h"
+#include "port/notify.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -19,6 +20,8 @@ struct up {
     bool input_open;
     bool answer_due; /* a step was asked for and not yet answered */
     bool quiet;
+    uv_timer_t watchdog;
+    bool watchdog_open;
     uint64_t step_turns;
     char line[256];
     size_t line_len;
@@ -41,6 +44,9 @@ static void handles_close(struct up *up)
             uv_close((uv_handle_t *)&up->signals[i], NULL);
         }
     }
+    if (up->watchdog_open && uv_is_closing((uv_handle_t *)&up->watchdog) == 0) {
+        uv_close((uv_handle_t *)&up->watchdog, NULL);
+    }
     if (up->input_open && uv_is_closing((uv_handle_t *)&up->input) == 0) {
         uv_close((uv_handle_t *)&up->input, NULL);
     }
@@ -50,8 +56,40 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
     struct up *up = handle->data;
     (void)signum;
+    dam_notify("STOPPING=1");
     dam_runtime_stop(up->runtime);
     handles_close(up);
+}
+
+/* ---- the service manager ----------------------------------------------------------------------
+ */
+
+/* A machine that has failed is in its safe state and stays there: only a new start helps. */
+static void on_watchdog(uv_timer_t *timer)
+{
+    const struct up *up = timer->data;
+    for (size_t i = 0; i < dam_runtime_count(up->runtime); i++) {
+        if (dam_machine_failed(dam_runtime_machine(up->runtime, i))) {
+            dam_notify("STATUS=a machine has failed and is in its safe state");
+            return;
+        }
+    }
+    dam_notify("WATCHDOG=1");
+}
+
+static void manager_tell(struct up *up)
+{
+    uint64_t every_ms = dam_notify_watchdog_ms();
+    char text[64];
+    (void)snprintf(text, sizeof(text), "READY=1\nSTATUS=%zu machine(s)",
+                   dam_runtime_count(up->runtime));
+    dam_notify(text);
+    if (every_ms > 0 && uv_timer_init(&up->loop, &up->watchdog) == 0) {
+        up->watchdog.data = up;
+        up->watchdog_open = true;
+        (void)uv_timer_start(&up->watchdog, on_watchdog, 0, every_ms);
+        uv_unref((uv_handle_t *)&up->watchdog);
+    }
 }
 
 /* ---- stepped time: one line a command, one line of JSON an answer ---------------------------- */
@@ -181,12 +219,17 @@ struct up_args {
     const char *turns;
     const char *api;
     bool step;
+    bool safe;
     bool quiet;
     struct dam_args folders;
 };
 
 static int options_make(const struct up_args *args, struct dam_runtime_options *ret)
 {
+    ret->safe = args->safe;
+    if (args->safe && (args->step || args->speed != NULL)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "--safe acts now, on the real devices");
+    }
     bool fast = args->speed != NULL && strcmp(args->speed, "max") == 0;
     char *end = NULL;
     ret->time = args->step ? DAM_RUNTIME_STEPPED : fast ? DAM_RUNTIME_FAST : DAM_RUNTIME_REAL;
@@ -247,10 +290,15 @@ int dam_verb_up(int argc, char **argv)
     static struct up_args args; /* large */
     static struct up up;
     const struct dam_arg table[] = {
-        {"--speed", &args.speed, NULL}, {"--epoch", &args.epoch, NULL},
-        {"--until", &args.until, NULL}, {"--turns", &args.turns, NULL},
-        {"--api", &args.api, NULL},     {"--step", NULL, &args.step},
-        {"--quiet", NULL, &args.quiet}, {NULL, NULL, NULL},
+        {"--speed", &args.speed, NULL},
+        {"--epoch", &args.epoch, NULL},
+        {"--until", &args.until, NULL},
+        {"--turns", &args.turns, NULL},
+        {"--api", &args.api, NULL},
+        {"--step", NULL, &args.step},
+        {"--quiet", NULL, &args.quiet},
+        {"--safe", NULL, &args.safe},
+        {NULL, NULL, NULL},
     };
     if (!dam_args_parse(argc, argv, table, DAM_ARGS_WORDS_MAX, &args.folders)) {
         return DAM_EXIT_USAGE;
@@ -281,7 +329,9 @@ int dam_verb_up(int argc, char **argv)
     (void)uv_prepare_start(&prepare, on_prepare);
     uv_unref((uv_handle_t *)&prepare);
     code = machines_start(&up, &args);
-    if (code != DAM_EXIT_OK) {
+    if (code == DAM_EXIT_OK) {
+        manager_tell(&up);
+    } else {
         dam_runtime_stop(up.runtime);
         handles_close(&up);
     }

@@ -9,6 +9,7 @@
 
 #define TICK_MS 100u /* at least so often the operator's stop and late devices are looked at */
 #define TRIGGER_GAP_MS 20u /* between turns that events ask for */
+#define SAFE_WAIT_MS 5000u /* for links, where only the safe state is asked for */
 #define LATE_PERIODS 3u    /* later than this is a gap, not a late turn */
 
 struct slot {
@@ -338,6 +339,20 @@ static void step_once(struct dam_runtime *rt)
     turns_make(rt);
 }
 
+/* ---- only the safe state --------------------------------------------------------------------- */
+
+/* Links connect in the background; a device that does not answer is not waited for long. */
+static bool links_are_up(const struct dam_runtime *rt)
+{
+    bool up = true;
+    for (size_t i = 0; i < rt->count; i++) {
+        const struct dam_machine *machine = rt->slots[i].machine;
+        up =
+            up && dam_machine_stats(machine)->links_up >= dam_machine_manifest(machine)->link_count;
+    }
+    return up || rt->mono_ms >= SAFE_WAIT_MS;
+}
+
 /* ---- the pump -------------------------------------------------------------------------------- */
 
 static void pump(struct dam_runtime *rt)
@@ -352,6 +367,14 @@ static void pump(struct dam_runtime *rt)
             close_all(rt);
         } else {
             timer_arm(rt);
+        }
+        return;
+    }
+    if (rt->options.safe) {
+        if (links_are_up(rt)) {
+            dam_runtime_stop(rt);
+        } else {
+            (void)uv_timer_start(&rt->timer, on_timer, 10, 0);
         }
         return;
     }

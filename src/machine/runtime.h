@@ -24,6 +24,7 @@ struct dam_runtime_options {
     double speed;       /* REAL: how fast time passes; 1: as the wall */
     int64_t epoch_ms;   /* time at the start; 0: the wall's or the first replayed sample's */
     int64_t until_ms;   /* end when time reaches this; 0: never */
+    bool safe;          /* REAL: only the safe state, as soon as the links are up, then end */
     uint64_t turns_max; /* end after so many turns of the first machine; 0: never */
     struct dam_machine_events events; /* say and leaf are passed on; the others are the runtime's */
     /* After each group of turns, when everything is durable and released. May be NULL. */

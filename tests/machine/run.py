@@ -8,6 +8,8 @@ import csv
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -117,6 +119,41 @@ def test_refusals(tmp):
     check("the environment stands above the file", 'machine.period = "2h"    # DAM_MACHINE_PERIOD' in shown, shown)
 
 
+def test_service(tmp):
+    """As a service manager sees it: ready, alive, silent when it hangs; and the safe state after it was killed."""
+    folder = village(os.path.join(tmp, "service"))
+    path = os.path.join(tmp, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(10)
+        env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"), NOTIFY_SOCKET=path, WATCHDOG_USEC="200000")
+        process = subprocess.Popen([DAM, "up", folder, "--quiet"], env=env)
+        words = [manager.recv(200).decode() for _ in range(4)]
+        check("ready, and alive", words[0].startswith("READY=1") and words.count("WATCHDOG=1") >= 2, words)
+        process.send_signal(signal.SIGSTOP)
+        manager.settimeout(0.5)
+        try:
+            while manager.recv(200):
+                pass
+        except socket.timeout:
+            check("a process that hangs is silent", True)
+        process.kill()
+        process.wait()
+        manager.settimeout(10)
+        safe = dam("up", "--safe", folder)
+        check("the safe state", safe.returncode == 0, safe.stderr)
+        last = json.loads(dam("why", "last", folder, "--json").stdout)["leaf"]
+        check("it is recorded", last["outcome"] == 7 and last["actuators"][2]["permitted"] == 1, last)
+        process = subprocess.Popen([DAM, "up", folder, "--quiet"], env=env)
+        while not manager.recv(200).startswith(b"READY"):
+            pass
+        process.terminate()
+        words = b""
+        while words != b"STOPPING=1":
+            words = manager.recv(200)
+        check("it says that it stops, and ends well", process.wait(20) == 0)
+
+
 def test_crash_points(tmp):
     """SIGKILL at the Nth write, sync, truncate or rename, life after life on one log; then the log must verify, replay, and go on."""
     if shutil.which("strace") is None:
@@ -149,7 +186,7 @@ def test_crash_points(tmp):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        for test in (test_runs, test_stop, test_refusals, test_crash_points):
+        for test in (test_runs, test_stop, test_refusals, test_service, test_crash_points):
             test(tmp)
     print(f"{results['passed']} passed, {results['failed']} failed")
     return 1 if results["failed"] else 0
