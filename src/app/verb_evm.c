@@ -22,7 +22,8 @@ const char dam_verb_evm_help[] =
     "tracer tells: callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer, "
     "muxTracer;\n"
     "--config is its tracerConfig, as debug_traceTransaction takes it.\n"
-    "bench times the cases of state-test files: gas, microseconds and Mgas/s, best of N runs.\n";
+    "bench times the cases of state-test files: gas, microseconds and Mgas/s, best of N runs, and\n"
+    "the most memory that the program has had.\n";
 
 int dam_verb_evm(int argc, char **argv)
 {

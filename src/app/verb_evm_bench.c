@@ -10,6 +10,17 @@
 #include "app/verb.h"
 #include "app/verb_evm.h"
 #include "base/heap.h"
+#include "base/hex.h"
+
+#define OUTPUT_MAX 64u /* bytes of output that are shown */
+
+/* What came of a case. */
+struct figures {
+    uint64_t ns; /* the fastest run */
+    uint64_t gas;
+    size_t output_len;
+    uint8_t output[OUTPUT_MAX];
+};
 
 struct bench {
     unsigned runs;
@@ -27,26 +38,46 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The most memory that the program has had so far. Not getrusage: that counts what its parent had
+ * when it forked. Returns: 0 where /proc does not tell. */
+static uint64_t peak_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[128];
+    unsigned long long kib = 0;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "VmHWM: %llu kB", &kib) == 1) {
+            break;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return kib;
+}
+
 /* Execute once, without keeping what changed. */
 static enum dam_err once(struct bench *bench, const struct dam_evm_view *view,
                          const struct dam_evm_block *block, const struct dam_evm_options *options,
-                         const struct dam_evm_tx *tx, uint64_t *ret_ns, uint64_t *ret_gas)
+                         const struct dam_evm_tx *tx, struct figures *ret)
 {
     struct dam_evm_receipt receipt;
     const uint64_t start = now_ns();
     dam_evm_begin(bench->evm, view, block, options);
     DAM_TRY(dam_evm_transact(bench->evm, tx, &receipt));
-    *ret_ns = now_ns() - start;
-    dam_evm_discard(bench->evm);
-    if (receipt.invalid != DAM_TX_NONE) {
-        return DAM_ERANGE;
+    const uint64_t ns = now_ns() - start;
+    ret->ns = ns < ret->ns ? ns : ret->ns;
+    ret->gas = receipt.gas_used + receipt.gas_refunded;
+    ret->output_len = receipt.output.len;
+    if (receipt.output.len != 0 && receipt.output.len <= OUTPUT_MAX) {
+        memcpy(ret->output, receipt.output.data, receipt.output.len);
     }
-    *ret_gas = receipt.gas_used + receipt.gas_refunded;
-    return DAM_OK;
+    dam_evm_discard(bench->evm);
+    return receipt.invalid == DAM_TX_NONE ? DAM_OK : DAM_ERANGE;
 }
 
 static enum dam_err case_run(struct bench *bench, const struct dam_json *test, const char *fork,
-                             const struct dam_json *post, uint64_t *ret_ns, uint64_t *ret_gas)
+                             const struct dam_json *post, struct figures *ret)
 {
     const struct dam_json *at = dam_json_get(post, "indexes");
     struct dam_evm_json_indexes indexes;
@@ -66,15 +97,14 @@ static enum dam_err case_run(struct bench *bench, const struct dam_json *test, c
     dam_evm_world_init(&world, dam_heap());
     enum dam_err err = dam_evm_json_world(&bench->arena, dam_json_get(test, "pre"), &world);
     const struct dam_evm_view view = dam_evm_world_view(&world);
-    *ret_ns = UINT64_MAX;
+    *ret = (struct figures){.ns = UINT64_MAX};
     /* At least `runs` times, and short ones until a fifth of a second has passed. */
     uint64_t total = 0;
     for (unsigned i = 0; err == DAM_OK && (i < bench->runs || (total < 200000000u && i < 100000));
          i++) {
-        uint64_t ns;
-        err = once(bench, &view, &block, &options, &tx, &ns, ret_gas);
-        total += ns;
-        *ret_ns = err == DAM_OK && ns < *ret_ns ? ns : *ret_ns;
+        const uint64_t start = now_ns();
+        err = once(bench, &view, &block, &options, &tx, ret);
+        total += now_ns() - start;
     }
     dam_evm_discard(bench->evm);
     dam_evm_world_finish(&world);
@@ -82,7 +112,7 @@ static enum dam_err case_run(struct bench *bench, const struct dam_json *test, c
 }
 
 static void case_print(struct bench *bench, const char *name, size_t index, enum dam_err err,
-                       uint64_t ns, uint64_t gas)
+                       const struct figures *got)
 {
     if (err != DAM_OK) {
         bench->failed++;
@@ -90,13 +120,18 @@ static void case_print(struct bench *bench, const char *name, size_t index, enum
                       err == DAM_ERANGE ? "the transaction is invalid" : dam_err_text(err));
         return;
     }
-    const double mgas_s = ns != 0 ? (double)gas * 1000.0 / (double)ns : 0;
+    const double us = (double)got->ns / 1000.0;
+    const double mgas_s = us > 0 ? (double)got->gas / us : 0;
     if (bench->json) {
-        (void)printf("{\"name\":\"%s/%zu\",\"gas\":%llu,\"us\":%.3f,\"mgas_s\":%.1f}\n", name,
-                     index, (unsigned long long)gas, (double)ns / 1000.0, mgas_s);
+        char output[2 * OUTPUT_MAX + 1] = "";
+        dam_hex_encode(got->output, got->output_len <= OUTPUT_MAX ? got->output_len : 0, output);
+        (void)printf("{\"name\":\"%s/%zu\",\"gas\":%llu,\"us\":%.3f,\"mgas_s\":%.1f,"
+                     "\"peak_kib\":%llu,\"output_len\":%zu,\"output\":\"0x%s\"}\n",
+                     name, index, (unsigned long long)got->gas, us, mgas_s,
+                     (unsigned long long)peak_kib(), got->output_len, output);
     } else {
-        (void)printf("%-36s %12llu gas %12.3f us %10.1f Mgas/s\n", name, (unsigned long long)gas,
-                     (double)ns / 1000.0, mgas_s);
+        (void)printf("%-36s %12llu gas %12.3f us %10.1f Mgas/s %8.1f MiB\n", name,
+                     (unsigned long long)got->gas, us, mgas_s, (double)peak_kib() / 1024.0);
     }
 }
 
@@ -113,10 +148,9 @@ static void file_run(struct bench *bench, const struct dam_json *root)
             (void)snprintf(fork_text, sizeof(fork_text), "%.*s", (int)fork->len, fork->text);
             DAM_JSON_EACH(post, fork + 1)
             {
-                uint64_t ns = 0;
-                uint64_t gas = 0;
-                const enum dam_err err = case_run(bench, name + 1, fork_text, post, &ns, &gas);
-                case_print(bench, name_text, index++, err, ns, gas);
+                struct figures got;
+                const enum dam_err err = case_run(bench, name + 1, fork_text, post, &got);
+                case_print(bench, name_text, index++, err, &got);
             }
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/http_client.h"
 
-#include <curl/curl.h>
+#include "port/curl.h"
 
 static size_t body_take(char *data, size_t size, size_t count, void *ctx)
 {
@@ -80,6 +80,9 @@ static enum dam_err post(void *ctx, const char *url, struct dam_bytes body, uint
 
 enum dam_err dam_http_client_create(struct dam_http_client *ret)
 {
+    if (!dam_curl_load()) {
+        return DAM_ENOTFOUND;
+    }
     CURL *curl = curl_easy_init();
     if (curl == NULL) {
         return DAM_ENOMEM;

@@ -20,7 +20,7 @@ struct dam_http_client {
 };
 
 /** The real client: HTTP and HTTPS with certificate checks, keep-alive, no redirects, no proxies
- * but those of the environment. Returns: DAM_OK or DAM_ENOMEM. */
+ * but those of the environment. Returns: DAM_OK, DAM_ENOMEM, or DAM_ENOTFOUND without libcurl. */
 DAM_MUST_USE enum dam_err dam_http_client_create(struct dam_http_client *ret);
 
 /** Accepts a zeroed client. */

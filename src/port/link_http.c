@@ -3,10 +3,10 @@
 
 #include "base/heap.h"
 #include "core/flow/fixed.h"
+#include "port/curl.h"
 #include "port/link_json.h"
 #include "port/link_worker.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -155,8 +155,10 @@ static uint64_t on_done(void *ctx)
 static void http_free(void *ctx)
 {
     struct link_http *l = ctx;
-    curl_easy_cleanup(l->curl);
-    curl_slist_free_all(l->headers);
+    if (dam_curl_load()) {
+        curl_easy_cleanup(l->curl);
+        curl_slist_free_all(l->headers);
+    }
     dam_buf_finish(&l->body);
     dam_arena_finish(&l->arena);
     free(l->slots);
@@ -230,6 +232,9 @@ static bool curl_make(struct link_http *l, long timeout_ms)
 static const char *options_read(struct link_http *l, const struct dam_link_setup *setup)
 {
     const char *url = dam_link_option(setup, "url", "");
+    if (!dam_curl_load()) {
+        return "libcurl is not installed";
+    }
     long every = 0;
     long timeout = 0;
     if (dam_link_option_number(setup, "every_ms", 60000, 50, 86400000, &every) != DAM_OK ||
