@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/evm_trace.h"
 
+#include <stdlib.h>
+
 #include "base/heap.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "core/evm/opcode.h"
 
@@ -57,19 +60,38 @@ void dam_evm_trace_init(struct dam_evm_trace *trace, FILE *out)
     dam_buf_init(&trace->line, dam_heap(), 0);
 }
 
-void dam_evm_trace_summary(struct dam_evm_trace *trace, struct dam_bytes output, uint64_t gas_used,
-                           enum dam_evm_status status)
+static void put_output(struct dam_json_writer *w, struct dam_bytes output)
+{
+    char *hex = malloc(2 * output.len + 1);
+    if (hex != NULL) {
+        dam_hex_encode(output.data, output.len, hex);
+        dam_json_put_key(w, "output");
+        dam_json_put_string(w, hex, 2 * output.len);
+        free(hex);
+    }
+}
+
+void dam_evm_trace_summary(struct dam_evm_trace *trace, const struct dam_evm_trace_end *end)
 {
     dam_buf_reset(&trace->line);
     struct dam_json_writer w = {.buf = &trace->line};
     dam_json_put_object(&w);
-    dam_json_put_key(&w, "output");
-    dam_json_put_data(&w, output.data, output.len);
+    if (end->state_root != NULL) {
+        dam_json_put_key(&w, "stateRoot");
+        dam_json_put_data(&w, end->state_root->b, sizeof(end->state_root->b));
+    }
+    put_output(&w, end->output);
     dam_json_put_key(&w, "gasUsed");
-    dam_json_put_quantity(&w, gas_used);
-    if (status != DAM_EVM_SUCCESS) {
+    dam_json_put_quantity(&w, end->gas_used);
+    if (end->status != DAM_EVM_SUCCESS) {
         dam_json_put_key(&w, "error");
-        dam_json_put_cstr(&w, dam_evm_status_text(status));
+        dam_json_put_cstr(&w, dam_evm_status_text(end->status));
+    }
+    if (end->state_root != NULL) {
+        dam_json_put_key(&w, "pass");
+        dam_json_put_bool(&w, end->pass);
+        dam_json_put_key(&w, "fork");
+        dam_json_put_cstr(&w, end->fork);
     }
     dam_json_put_object_end(&w);
     (void)fprintf(trace->out, "%.*s\n", (int)trace->line.len, (const char *)trace->line.data);

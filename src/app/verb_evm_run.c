@@ -138,9 +138,17 @@ static enum dam_err run(const struct arguments *arguments, struct dam_evm *evm,
     options.tracer = arguments->trace ? &trace.tracer : NULL;
     const enum dam_err err =
         dam_evm_apply_call(evm, &view, &block, &options, &message, &result, &diff);
+    if (err == DAM_OK && arguments->trace) {
+        dam_evm_trace_summary(&trace, &(struct dam_evm_trace_end){
+                                          .output = result.output,
+                                          .gas_used = (uint64_t)(arguments->gas - result.gas_left),
+                                          .status = result.status});
+    }
     dam_evm_trace_finish(&trace);
     DAM_TRY(err);
-    print_result(arguments, &result);
+    if (!arguments->trace) {
+        print_result(arguments, &result);
+    }
     *ret_status = result.status;
     return DAM_OK;
 }

@@ -151,6 +151,15 @@ static enum dam_err apply(struct dam_evm *evm, const struct dam_evm_view *view,
     return dam_evm_end(evm, ret_diff);
 }
 
+/* The state after, and the hashes that are compared. */
+static enum dam_err result_take(struct dam_evm_worker *worker, struct dam_evm_world *world,
+                                const struct dam_evm_diff *diff, struct outcome *ret)
+{
+    DAM_TRY(logs_hash(&worker->arena, &ret->receipt, &ret->logs));
+    DAM_TRY(dam_evm_world_apply(world, diff));
+    return dam_evm_world_root(world, &ret->root);
+}
+
 static enum dam_err execute(const struct state_test *test, const char *fork_name,
                             const struct dam_json *post, struct dam_evm_world *world,
                             struct outcome *ret)
@@ -181,19 +190,24 @@ static enum dam_err execute(const struct state_test *test, const char *fork_name
     }
     world->block_hash = block_hash;
     const struct dam_evm_view view = dam_evm_world_view(world);
-    const enum dam_err ran =
+    enum dam_err done =
         apply(worker->evm, &view, &block, &options, ret->read ? &tx : NULL, &ret->receipt, &diff);
+    if (done == DAM_OK) {
+        done = result_take(worker, world, &diff, ret);
+    }
     if (worker->options->trace) {
-        if (ran == DAM_OK && ret->receipt.invalid == DAM_TX_NONE) {
-            dam_evm_trace_summary(&trace, ret->receipt.output, ret->receipt.gas_used,
-                                  ret->receipt.status);
+        if (done == DAM_OK && ret->receipt.invalid == DAM_TX_NONE) {
+            struct dam_hash want;
+            const bool pass =
+                dam_json_hex_exact(dam_json_get(post, "hash"), want.b, sizeof(want.b)) == DAM_OK &&
+                dam_hash_eq(&want, &ret->root);
+            dam_evm_trace_summary(&trace, &(struct dam_evm_trace_end){
+                                              ret->receipt.output, ret->receipt.gas_used,
+                                              ret->receipt.status, &ret->root, pass, fork_name});
         }
         dam_evm_trace_finish(&trace);
     }
-    DAM_TRY(ran);
-    DAM_TRY(logs_hash(&worker->arena, &ret->receipt, &ret->logs));
-    DAM_TRY(dam_evm_world_apply(world, &diff));
-    return dam_evm_world_root(world, &ret->root);
+    return done;
 }
 
 static void hash_text(char text[67], const struct dam_hash *hash)

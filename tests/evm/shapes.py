@@ -43,7 +43,7 @@ def check(what, got, want):
         passed += 1
     else:
         failed += 1
-        print(f"FAIL {what}: expected {want}, got {got[:4]}\n{got[4][:600]}")
+        print(f"FAIL {what}: expected {want}, got {got[:4]}\n{str(got[4:])[:600]}")
 
 
 def files(folder):
@@ -169,7 +169,38 @@ def folders():
         check("its place", (0, 0, 0, 0) if "line 2, column 8" in got[4] else got, (0, 0, 0, 0))
 
 
+def traces():
+    """EIP-3155, as go-ethereum's `evm --json` writes it."""
+    def one_case(test):
+        return list(test["post"]) == ["Osaka"] and len(test["post"]["Osaka"]) == 1 and "expectException" not in str(test)
+
+    name, test = find("state_tests/eest-v5.4.0", one_case)
+    lines = [json.loads(line) for line in run("statetest", {name: test}, "--trace")[4].splitlines() if line.startswith("{")]
+    check("a trace has steps", (len(lines) > 1, 0, 0, 0), (True, 0, 0, 0))
+    hexes, numbers = ("gas", "gasCost"), ("pc", "op", "memSize", "depth", "refund")
+    wrong = [step for step in lines[:-1] if not all(isinstance(step[k], int) for k in numbers)
+             or not all(word.startswith("0x") for word in (*[step[k] for k in hexes], *step["stack"])) or "opName" not in step]
+    check("the members of a step", (len(wrong), 0, 0, 0, str(wrong[:1])), (0, 0, 0, 0))
+    end = lines[-1]
+    check("the last line", ((end["stateRoot"], end["pass"], end["fork"], end["gasUsed"][:2]), 0, 0, 0, str(end)),
+          ((test["post"]["Osaka"][0]["hash"], True, "Osaka", "0x"), 0, 0, 0))
+    done = subprocess.run([DAM, "evm", "run", "--code", "6001600201600055602a5f5260205ff3", "--trace"], capture_output=True,
+                          text=True, check=True).stdout.splitlines()
+    steps = [json.loads(line) for line in done]
+    check("opcodes", ([step["opName"] for step in steps[:-1]], 0, 0, 0),
+          (["PUSH1", "PUSH1", "ADD", "PUSH1", "SSTORE", "PUSH1", "PUSH0", "MSTORE", "PUSH1", "PUSH0", "RETURN"], 0, 0, 0))
+    check("costs", ([int(step["gasCost"], 16) for step in steps[:-1]], 0, 0, 0),
+          ([3, 3, 3, 3, 22100, 3, 2, 6, 3, 2, 0], 0, 0, 0))
+    check("stack before SSTORE", (steps[4]["stack"], 0, 0, 0), (["0x3", "0x0"], 0, 0, 0))
+    check("the end of a run", (steps[-1], 0, 0, 0), ({"output": "00" * 31 + "2a", "gasUsed": hex(22100 + 28)}, 0, 0, 0))
+    done = subprocess.run([DAM, "evm", "run", "--code", "6001600a56", "--trace"], capture_output=True, text=True, check=False)
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    check("an error", ([step.get("error") for step in steps], 0, 0, 0),
+          ([None, None, "invalid jump destination", "invalid jump destination"], 0, 0, 0))
+
+
 state_shapes()
+traces()
 block_shapes()
 transaction_shapes()
 folders()
