@@ -11,8 +11,8 @@ PREFIX ?= /usr/local
 all: setup $(BUILD)/build.ninja ## build the release binary at build/dam
 	$(NINJA) -C $(BUILD) dam
 
-demo: all ## set up, build and run the solar site: make demo ARGS=--headless
-	tools/demo $(ARGS)
+demo: ## set up, build and run the solar site: make demo ARGS=--headless
+	@tools/demo $(ARGS)
 
 setup:
 	@tools/setup build
