@@ -3,7 +3,7 @@
  * meters on MQTT, and a line protocol on standard input by which a demo or a test moves its clock:
  *     step SECONDS | soiling PERCENT | publish | quit
  * Each line is answered by one line of JSON with the truth that no device shows, for those who
- * judge the meters. */
+ * judge the meters. With a speed the clock goes by itself, and the end of input ends nothing. */
 #include "app/plant_solar.h"
 #include "app/verb.h"
 
@@ -52,6 +52,7 @@ struct process {
     int clients[CLIENTS_MAX];
     int64_t epoch_s; /* Unix time of the data's first row */
     double speed;    /* 0: time moves by `step` alone */
+    bool told_to_quit;
     struct timespec last;
     char topic[64];
 };
@@ -197,6 +198,7 @@ static bool command(struct process *process, const char *line)
     } else if (strncmp(line, "publish", 7) == 0) {
         meters_publish(process);
     } else if (strncmp(line, "quit", 4) == 0) {
+        process->told_to_quit = true;
         return false;
     } else {
         (void)fprintf(stderr, "plant: unknown command: %s", line);
@@ -282,10 +284,11 @@ static bool commands_read(struct process *process)
 
 static int serve(struct process *process)
 {
+    bool has_input = true;
     for (;;) {
         struct pollfd fds[CLIENTS_MAX + 2];
         nfds_t count = 0;
-        fds[count++] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
+        fds[count++] = (struct pollfd){has_input ? STDIN_FILENO : -1, POLLIN, 0};
         fds[count++] = (struct pollfd){process->listener, POLLIN, 0};
         int slots[CLIENTS_MAX];
         for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -306,7 +309,10 @@ static int serve(struct process *process)
             }
         }
         if (fds[0].revents != 0 && !commands_read(process)) {
-            return DAM_EXIT_OK;
+            if (process->speed <= 0 || process->told_to_quit) {
+                return DAM_EXIT_OK;
+            }
+            has_input = false; /* its clock goes on by itself */
         }
         if (process->speed > 0) {
             clock_follow(process);
@@ -414,8 +420,10 @@ int dam_plant_main(int argc, char **argv)
     size_t line = 0;
     enum dam_err err = dam_plant_init(&process.plant, options.data, &line);
     if (err != DAM_OK) {
-        return dam_verb_fail(DAM_EXIT_FAILED, "columns: hour,pv_wh,house1_wh..house4_wh,price",
-                             "%s, line %zu: %s", options.data, line, dam_err_text(err));
+        return line == 0 ? dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL, "cannot read %s", options.data)
+                         : dam_verb_fail(DAM_EXIT_FAILED,
+                                         "columns: hour,pv_wh,house1_wh..house4_wh,price",
+                                         "%s, line %zu: %s", options.data, line, dam_err_text(err));
     }
     if (modbus_open(&process, options.modbus_port) < 0) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "choose another with --modbus-port",

@@ -5,8 +5,15 @@ import uPlot from "uplot";
 import { html } from "./html.js";
 import { time } from "./format.js";
 
-const HEIGHT = 138;
+const HEIGHT = 128;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+
+/* Local hours; midnight is the day's name. */
+const hours = (ticks) => ticks.map((t) => {
+  const at = new Date(t * 1000);
+  return at.getHours() === 0 && at.getMinutes() === 0 ? at.toLocaleDateString([], { weekday: "short", day: "numeric" })
+    : at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+});
 
 function options(box, unit, series, digits) {
   const font = "11px system-ui, sans-serif";
@@ -17,7 +24,7 @@ function options(box, unit, series, digits) {
       const ink = css(`--ink-${s.ink || i + 1}`);
       return { label: s.label, stroke: ink, width: 1.5, dash: s.dash, fill: i === 0 ? ink + "22" : undefined, points: { show: false } };
     })],
-    axes: [{ ...axis, size: 34 }, { ...axis, size: 44, values: (_, ticks) => ticks.map((v) => v.toFixed(digits > 1 ? digits : 0)) }],
+    axes: [{ ...axis, size: 24, space: 64, values: (_, ticks) => hours(ticks) }, { ...axis, size: 44, values: (_, ticks) => ticks.map((v) => v.toFixed(digits > 1 ? digits : 0)) }],
   };
 }
 
