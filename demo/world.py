@@ -36,6 +36,20 @@ def wait_for_port(port, process, seconds=30):
     raise TimeoutError(f"nothing listens on port {port} after {seconds} s")
 
 
+def _resident(pid):
+    """(resident bytes, those of them that are mapped pages of a store's file) of a process."""
+    rss = mapped = 0
+    store = False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("Rss:"):
+                rss += int(line.split()[1]) << 10
+                mapped += int(line.split()[1]) << 10 if store else 0
+            elif "-" in line.split(" ")[0]:
+                store = line.rstrip().endswith(".mdb")
+    return rss, mapped
+
+
 class Process:
     """A child whose output goes to a log file in the demo's folder. It dies with us, however we die."""
 
@@ -55,21 +69,19 @@ class Process:
         return lines[-1] if lines else f"{self.name} said nothing"
 
     def usage(self):
-        """(resident bytes, the same with shared pages counted once, processor seconds) of the process and its children now."""
-        pids, rss, pss, ticks = [self.child.pid], 0, 0, 0
-        for pid in pids:
+        """(resident bytes, those of them that are mapped pages of a store's file, processor seconds) of the process, and resident bytes of its
+        children, now."""
+        children = 0
+        for task in os.listdir(f"/proc/{self.child.pid}/task"):
             try:
-                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-                    pids += [int(word) for word in f.read().split()]
-                with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-                    fields = f.read().rsplit(")", 1)[1].split()
-                ticks += int(fields[11]) + int(fields[12])
-                rss += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
-                with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-                    pss += next(int(line.split()[1]) for line in f if line.startswith("Pss:")) << 10
-            except (OSError, StopIteration):
+                with open(f"/proc/{self.child.pid}/task/{task}/children", encoding="ascii") as f:
+                    children += sum(_resident(int(word))[0] for word in f.read().split())
+            except OSError:
                 pass  # it has ended meanwhile
-        return rss, pss, ticks / os.sysconf("SC_CLK_TCK")
+        with open(f"/proc/{self.child.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        rss, mapped = _resident(self.child.pid)
+        return rss, mapped, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), children
 
     def stop(self, how=signal.SIGTERM):
         if self.child and self.child.poll() is None:
