@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `dam bench energy`: public benchmarks of storage control, decided by the bytecode of PlannerMind.
  * docs/models.md says what each line means and how the environments were proven. */
+#include "app/decisions.h"
 #include "app/energy_case.h"
 #include "app/mind_lab.h"
 #include "app/verb_bench.h"
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PERIODS_MAX 64u
 #define RECORDS 8
@@ -26,6 +30,7 @@ struct pilot {
     int which;
     int64_t gas_max;
     size_t turns;
+    size_t *shown;      /* turns, for whoever watches */
     size_t differences; /* between bytecode and C */
     const char *failed;
 };
@@ -78,6 +83,7 @@ static double act(void *ctx, const struct dam_energy_case *c, size_t t, double s
         move = evm_move;
     }
     pilot->turns++;
+    *pilot->shown = pilot->turns;
     pilot->which = !pilot->which;
     pilot->memory_len = next_len;
     return (double)move / pilot->unit;
@@ -172,7 +178,8 @@ static double score(const double *costs, const double *none, size_t periods)
     return sum / (double)periods;
 }
 
-static enum dam_err run_case(const struct dam_energy_case *c, bool by_evm, struct line *ret)
+static enum dam_err run_case(const struct dam_energy_case *c, bool by_evm, struct line *ret,
+                             size_t *ret_turns)
 {
     static struct pilot pilot;
     struct dam_lab lab;
@@ -186,6 +193,7 @@ static enum dam_err run_case(const struct dam_energy_case *c, bool by_evm, struc
     }
     enum dam_err err = dam_lab_open(&lab);
     err = err == DAM_OK ? pilot_open(&pilot, &lab, c, by_evm) : err;
+    pilot.shown = ret_turns;
     if (err == DAM_OK) {
         memcpy(ret->name, c->name, sizeof(ret->name));
         ret->none =
@@ -272,10 +280,102 @@ static double published_rule(const char *folder, int id)
 }
 
 static const int grids[] = {0, 1, 8, 10, 16};
+#define CASES (DAM_COUNT_OF(grids) + 2)
 
 static bool wanted(const struct dam_bench_energy *how, const char *name)
 {
     return how->only == NULL || strstr(name, how->only) != NULL;
+}
+
+/* One case in a process of its own, which leaves its line in shared memory. */
+struct job {
+    struct line line;
+    pid_t pid;
+    enum dam_err err;
+    bool wanted;
+    bool grid;
+    size_t turns; /* done so far */
+    size_t turns_all;
+};
+
+static enum dam_err job_open(const struct dam_bench_energy *how, size_t index,
+                             struct dam_energy_case *ret, bool *ret_cut)
+{
+    bool grid = index < DAM_COUNT_OF(grids);
+    DAM_TRY(grid ? dam_energy_pymgrid(how->folder, grids[index], ret)
+                 : dam_energy_powerlaws(how->folder, (int)(index - 4), ret));
+    *ret_cut = how->turns > 0 && how->turns < ret->steps;
+    if (*ret_cut) {
+        ret->steps = how->turns;
+        ret->period = ret->period < ret->steps ? ret->period : ret->steps;
+    }
+    return DAM_OK;
+}
+
+static void job_run(const struct dam_bench_energy *how, size_t index, struct job *job)
+{
+    struct dam_energy_case c;
+    bool cut = false;
+    job->line.check = NAN;
+    job->grid = index < DAM_COUNT_OF(grids);
+    job->err = job_open(how, index, &c, &cut);
+    if (job->err == DAM_OK) {
+        job->wanted = wanted(how, c.name);
+        job->turns_all = c.steps;
+        job->err = job->wanted ? run_case(&c, how->by_evm, &job->line, &job->turns) : DAM_OK;
+        job->line.check = job->grid && !cut ? published_rule(how->folder, grids[index]) : NAN;
+        dam_energy_close(&c);
+    }
+}
+
+static void show_progress(const struct job *jobs, size_t count)
+{
+    size_t done = 0;
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        done += jobs[i].turns;
+        all += jobs[i].turns_all;
+    }
+    (void)fprintf(stderr, "\r%zu of %zu turns\033[K", done, all);
+}
+
+/* Runs all, so many at a time. A child that dies leaves DAM_ECORRUPT. */
+static void jobs_run(const struct dam_bench_energy *how, struct job *jobs)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t at_once = how->jobs > 0 ? how->jobs : processors > 0 ? (size_t)processors : 1;
+    size_t begun = 0;
+    size_t running = 0;
+    bool tty = isatty(STDERR_FILENO) == 1;
+    while (begun < CASES || running > 0) {
+        int status = 0;
+        if (begun < CASES && running < at_once) {
+            struct job *job = &jobs[begun];
+            job->err = DAM_ECORRUPT;
+            job->pid = fork();
+            if (job->pid == 0) {
+                job_run(how, begun, job);
+                _exit(0);
+            }
+            running += job->pid > 0;
+            begun++;
+        } else if (waitpid(-1, &status, tty ? WNOHANG : 0) > 0) {
+            running--;
+        } else {
+            show_progress(jobs, CASES);
+            (void)usleep(200000);
+        }
+    }
+    if (tty) {
+        (void)fprintf(stderr, "\r\033[K");
+    }
+}
+
+static struct job *jobs_alloc(void)
+{
+    void *memory = mmap(NULL, CASES * sizeof(struct job), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 int dam_bench_energy(const struct dam_bench_energy *how)
@@ -284,42 +384,71 @@ int dam_bench_energy(const struct dam_bench_energy *how)
     size_t grids_run = 0;
     size_t run = 0;
     size_t differences = 0;
+    struct job *jobs = jobs_alloc();
+    if (jobs == NULL) {
+        return 1;
+    }
     if (!how->json) {
         (void)printf("%-13s %12s %12s %12s %12s %8s %13s %8s %9s %5s\n", "case", "do nothing",
                      "the rule", "the bound", "ours", "closed", "rule's check", "turns", "max gas",
                      "C!=EVM");
+        (void)fflush(stdout);
     }
-    for (size_t i = 0; i < DAM_COUNT_OF(grids) + 2; i++) {
-        struct dam_energy_case c;
-        struct line line = {.check = NAN};
-        bool grid = i < DAM_COUNT_OF(grids);
-        enum dam_err err = grid ? dam_energy_pymgrid(how->folder, grids[i], &c)
-                                : dam_energy_powerlaws(how->folder, (int)(i - 4), &c);
-        if (err == DAM_OK && !wanted(how, c.name)) {
-            dam_energy_close(&c);
-            continue;
+    jobs_run(how, jobs);
+    enum dam_err err = DAM_OK;
+    for (size_t i = 0; i < CASES; i++) {
+        const struct job *job = &jobs[i];
+        err = err == DAM_OK ? job->err : err;
+        if (job->err != DAM_OK) {
+            (void)fprintf(stderr, "%s: %s\n", job->grid ? "pymgrid25" : "powerlaws",
+                          dam_err_text(job->err));
+        } else if (job->wanted) {
+            print_line(&job->line, how->json);
+            closed += job->grid ? job->line.closed : 0;
+            grids_run += job->grid;
+            differences += job->line.differences;
+            run++;
         }
-        bool cut = err == DAM_OK && how->turns > 0 && how->turns < c.steps;
-        if (cut) {
-            c.steps = how->turns;
-            c.period = c.period < c.steps ? c.period : c.steps;
-        }
-        err = err == DAM_OK ? run_case(&c, how->by_evm, &line) : err;
-        if (err != DAM_OK) {
-            (void)fprintf(stderr, "%s: %s\n", grid ? "pymgrid25" : "powerlaws", dam_err_text(err));
-            dam_energy_close(&c);
-            return err == DAM_EIO ? 4 : 1;
-        }
-        line.check = grid && !cut ? published_rule(how->folder, grids[i]) : NAN;
-        print_line(&line, how->json);
-        closed += grid ? line.closed : 0;
-        grids_run += grid;
-        differences += line.differences;
-        run++;
-        dam_energy_close(&c);
+    }
+    (void)munmap(jobs, CASES * sizeof(struct job));
+    if (err != DAM_OK) {
+        return err == DAM_EIO ? 4 : 1;
     }
     if (!how->json && grids_run > 0) {
         (void)printf("pymgrid25 mean gap closed: %.1f%%\n", 100 * closed / (double)grids_run);
     }
     return run > 0 && differences == 0 ? 0 : 1;
+}
+
+enum dam_err dam_decide_energy(const char *folder, const struct dam_decision_out *out)
+{
+    char path[1024];
+    struct job *jobs = jobs_alloc();
+    enum dam_err err = jobs == NULL ? DAM_ENOMEM : DAM_OK;
+    (void)snprintf(path, sizeof(path), "%s/a-microgrid", folder);
+    /* By C alone: `dam bench energy` proves that the bytecode decides the same. */
+    const struct dam_bench_energy how = {.folder = path, .only = out->only};
+    if (jobs != NULL) {
+        jobs_run(&how, jobs);
+    }
+    for (size_t i = 0; jobs != NULL && i < CASES; i++) {
+        const struct line *l = &jobs[i].line;
+        struct dam_decision_line line = {.metric = l->relative ? "cost less no battery's, share"
+                                                               : "cost of a year's 2/3",
+                                         .nothing = l->none,
+                                         .rule = l->rule,
+                                         .best = l->bound,
+                                         .ours = l->ours,
+                                         .rule_name = "battery, then grid, then generator",
+                                         .best_name = "perfect foresight (linear program)"};
+        memcpy(line.benchmark, l->name, sizeof(l->name));
+        err = err == DAM_OK ? jobs[i].err : err;
+        if (jobs[i].err == DAM_OK && jobs[i].wanted) {
+            out->put(out->ctx, &line);
+        }
+    }
+    if (jobs != NULL) {
+        (void)munmap(jobs, CASES * sizeof(struct job));
+    }
+    return err;
 }

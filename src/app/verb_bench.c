@@ -8,9 +8,13 @@
 #include <string.h>
 
 const char dam_verb_bench_help[] =
-    "usage: dam bench energy [--data FOLDER] [--only CASE] [--turns N] [--native] [--json]\n"
+    "usage: dam bench decisions [--data FOLDER] [--only BENCHMARK] [--json]\n"
+    "       dam bench energy [--data FOLDER] [--only CASE] [--turns N] [--native] [--jobs N]\n"
+    "                        [--json]\n"
     "       dam bench model BLOB --data ROWS.csv [--onnx FILE | --xgboost FILE]\n"
     "                       [--library SO] [--json]\n\n"
+    "decisions: every public benchmark that there is data for (FOLDER is shared/data): what doing\n"
+    "nothing, the usual rule, the best that is known and our deciders reach. docs/decisions.md.\n\n"
     "energy: storage control on pymgrid25 and Power Laws: prints what doing nothing, the standard\n"
     "rule, perfect foresight (the bound) and our planner cost. The bytecode of PlannerMind "
     "decides\n"
@@ -35,6 +39,8 @@ static int energy(int argc, char **argv)
             how.only = argv[++i];
         } else if (strcmp(argv[i], "--turns") == 0 && i + 1 < argc) {
             how.turns = strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc) {
+            how.jobs = strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--native") == 0) {
             how.by_evm = false;
         } else if (strcmp(argv[i], "--json") == 0) {
@@ -60,6 +66,9 @@ int dam_verb_bench(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "model") == 0) {
         return dam_bench_model(argc - 1, argv + 1);
     }
+    if (argc >= 2 && strcmp(argv[1], "decisions") == 0) {
+        return dam_bench_decisions(argc - 1, argv + 1);
+    }
     return dam_verb_fail(DAM_EXIT_USAGE, "`dam help bench` tells more",
-                         "dam bench needs a benchmark: energy or model");
+                         "dam bench needs a benchmark: decisions, energy or model");
 }

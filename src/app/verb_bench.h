@@ -11,6 +11,7 @@ extern const char dam_verb_bench_help[];
 struct dam_bench_energy {
     const char *folder; /* .../a-microgrid */
     const char *only;   /* part of a case's name, or NULL */
+    size_t jobs;        /* cases at a time; 0: one for each processor */
     size_t turns;       /* only so many from the beginning; 0: all */
     bool by_evm;        /* the bytecode decides (and C is compared), else C alone */
     bool json;
@@ -21,6 +22,9 @@ int dam_bench_energy(const struct dam_bench_energy *how);
 
 /** One decision at a time beside the library that the model came from. */
 int dam_bench_model(int argc, char **argv);
+
+/** Every public benchmark, one line each. */
+int dam_bench_decisions(int argc, char **argv);
 
 /** The verb. */
 int dam_verb_bench(int argc, char **argv);
