@@ -239,5 +239,8 @@ enum dam_err dam_import(struct dam_bytes file, struct dam_float *ret, char *why)
     if (file.len >= 5 && memcmp(file.data, "tree\n", 5) == 0) {
         return dam_import_lightgbm(file, ret, why);
     }
+    if (file.len >= 8 && memcmp(file.data + 4, "TFL3", 4) == 0) {
+        return dam_import_tflite(file, ret, why);
+    }
     return dam_import_onnx(file, ret, why);
 }

@@ -65,7 +65,7 @@ struct dam_float_layer {
 /* Owns everything it points to. Zeroed: empty. */
 struct dam_float {
     enum dam_float_kind kind;
-    const char *origin; /* static text: "XGBoost", "LightGBM", "ONNX" */
+    const char *origin; /* static text: "XGBoost", "LightGBM", "ONNX", "TensorFlow Lite" */
     uint32_t inputs;
     uint32_t outputs;
     enum dam_link_function link;
@@ -130,6 +130,9 @@ DAM_MUST_USE enum dam_err dam_import_xgboost(struct dam_bytes file, struct dam_f
 DAM_MUST_USE enum dam_err dam_import_lightgbm(struct dam_bytes file, struct dam_float *ret,
                                               char *why);
 DAM_MUST_USE enum dam_err dam_import_onnx(struct dam_bytes file, struct dam_float *ret, char *why);
+
+DAM_MUST_USE enum dam_err dam_import_tflite(struct dam_bytes file, struct dam_float *ret,
+                                            char *why);
 
 /** Write the sentence and return err. */
 enum dam_err dam_why(char *why, enum dam_err err, const char *fmt, ...) DAM_PRINTF(3, 4);

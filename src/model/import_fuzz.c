@@ -44,5 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_model(dam_import_lightgbm(file, &model, why), &model, why);
     why[0] = 0;
     try_model(dam_import_onnx(file, &model, why), &model, why);
+    why[0] = 0;
+    try_model(dam_import_tflite(file, &model, why), &model, why);
     return 0;
 }

@@ -40,10 +40,16 @@ enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct d
                                    struct dam_quantise *ret, char *why)
 {
     memset(ret, 0, sizeof(*ret));
-    if (model->inputs >= DAM_MODEL_INPUTS_MAX || rows->columns < model->inputs || rows->rows == 0) {
+    if (model->inputs >= DAM_MODEL_INPUTS_MAX || model->outputs > DAM_MODEL_OUTPUTS_MAX) {
         return dam_why(why, DAM_ERANGE,
-                       "the model has %u inputs and the file %zu columns, %zu rows; needed are at "
-                       "most 255 inputs, a column for each in the model's order, and a row",
+                       "the model has %u inputs and %u outputs; a mind has at most 255 and 64: let "
+                       "it be a perceptor ([link] kind onnx), or train a smaller one",
+                       model->inputs, model->outputs);
+    }
+    if (rows->columns < model->inputs || rows->rows == 0) {
+        return dam_why(why, DAM_ERANGE,
+                       "the model has %u inputs and the file %zu columns, %zu rows; needed are a "
+                       "column for each input in the model's order, and a row",
                        model->inputs, rows->columns, rows->rows);
     }
     ret->rows = rows;
