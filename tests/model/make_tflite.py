@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow Lite's fixtures (package ai-edge-litert): what LiteRT's reference kernels answer.
+
+  tests/model/make_tflite.py DATA_FOLDER
+
+ad01.out.csv: MLPerf Tiny's int8 autoencoder on made-up rows. Its first row holds input scale, input zero point, output scale, output
+zero point; then a row an input: input i of row r is (i * 37 + r * 101) % 256 - 128.
+net_int8.tflite, net_int8.out.csv: a net 7-12-3 with int8 weights and activations and random weights, on the fixtures' rows.
+"""
+import csv
+import os
+import sys
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as tfl
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures")
+INT8, INT32, FLOAT = 9, 2, 0
+
+
+def interpreter(**source):
+    model = Interpreter(experimental_op_resolver_type=OpResolverType.BUILTIN_REF, **source)
+    model.allocate_tensors()
+    return model, model.get_input_details()[0], model.get_output_details()[0]
+
+
+def autoencoder(data):
+    model, source, sink = interpreter(model_path=os.path.join(data, "x-mlperf-tiny/ad01_int8.tflite"))
+    with open(os.path.join(OUT, "ad01.out.csv"), "w", encoding="utf-8") as f:
+        head = [*source["quantization"], *sink["quantization"]] + [0] * 636
+        f.write(",".join(f"{v:.9g}" for v in head) + "\n")
+        for r in range(1, 9):
+            x = np.array([(i * 37 + r * 101) % 256 - 128 for i in range(640)], dtype=np.int8).reshape(source["shape"])
+            model.set_tensor(source["index"], x)
+            model.invoke()
+            f.write(",".join(str(int(v)) for v in model.get_tensor(sink["index"]).ravel()) + "\n")
+
+
+def small_net():
+    with open(os.path.join(OUT, "rows.csv"), encoding="utf-8") as f:
+        rows = np.array(list(csv.reader(f))[1:], dtype=np.float64)
+    random = np.random.default_rng(11)
+    sizes = [7, 12, 3]
+    model = tfl.ModelT()
+    model.version, model.buffers = 3, [tfl.BufferT()]
+    model.operatorCodes = []
+    for code in (114, 9, 6):  # QUANTIZE, FULLY_CONNECTED, DEQUANTIZE
+        c = tfl.OperatorCodeT()
+        c.builtinCode, c.deprecatedBuiltinCode, c.version = code, code, 1 if code == 114 else 4 if code == 9 else 2
+        model.operatorCodes.append(c)
+    graph = tfl.SubGraphT()
+    graph.tensors, graph.operators = [], []
+
+    def tensor(shape, kind, values=None, scale=None, zero=0):
+        t = tfl.TensorT()
+        t.shape, t.type, t.buffer, t.name = list(shape), kind, 0, f"t{len(graph.tensors)}"
+        if scale is not None:
+            t.quantization = tfl.QuantizationParametersT()
+            t.quantization.scale, t.quantization.zeroPoint = [float(scale)], [int(zero)]
+        if values is not None:
+            b = tfl.BufferT()
+            b.data = np.frombuffer(values.tobytes(), dtype=np.uint8)
+            model.buffers.append(b)
+            t.buffer = len(model.buffers) - 1
+        graph.tensors.append(t)
+        return len(graph.tensors) - 1
+
+    def operator(code, inputs, outputs, relu=None):
+        o = tfl.OperatorT()
+        o.opcodeIndex, o.inputs, o.outputs = code, inputs, outputs
+        if relu is not None:
+            o.builtinOptionsType, o.builtinOptions = tfl.BuiltinOptions.FullyConnectedOptions, tfl.FullyConnectedOptionsT()
+            o.builtinOptions.fusedActivationFunction = 1 if relu else 0
+        graph.operators.append(o)
+
+    def quantisation(a):
+        low, high = min(a.min(), 0), max(a.max(), 0)
+        scale = (high - low) / 255
+        return scale, int(np.clip(round(-128 - low / scale), -128, 127))
+
+    a = rows
+    graph.inputs = [tensor([1, sizes[0]], FLOAT)]
+    scale, zero = quantisation(a)
+    last = tensor([1, sizes[0]], INT8, scale=scale, zero=zero)
+    operator(0, graph.inputs, [last])
+    for i in range(len(sizes) - 1):
+        w = random.normal(size=(sizes[i + 1], sizes[i])) / np.sqrt(sizes[i])
+        ws = np.abs(w).max() / 127
+        wq = np.round(w / ws).astype(np.int8)
+        b = random.normal(size=sizes[i + 1]) * 5
+        wt = tensor(w.shape, INT8, wq, ws)
+        bt = tensor([sizes[i + 1]], INT32, np.round(b / (scale * ws)).astype(np.int32), scale * ws)
+        relu = i + 2 < len(sizes)
+        a = a @ (wq * ws).T + b
+        a = np.maximum(a, 0) if relu else a
+        scale, zero = quantisation(a)
+        out = tensor([1, sizes[i + 1]], INT8, scale=scale, zero=zero)
+        operator(1, [last, wt, bt], [out], relu)
+        last = out
+    graph.outputs = [tensor([1, sizes[-1]], FLOAT)]
+    operator(2, [last], graph.outputs)
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    blob = bytes(builder.Output())
+    with open(os.path.join(OUT, "net_int8.tflite"), "wb") as f:
+        f.write(blob)
+    run, source, sink = interpreter(model_content=blob)
+    with open(os.path.join(OUT, "net_int8.out.csv"), "w", encoding="utf-8") as f:
+        for row in rows:
+            run.set_tensor(source["index"], row.astype(np.float32).reshape(1, -1))
+            run.invoke()
+            f.write(",".join(f"{v:.9g}" for v in run.get_tensor(sink["index"]).ravel()) + "\n")
+    print("step of the output", scale)
+
+
+autoencoder(sys.argv[1])
+small_net()
