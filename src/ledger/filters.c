@@ -6,26 +6,14 @@
 #include <stdlib.h>
 
 #include "base/heap.h"
-#include "ledger/rpc.h"
+#include "ledger/log_query.h"
 
 #define FILTERS_MAX 4096u
+#define EVENT_LEN_MAX ((size_t)64 << 20)
 #define FILTER_IDLE_MS 300000
 #define FILTER_HASHES_MAX 65536u /* hashes kept for a poller; the oldest go */
-#define ADDRESSES_MAX 1024u
-#define TOPICS_MAX 1024u /* alternatives at one place */
-#define LOGS_MAX 100000u /* results of one query */
+#define LOGS_MAX 100000u         /* results of one query */
 #define BLOCK_RANGE_MAX 1000000u
-
-/* What logs a query asks for. */
-struct query {
-    struct dam_address *addresses;
-    size_t address_count; /* 0: any */
-    struct {
-        struct dam_hash *list;
-        size_t count; /* 0: any */
-    } topics[4];
-    size_t topic_places;
-};
 
 enum filter_kind { FILTER_LOGS, FILTER_BLOCKS, FILTER_PENDING, FILTER_SYNCING };
 
@@ -35,7 +23,7 @@ struct filter {
     enum filter_kind kind;
     struct dam_ws *ws; /* a subscription; NULL: polled */
     bool full;         /* pending transactions whole, not their hashes */
-    struct query query;
+    struct dam_log_query query;
     uint64_t from;        /* polled: the first block not reported yet */
     uint64_t first, last; /* the range that eth_getFilterLogs answers for */
     int64_t polled_ms;
@@ -62,21 +50,12 @@ enum dam_err dam_filters_create(struct dam_ledger *ledger, struct dam_filters **
     return DAM_OK;
 }
 
-static void query_finish(struct query *query)
-{
-    free(query->addresses);
-    for (size_t i = 0; i < 4; i++) {
-        free(query->topics[i].list);
-    }
-    memset(query, 0, sizeof(*query));
-}
-
 static void remove_at(struct dam_filters *filters, struct filter **at)
 {
     struct filter *gone = *at;
     *at = gone->next;
     filters->count--;
-    query_finish(&gone->query);
+    dam_log_query_finish(&gone->query);
     free(gone->hashes);
     free(gone);
 }
@@ -89,128 +68,15 @@ void dam_filters_destroy(struct dam_filters *filters)
     free(filters);
 }
 
-/* ---- queries --------------------------------------------------------------------------------- */
-
-static bool bad_query(struct dam_rpc *rpc, const char *what)
-{
-    dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 0: %s", what);
-    return false;
-}
-
-/* One value or a list of them, each size bytes. Returns: NULL after failing; count 0 is any. */
-static bool read_set(struct dam_rpc *rpc, const struct dam_json *node, size_t size, size_t max,
-                     void **ret, size_t *ret_count, const char *what)
-{
-    *ret = NULL;
-    *ret_count = 0;
-    if (dam_json_is_null(node)) {
-        return true;
-    }
-    size_t count = node->type == DAM_JSON_ARRAY ? node->count : 1;
-    if (count > max) {
-        return bad_query(rpc, "exceed max addresses or topics per search position");
-    }
-    uint8_t *list = malloc(count * size + 1);
-    if (list == NULL) {
-        dam_rpc_fail_err(rpc, DAM_ENOMEM);
-        return false;
-    }
-    size_t at = 0;
-    bool good = true;
-    if (node->type == DAM_JSON_ARRAY) {
-        DAM_JSON_EACH(item, node)
-        {
-            if (dam_json_is_null(item)) { /* null among alternatives: anything */
-                free(list);
-                return true;
-            }
-            good = good && dam_json_hex_exact(item, list + at++ * size, size) == DAM_OK;
-        }
-    } else {
-        good = dam_json_hex_exact(node, list, size) == DAM_OK;
-    }
-    if (!good) {
-        free(list);
-        return bad_query(rpc, what);
-    }
-    *ret = list;
-    *ret_count = count;
-    return true;
-}
-
-static bool read_query(struct dam_rpc *rpc, const struct dam_json *node, struct query *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    void *list;
-    if (!read_set(rpc, dam_json_get(node, "address"), 20, ADDRESSES_MAX, &list, &ret->address_count,
-                  "address: not an address or a list of them")) {
-        return false;
-    }
-    ret->addresses = list;
-    const struct dam_json *topics = dam_json_get(node, "topics");
-    if (dam_json_is_null(topics)) {
-        return true;
-    }
-    if (topics->type != DAM_JSON_ARRAY || topics->count > 4) {
-        query_finish(ret);
-        return bad_query(rpc, "topics: exceed max topics");
-    }
-    DAM_JSON_EACH(item, topics)
-    {
-        size_t place = ret->topic_places++;
-        if (!read_set(rpc, item, 32, TOPICS_MAX, &list, &ret->topics[place].count,
-                      "topics: not 32 bytes or a list of them")) {
-            query_finish(ret);
-            return false;
-        }
-        ret->topics[place].list = list;
-    }
-    return true;
-}
-
-static bool log_matches(const struct query *query, const struct dam_log *log)
-{
-    bool found = query->address_count == 0;
-    for (size_t i = 0; i < query->address_count && !found; i++) {
-        found = dam_address_eq(&query->addresses[i], &log->address);
-    }
-    if (!found || query->topic_places > log->topic_count) {
-        return false;
-    }
-    for (size_t place = 0; place < query->topic_places; place++) {
-        found = query->topics[place].count == 0;
-        for (size_t i = 0; i < query->topics[place].count && !found; i++) {
-            found = dam_hash_eq(&query->topics[place].list[i], &log->topics[place]);
-        }
-        if (!found) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Can a block with this bloom have a match? */
-static bool bloom_matches(const struct query *query, const struct dam_bloom *bloom)
-{
-    bool found = query->address_count == 0;
-    for (size_t i = 0; i < query->address_count && !found; i++) {
-        found = dam_bloom_may_contain(bloom, query->addresses[i].b, 20);
-    }
-    for (size_t place = 0; place < query->topic_places && found; place++) {
-        found = query->topics[place].count == 0;
-        for (size_t i = 0; i < query->topics[place].count && !found; i++) {
-            found = dam_bloom_may_contain(bloom, query->topics[place].list[i].b, 32);
-        }
-    }
-    return found;
-}
+/* ---- walking over logs -------------------------------------------------------------------------
+ */
 
 /* Called for each log that matches. Returns: false to stop. */
 typedef bool log_fn(void *ctx, const struct dam_log *log,
                     const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
                     uint32_t tx_index, uint32_t log_index);
 
-static enum dam_err each_log_of(struct dam_ledger *ledger, const struct query *query,
+static enum dam_err each_log_of(struct dam_ledger *ledger, const struct dam_log_query *query,
                                 const struct dam_ledger_chain_block *block, log_fn *visit,
                                 void *ctx, bool *ret_more)
 {
@@ -225,7 +91,7 @@ static enum dam_err each_log_of(struct dam_ledger *ledger, const struct query *q
         struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
         enum dam_err err = dam_ledger_chain_receipt(txn, &ledger->arena, number, i, &receipt);
         for (size_t k = 0; err == DAM_OK && k < receipt.log_count && *ret_more; k++) {
-            if (!log_matches(query, &receipt.logs[k])) {
+            if (!dam_log_query_matches(query, &receipt.logs[k])) {
                 continue;
             }
             if (tx.number != number) {
@@ -261,7 +127,7 @@ static enum dam_err next_of_address(struct dam_store_txn *txn, const struct dam_
     return err;
 }
 
-static enum dam_err next_block(struct dam_store_txn *txn, const struct query *query,
+static enum dam_err next_block(struct dam_store_txn *txn, const struct dam_log_query *query,
                                uint64_t number, uint64_t *ret)
 {
     uint64_t best = UINT64_MAX;
@@ -282,8 +148,8 @@ static enum dam_err next_block(struct dam_store_txn *txn, const struct query *qu
     return DAM_OK;
 }
 
-static enum dam_err each_log(struct dam_ledger *ledger, const struct query *query, uint64_t first,
-                             uint64_t last, log_fn *visit, void *ctx)
+static enum dam_err each_log(struct dam_ledger *ledger, const struct dam_log_query *query,
+                             uint64_t first, uint64_t last, log_fn *visit, void *ctx)
 {
     bool more = true;
     struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
@@ -297,7 +163,7 @@ static enum dam_err each_log(struct dam_ledger *ledger, const struct query *quer
             break;
         }
         DAM_TRY(dam_ledger_chain_block(txn, n, &block));
-        if (block.tx_count > 0 && bloom_matches(query, &block.header.bloom)) {
+        if (block.tx_count > 0 && dam_log_query_may_match(query, &block.header.bloom)) {
             DAM_TRY(each_log_of(ledger, query, &block, visit, ctx, &more));
         }
     }
@@ -325,7 +191,8 @@ static bool write_log(void *ctx, const struct dam_log *log,
     return true;
 }
 
-static void put_logs(struct dam_rpc *rpc, const struct query *query, uint64_t first, uint64_t last)
+static void put_logs(struct dam_rpc *rpc, const struct dam_log_query *query, uint64_t first,
+                     uint64_t last)
 {
     struct writer_ctx writer = {rpc, 0};
     uint64_t oldest = rpc->ledger->chain->oldest;
@@ -385,10 +252,16 @@ static bool read_range(struct dam_rpc *rpc, const struct dam_json *node, uint64_
     return true;
 }
 
+static bool bad_query(struct dam_rpc *rpc, const char *what)
+{
+    dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 0: %s", what);
+    return false;
+}
+
 static void eth_getLogs(struct dam_rpc *rpc)
 {
     const struct dam_json *node = dam_rpc_param(rpc, 0);
-    struct query query;
+    struct dam_log_query query;
     uint64_t first;
     uint64_t last;
     if (node == NULL || node->type != DAM_JSON_OBJECT) {
@@ -415,9 +288,9 @@ static void eth_getLogs(struct dam_rpc *rpc)
     } else if (!read_range(rpc, node, &first, &last)) {
         return;
     }
-    if (read_query(rpc, node, &query)) {
+    if (dam_log_query_read(rpc, node, &query)) {
         put_logs(rpc, &query, first, last);
-        query_finish(&query);
+        dam_log_query_finish(&query);
     }
 }
 
@@ -471,7 +344,7 @@ static struct filter **find_filter(struct dam_rpc *rpc)
 static void eth_newFilter(struct dam_rpc *rpc)
 {
     const struct dam_json *node = dam_rpc_param(rpc, 0);
-    struct query query;
+    struct dam_log_query query;
     uint64_t head = rpc->ledger->chain->head.header.number;
     uint64_t first = head;
     uint64_t last = UINT64_MAX;
@@ -487,12 +360,12 @@ static void eth_newFilter(struct dam_rpc *rpc)
     if (!dam_json_is_null(to) && to->len > 2 && dam_json_quantity(to, &last) != DAM_OK) {
         last = UINT64_MAX;
     }
-    if (!read_query(rpc, node, &query)) {
+    if (!dam_log_query_read(rpc, node, &query)) {
         return;
     }
     struct filter *filter = add_filter(rpc, FILTER_LOGS);
     if (filter == NULL) {
-        query_finish(&query);
+        dam_log_query_finish(&query);
         return;
     }
     filter->query = query;
@@ -594,7 +467,7 @@ static void eth_subscribe(struct dam_rpc *rpc)
 {
     const struct dam_json *name = dam_rpc_param(rpc, 0);
     const struct dam_json *more = dam_rpc_param(rpc, 1);
-    struct query query = {0};
+    struct dam_log_query query = {0};
     enum filter_kind kind;
     bool full = false;
     if (rpc->ws == NULL) {
@@ -616,12 +489,12 @@ static void eth_subscribe(struct dam_rpc *rpc)
                      name != NULL && name->type == DAM_JSON_STRING ? name->text : "");
         return;
     }
-    if (kind == FILTER_LOGS && !read_query(rpc, more, &query)) {
+    if (kind == FILTER_LOGS && !dam_log_query_read(rpc, more, &query)) {
         return;
     }
     struct filter *filter = add_filter(rpc, kind);
     if (filter == NULL) {
-        query_finish(&query);
+        dam_log_query_finish(&query);
         return;
     }
     filter->ws = rpc->ws;
@@ -682,6 +555,7 @@ static void send_event(struct dam_json_writer *w, struct filter *filter)
 struct event_ctx {
     struct filter *filter;
     struct dam_buf *buf;
+    bool removed;
 };
 
 static bool send_log(void *ctx, const struct dam_log *log,
@@ -691,34 +565,76 @@ static bool send_log(void *ctx, const struct dam_log *log,
     struct event_ctx *event = ctx;
     struct dam_json_writer w;
     begin_event(&w, event->buf, event->filter->id);
-    dam_rpc_put_log(&w, log, block, tx_hash, tx_index, log_index, false);
+    dam_rpc_put_log(&w, log, block, tx_hash, tx_index, log_index, event->removed);
     send_event(&w, event->filter);
     return true;
+}
+
+static void send_head(struct filter *filter, struct dam_buf *buf,
+                      const struct dam_ledger_chain_block *block)
+{
+    struct dam_json_writer w;
+    begin_event(&w, buf, filter->id);
+    dam_json_put_object(&w);
+    dam_rpc_put_header_members(&w, &block->header, &block->hash);
+    dam_json_put_object_end(&w);
+    send_event(&w, filter);
+}
+
+static void send_logs(struct dam_filters *filters, struct filter *filter, struct dam_buf *buf,
+                      const struct dam_ledger_chain_block *block, bool removed)
+{
+    struct event_ctx event = {filter, buf, removed};
+    bool more = true;
+    if (block->tx_count > 0 && dam_log_query_may_match(&filter->query, &block->header.bloom)) {
+        /* A log that cannot be read cannot be told; the store has said so. */
+        (void)each_log_of(filters->ledger, &filter->query, block, send_log, &event, &more);
+    }
 }
 
 void dam_filters_block(struct dam_filters *filters, const struct dam_ledger_chain_block *block)
 {
     struct dam_buf buf;
-    dam_buf_init(&buf, dam_heap(), (size_t)64 << 20);
+    dam_buf_init(&buf, dam_heap(), EVENT_LEN_MAX);
     for (struct filter *filter = filters->first; filter != NULL; filter = filter->next) {
-        struct dam_json_writer w;
-        bool more = true;
-        if (filter->ws == NULL) {
-            if (filter->from > block->header.number + 1) {
-                filter->from = block->header.number + 1; /* blocks were taken back below it */
-            }
+        if (filter->ws != NULL && filter->kind == FILTER_BLOCKS) {
+            send_head(filter, &buf, block);
+        } else if (filter->ws != NULL && filter->kind == FILTER_LOGS) {
+            send_logs(filters, filter, &buf, block, false);
+        }
+    }
+    dam_buf_finish(&buf);
+}
+
+void dam_filters_taking_back(struct dam_filters *filters, uint64_t number)
+{
+    struct dam_buf buf;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(filters->ledger->chain);
+    dam_buf_init(&buf, dam_heap(), EVENT_LEN_MAX);
+    for (uint64_t n = filters->ledger->chain->head.header.number; txn != NULL && n > number; n--) {
+        struct dam_ledger_chain_block block;
+        if (dam_ledger_chain_block(txn, n, &block) != DAM_OK || block.tx_count == 0) {
             continue;
         }
-        if (filter->kind == FILTER_BLOCKS) {
-            begin_event(&w, &buf, filter->id);
-            dam_json_put_object(&w);
-            dam_rpc_put_header_members(&w, &block->header, &block->hash);
-            dam_json_put_object_end(&w);
-            send_event(&w, filter);
-        } else if (filter->kind == FILTER_LOGS && block->tx_count > 0 &&
-                   bloom_matches(&filter->query, &block->header.bloom)) {
-            struct event_ctx event = {filter, &buf};
-            (void)each_log_of(filters->ledger, &filter->query, block, send_log, &event, &more);
+        for (struct filter *filter = filters->first; filter != NULL; filter = filter->next) {
+            if (filter->ws != NULL && filter->kind == FILTER_LOGS) {
+                send_logs(filters, filter, &buf, &block, true);
+            }
+        }
+    }
+    dam_buf_finish(&buf);
+}
+
+void dam_filters_taken_back(struct dam_filters *filters)
+{
+    const struct dam_ledger_chain_block *head = &filters->ledger->chain->head;
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), EVENT_LEN_MAX);
+    for (struct filter *filter = filters->first; filter != NULL; filter = filter->next) {
+        if (filter->ws != NULL && filter->kind == FILTER_BLOCKS) {
+            send_head(filter, &buf, head);
+        } else if (filter->ws == NULL && filter->from > head->header.number + 1) {
+            filter->from = head->header.number + 1;
         }
     }
     dam_buf_finish(&buf);

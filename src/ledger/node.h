@@ -175,8 +175,12 @@ void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err);
 
 DAM_MUST_USE enum dam_err dam_filters_create(struct dam_ledger *ledger, struct dam_filters **ret);
 void dam_filters_destroy(struct dam_filters *filters);
-/** A block is durable, or (removed) was taken back. */
+/** A block is durable. */
 void dam_filters_block(struct dam_filters *filters, const struct dam_ledger_chain_block *block);
+/** Blocks above `number` are about to be taken back: their logs are told again, as removed. */
+void dam_filters_taking_back(struct dam_filters *filters, uint64_t number);
+/** They have been: the head is an older block. */
+void dam_filters_taken_back(struct dam_filters *filters);
 /** A transaction has come into the pool. */
 void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *hash);
 /** A WebSocket connection is gone, and its subscriptions with it. */

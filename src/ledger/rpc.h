@@ -168,12 +168,17 @@ enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_ledger_ch
 /* A call object read from JSON. */
 struct dam_rpc_call {
     struct dam_evm_tx tx;
+    const struct dam_authorization *authorizations; /* as signed; as many as tx has */
     bool has_from, has_to, has_gas, has_gas_price, has_max_fee, has_priority_fee, has_value,
         has_nonce, has_chain_id;
 };
 
 /** Read a transaction object. In: node: NULL fails. */
 bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct dam_rpc_call *ret);
+
+/** The call as an unsigned transaction of this chain. Returns: false after failing the call. Out:
+ *  borrows from call. */
+bool dam_rpc_call_to_tx(struct dam_rpc *rpc, const struct dam_rpc_call *call, struct dam_tx *ret);
 
 /** Put state overrides into the open session. In: node: may be NULL. */
 bool dam_rpc_override_state(struct dam_rpc *rpc, const struct dam_json *node);

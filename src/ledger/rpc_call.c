@@ -60,15 +60,19 @@ static bool read_access_list(struct dam_rpc *rpc, const struct dam_json *list,
 }
 
 static bool read_authorizations(struct dam_rpc *rpc, const struct dam_json *list,
-                                struct dam_evm_tx *ret)
+                                struct dam_rpc_call *call)
 {
+    struct dam_evm_tx *ret = &call->tx;
     if (dam_json_is_null(list)) {
         return true;
     }
     struct dam_evm_authorization *entries =
         dam_arena_zalloc(rpc->arena, (size_t)list->count * sizeof(*entries) + 1);
+    struct dam_authorization *given =
+        dam_arena_zalloc(rpc->arena, (size_t)list->count * sizeof(*given) + 1);
     size_t count = 0;
-    if (entries == NULL) {
+    if (entries == NULL || given == NULL) {
+        dam_rpc_fail_err(rpc, DAM_ENOMEM);
         return false;
     }
     DAM_JSON_EACH(item, list)
@@ -85,12 +89,14 @@ static bool read_authorizations(struct dam_rpc *rpc, const struct dam_json *list
             return false;
         }
         a.y_parity = (uint8_t)(parity > 255 ? 255 : parity);
+        given[count] = a;
         entries[count] = (struct dam_evm_authorization){
             .chain_id = a.chain_id, .address = a.address, .nonce = a.nonce};
         entries[count].authority_valid =
             dam_authorization_signer(&a, &entries[count].authority) == DAM_OK;
         count++;
     }
+    call->authorizations = given;
     ret->authorizations = entries;
     ret->authorization_count = count;
     ret->type = 4;
@@ -177,7 +183,47 @@ bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct 
     }
     return read_access_list(rpc, dam_json_get(node, "accessList"), tx) &&
            read_blobs(rpc, dam_json_get(node, "blobVersionedHashes"), tx) &&
-           read_authorizations(rpc, dam_json_get(node, "authorizationList"), tx);
+           read_authorizations(rpc, dam_json_get(node, "authorizationList"), ret);
+}
+
+bool dam_rpc_call_to_tx(struct dam_rpc *rpc, const struct dam_rpc_call *call, struct dam_tx *ret)
+{
+    const struct dam_evm_tx *from = &call->tx;
+    struct dam_access_entry *list =
+        dam_arena_alloc(rpc->arena, from->access_count * sizeof(*list) + 1);
+    if (list == NULL) {
+        dam_rpc_fail_err(rpc, DAM_ENOMEM);
+        return false;
+    }
+    for (size_t i = 0; i < from->access_count; i++) {
+        list[i] = (struct dam_access_entry){from->access[i].address, from->access[i].keys,
+                                            from->access[i].key_count};
+    }
+    *ret = (struct dam_tx){
+        .type = from->authorization_count > 0 ? DAM_TX_SET_CODE
+                : from->blob_hash_count > 0   ? DAM_TX_BLOB
+                : !call->has_gas_price        ? DAM_TX_DYNAMIC_FEE
+                : from->access_count > 0      ? DAM_TX_ACCESS_LIST
+                                              : DAM_TX_LEGACY,
+        .has_chain_id = true,
+        .chain_id = rpc->ledger->chain->rules.config.chain_id,
+        .is_create = from->create,
+        .nonce = from->nonce,
+        .gas_limit = from->gas_limit,
+        .max_fee = from->gas_price_max,
+        .max_priority_fee = from->priority_fee_max,
+        .max_blob_fee = from->blob_fee_max,
+        .to = from->to,
+        .value = from->value,
+        .data = from->data,
+        .access_list = list,
+        .access_count = from->access_count,
+        .blob_hashes = from->blob_hashes,
+        .blob_hash_count = from->blob_hash_count,
+        .authorizations = call->authorizations,
+        .authorization_count = from->authorization_count,
+    };
+    return true;
 }
 
 /* ---- environment and overrides --------------------------------------------------------------- */

@@ -106,7 +106,11 @@ static void mine_detailed(struct dam_rpc *rpc)
 static void evm_increaseTime(struct dam_rpc *rpc)
 {
     uint64_t seconds;
+    uint64_t head = rpc->ledger->chain->head.header.timestamp;
+    uint64_t now = dam_ledger_now(rpc->ledger);
     if (dam_rpc_quantity(rpc, 0, &seconds)) {
+        /* A busy chain is ahead of the clock; what is asked for is meant from where it stands. */
+        seconds += head > now ? head - now : 0;
         rpc->ledger->dev_state.time_offset_s += (int64_t)(seconds & INT64_MAX);
         dam_json_put_u64(rpc->w, (uint64_t)rpc->ledger->dev_state.time_offset_s);
     }
@@ -268,12 +272,13 @@ static void evm_snapshot(struct dam_rpc *rpc)
 
 static bool rollback(struct dam_rpc *rpc, uint64_t number, uint64_t version)
 {
+    dam_filters_taking_back(rpc->ledger->filters, number);
     enum dam_err err = dam_ledger_chain_rollback(rpc->ledger->chain, number, version);
     if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
         return false;
     }
-    dam_filters_block(rpc->ledger->filters, &rpc->ledger->chain->head);
+    dam_filters_taken_back(rpc->ledger->filters);
     return true;
 }
 

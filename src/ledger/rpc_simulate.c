@@ -336,38 +336,14 @@ static bool invalid(struct sim *sim, enum dam_tx_invalid reason)
 /* The call as an unsigned transaction, which gives it a hash and a place in the block. */
 static bool to_tx(struct sim *sim, const struct dam_rpc_call *call, struct sim_call *ret)
 {
-    const struct dam_evm_tx *from = &call->tx;
     struct dam_buf buf;
-    ret->sender = from->sender;
-    ret->tx = (struct dam_tx){
-        .type = call->has_gas_price ? (from->access_count > 0 ? DAM_TX_ACCESS_LIST : DAM_TX_LEGACY)
-                : from->blob_hash_count ? DAM_TX_BLOB
-                                        : DAM_TX_DYNAMIC_FEE,
-        .has_chain_id = true,
-        .chain_id = sim->rpc->ledger->chain->rules.config.chain_id,
-        .is_create = from->create,
-        .nonce = from->nonce,
-        .gas_limit = from->gas_limit,
-        .max_fee = from->gas_price_max,
-        .max_priority_fee = from->priority_fee_max,
-        .max_blob_fee = from->blob_fee_max,
-        .to = from->to,
-        .value = from->value,
-        .data = from->data,
-        .blob_hashes = from->blob_hashes,
-        .blob_hash_count = from->blob_hash_count,
-    };
-    struct dam_access_entry *list =
-        dam_arena_alloc(sim->rpc->arena, from->access_count * sizeof(*list) + 1);
-    for (size_t i = 0; list != NULL && i < from->access_count; i++) {
-        list[i] = (struct dam_access_entry){from->access[i].address, from->access[i].keys,
-                                            from->access[i].key_count};
+    ret->sender = call->tx.sender;
+    if (!dam_rpc_call_to_tx(sim->rpc, call, &ret->tx)) {
+        return false;
     }
-    ret->tx.access_list = list;
-    ret->tx.access_count = from->access_count;
     dam_buf_init_arena(&buf, sim->rpc->arena, BLOCK_LEN_MAX);
     dam_tx_encode(&ret->tx, &buf);
-    if (dam_buf_err(&buf) != DAM_OK || list == NULL) {
+    if (dam_buf_err(&buf) != DAM_OK) {
         dam_rpc_fail_err(sim->rpc, DAM_ENOMEM);
         return false;
     }

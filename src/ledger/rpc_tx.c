@@ -107,35 +107,6 @@ static bool estimate(struct dam_rpc *rpc, const struct dam_json *node, uint64_t 
            dam_json_quantity(answer, ret) == DAM_OK;
 }
 
-static void convert(struct dam_rpc *rpc, const struct dam_rpc_call *call, struct dam_tx *tx)
-{
-    const struct dam_evm_tx *from = &call->tx;
-    *tx = (struct dam_tx){
-        .type = call->has_gas_price ? (from->access_count > 0 ? DAM_TX_ACCESS_LIST : DAM_TX_LEGACY)
-                                    : DAM_TX_DYNAMIC_FEE,
-        .has_chain_id = true,
-        .chain_id = rpc->ledger->chain->rules.config.chain_id,
-        .is_create = from->create,
-        .nonce = from->nonce,
-        .gas_limit = from->gas_limit,
-        .max_fee = from->gas_price_max,
-        .max_priority_fee = from->priority_fee_max,
-        .to = from->to,
-        .value = from->value,
-        .data = from->data,
-    };
-    if (from->access_count > 0) {
-        struct dam_access_entry *list =
-            dam_arena_alloc(rpc->arena, from->access_count * sizeof(*list));
-        for (size_t i = 0; list != NULL && i < from->access_count; i++) {
-            list[i] = (struct dam_access_entry){from->access[i].address, from->access[i].keys,
-                                                from->access[i].key_count};
-        }
-        tx->access_list = list;
-        tx->access_count = list != NULL ? from->access_count : 0;
-    }
-}
-
 /* Read a transaction object and fill in what is missing: nonce, gas, fees. */
 static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address *ret_from)
 {
@@ -183,9 +154,8 @@ static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address 
         (void)dam_u256_add(&call.tx.gas_price_max, &call.tx.gas_price_max,
                            &call.tx.priority_fee_max);
     }
-    convert(rpc, &call, ret);
     *ret_from = call.tx.sender;
-    return true;
+    return dam_rpc_call_to_tx(rpc, &call, ret);
 }
 
 /* A made-up signature for a sender that nobody can sign for: r is the sender, s is one. The hash so

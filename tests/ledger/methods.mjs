@@ -163,6 +163,17 @@ await attempt('subscriptions', async () => {
   check('a pending hash', of('pending')[0] === sentHash);
   check('a pending transaction', of('whole')[0]?.hash === sentHash);
   check('nothing else', of('syncing').length === 0 && of('logs').length === 0);
+  // A log that is taken back is told again, as removed.
+  const code = '0x6005600c60003960056000f360006000a0'; // its only code: LOG0 of nothing
+  const made = await rpc(url, 'eth_getTransactionReceipt', [(await call('eth_sendTransaction', { from: A, data: code })).result]);
+  const snapshot = (await call('evm_snapshot')).result;
+  await call('eth_sendTransaction', { from: A, to: made.contractAddress });
+  for (let i = 0; i < 100 && of('logs').length < 1; i++) await sleep(20);
+  check('a log', of('logs').length === 1 && of('logs')[0].removed === false && of('logs')[0].address === made.contractAddress);
+  await call('evm_revert', snapshot);
+  for (let i = 0; i < 100 && of('logs').length < 2; i++) await sleep(20);
+  check('the log is taken back', of('logs').length === 2 && of('logs')[1].removed === true && of('logs')[1].blockHash === of('logs')[0].blockHash);
+  check('and the head is told', of('heads').at(-1).number === made.blockNumber);
   check('unsubscribe', (await call('eth_unsubscribe', ids.heads)).result === true && (await call('eth_unsubscribe', ids.heads)).error?.code === -32000);
   check('an unknown kind', (await call('eth_subscribe', 'nothing')).error?.message === 'no "nothing" subscription in eth namespace');
   check('not over HTTP', (await ask('eth_subscribe', 'newHeads')).error?.message === 'notifications not supported');
