@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/verb.h"
 
-#include "app/plant_solar.h"
+#include "app/plant.h"
 #include "app/verb_bench.h"
 #include "app/verb_deploy.h"
 #include "app/verb_evm.h"
@@ -103,13 +103,25 @@ const struct dam_verb dam_verbs[] = {
      dam_verb_ledger_help, dam_verb_ledger},
     {"plant", "run a simulated plant where the hardware is missing",
      "usage: dam plant solar-site --data FILE [--modbus-port N] [--mqtt-port N]\n"
-     "                            [--epoch UNIX_SECONDS] [--speed X]\n\n"
-     "A simulated solar site: replays measured output and loads from FILE, integrates a battery,\n"
-     "answers as a SunSpec device on Modbus TCP (127.0.0.1:1502 unless told) and publishes the\n"
-     "houses' meters to the MQTT broker at --mqtt-port. With --speed X time runs X times as fast\n"
-     "as the wall's; without it, time moves by commands on standard input, each answered by one\n"
-     "line of JSON: step SECONDS | soiling PERCENT | publish | quit\n",
-     dam_plant_main},
+     "                            [--epoch UNIX_SECONDS] [--speed X]\n"
+     "       dam plant irrigation --data FILE [--mqtt-port N] [--modbus-port N] [--speed X]\n"
+     "       dam plant rover [--gpsd-port N] [--speed X]\n"
+     "       dam plant cloud-agent [--http-port N] [--speed X]\n\n"
+     "Simulated worlds whose only doors are emulated devices on 127.0.0.1, for the profiles of\n"
+     "their names. With --speed X time runs X times as fast as the wall's; `dam up` must run at\n"
+     "the same speed.\n\n"
+     "  solar-site   replays measured output and loads from FILE, integrates a battery; SunSpec "
+     "on\n"
+     "               Modbus TCP (port 1502 unless told), the houses' meters on an MQTT broker.\n"
+     "               Without --speed its time moves by commands on standard input, each answered\n"
+     "               by one line of JSON: step SECONDS | soiling PERCENT | publish | quit\n"
+     "  irrigation   a field under the weather of FILE; a Zigbee2MQTT soil probe and a Shelly "
+     "valve\n"
+     "               at the broker (1883), the tank on Modbus (1502)\n"
+     "  rover        a delivery robot; gpsd (2947), and the drive as lines of JSON on standard\n"
+     "               input and output: the machine starts it as a link of kind program\n"
+     "  cloud-agent  a service with a day's load; the provider's API over HTTP (8081)\n",
+     dam_verb_plant},
     {"deploy", "make the shared contracts of a network", dam_verb_deploy_help, dam_verb_deploy},
     {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
     {"signer", "the machine's key: make it, frame it, see what it signed",

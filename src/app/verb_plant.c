@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/args.h"
+#include "app/plant.h"
+#include "app/plant_solar.h"
+#include "app/verb.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TICK_MS 100u
+#define STEP_MS_MAX 3600000
+
+static const struct dam_plant_kind *const kinds[] = {&dam_plant_irrigation, &dam_plant_rover,
+                                                     &dam_plant_cloud_agent};
+
+struct run {
+    const struct dam_plant_kind *kind;
+    double speed;
+    double owed_ms; /* time that passed but not in whole milliseconds */
+    uint64_t last_ns;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_signal_t signals[2];
+    uv_pipe_t input;
+    bool has_input;
+    size_t len;
+    char line[1024];
+};
+
+static void run_end(struct run *r)
+{
+    if (uv_is_closing((uv_handle_t *)&r->timer) != 0) {
+        return;
+    }
+    uv_close((uv_handle_t *)&r->timer, NULL);
+    for (size_t i = 0; i < DAM_COUNT_OF(r->signals); i++) {
+        uv_close((uv_handle_t *)&r->signals[i], NULL);
+    }
+    if (r->has_input) {
+        uv_close((uv_handle_t *)&r->input, NULL);
+    }
+    r->kind->close();
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    run_end(handle->data);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct run *r = timer->data;
+    uint64_t now_ns = uv_hrtime();
+    r->owed_ms += (double)(now_ns - r->last_ns) / 1e6 * r->speed;
+    r->last_ns = now_ns;
+    while (r->owed_ms >= 1) {
+        int64_t ms = r->owed_ms > STEP_MS_MAX ? STEP_MS_MAX : (int64_t)r->owed_ms;
+        r->kind->step(ms);
+        r->owed_ms -= (double)ms;
+    }
+    r->kind->show();
+}
+
+static void on_alloc(uv_handle_t *handle, size_t want, uv_buf_t *buf)
+{
+    struct run *r = handle->data;
+    (void)want;
+    *buf = uv_buf_init(r->line + r->len, (unsigned)(sizeof(r->line) - 1 - r->len));
+}
+
+static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct run *r = stream->data;
+    (void)buf;
+    if (len < 0) { /* the machine has gone */
+        run_end(r);
+        return;
+    }
+    r->len += (size_t)len;
+    for (char *end = memchr(r->line, '\n', r->len); end != NULL;
+         end = memchr(r->line, '\n', r->len)) {
+        *end = 0;
+        r->kind->input(r->line);
+        size_t used = (size_t)(end - r->line) + 1;
+        r->len -= used;
+        memmove(r->line, r->line + used, r->len);
+    }
+    r->len = r->len == sizeof(r->line) - 1 ? 0 : r->len; /* no line is that long */
+}
+
+static bool number_take(const char *text, unsigned *ret)
+{
+    uint64_t value = 0;
+    if (text == NULL) {
+        return true;
+    }
+    if (!dam_args_u64(text, &value) || value > 65535) {
+        return false;
+    }
+    *ret = (unsigned)value;
+    return true;
+}
+
+static int options_take(int argc, char **argv, struct dam_plant_options *o)
+{
+    static struct dam_args args; /* large */
+    const char *speed = NULL;
+    const char *ports[4] = {NULL};
+    char *end = NULL;
+    const struct dam_arg table[] = {
+        {"--speed", &speed, NULL},
+        {"--data", &o->data, NULL},
+        {"--mqtt-port", &ports[0], NULL},
+        {"--modbus-port", &ports[1], NULL},
+        {"--http-port", &ports[2], NULL},
+        {"--gpsd-port", &ports[3], NULL},
+        {NULL, NULL, NULL},
+    };
+    if (!dam_args_parse(argc - 1, argv + 1, table, 0, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    if (!number_take(ports[0], &o->mqtt_port) || !number_take(ports[1], &o->modbus_port) ||
+        !number_take(ports[2], &o->http_port) || !number_take(ports[3], &o->gpsd_port)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help plant`", "a port is a number to 65535");
+    }
+    if (speed != NULL) {
+        o->speed = strtod(speed, &end);
+        if (end == speed || *end != 0 || !(o->speed > 0) || o->speed > 1e6) {
+            return dam_verb_fail(DAM_EXIT_USAGE, "a number above 0", "'%s' is no speed", speed);
+        }
+    }
+    return DAM_EXIT_OK;
+}
+
+static int run(struct run *r, const struct dam_plant_options *options)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    const char *why = NULL;
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (uv_loop_init(&r->loop) != 0) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
+    }
+    enum dam_err err = r->kind->open(&r->loop, options, &why);
+    if (err != DAM_OK) {
+        r->kind->close();
+        (void)uv_run(&r->loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&r->loop);
+        return dam_verb_fail(DAM_EXIT_FAILED, "`dam help plant` tells the ports and files",
+                             "%s: %s", why == NULL ? r->kind->name : why, dam_err_text(err));
+    }
+    (void)uv_timer_init(&r->loop, &r->timer);
+    r->timer.data = r;
+    r->speed = options->speed;
+    r->last_ns = uv_hrtime();
+    (void)uv_timer_start(&r->timer, on_timer, TICK_MS, TICK_MS);
+    for (size_t i = 0; i < DAM_COUNT_OF(numbers); i++) {
+        (void)uv_signal_init(&r->loop, &r->signals[i]);
+        r->signals[i].data = r;
+        (void)uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+    }
+    if (r->kind->input != NULL && uv_pipe_init(&r->loop, &r->input, 0) == 0) {
+        r->has_input = true;
+        r->input.data = r;
+        if (uv_pipe_open(&r->input, 0) != 0 ||
+            uv_read_start((uv_stream_t *)&r->input, on_alloc, on_input) != 0) {
+            (void)fputs("plant: standard input cannot be read\n", stderr);
+        }
+    }
+    r->kind->show();
+    (void)uv_run(&r->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&r->loop);
+    return DAM_EXIT_OK;
+}
+
+int dam_verb_plant(int argc, char **argv)
+{
+    static struct run r;
+    if (argc > 1 && strcmp(argv[1], "solar-site") == 0) {
+        return dam_plant_main(argc, argv);
+    }
+    for (size_t i = 0; argc > 1 && i < DAM_COUNT_OF(kinds); i++) {
+        if (strcmp(argv[1], kinds[i]->name) == 0) {
+            struct dam_plant_options options = kinds[i]->defaults;
+            int code = options_take(argc, argv, &options);
+            r.kind = kinds[i];
+            return code == DAM_EXIT_OK ? run(&r, &options) : code;
+        }
+    }
+    return dam_verb_fail(DAM_EXIT_USAGE, "there are solar-site, irrigation, rover, cloud-agent",
+                         "dam plant NAME: which plant?");
+}
