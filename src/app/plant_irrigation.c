@@ -17,7 +17,7 @@
 #define HOUR_MS INT64_C(3600000)
 #define CAPACITY_UM INT64_C(120000) /* water that the crop can use, in 1/1000 mm */
 #define VALVE_UM_H 5000             /* 5 mm an hour */
-#define TANK_UM INT64_C(40000)      /* as water on the field: 400 m3 on a hectare */
+#define TANK_UM INT64_C(80000)      /* as water on the field: 800 m3 on a hectare */
 #define WELL_UM_H 300               /* flows into the tank */
 #define VALVE_DW 450                /* 45 W */
 
@@ -66,7 +66,7 @@ static enum dam_err irrigation_open(uv_loop_t *loop, const struct dam_plant_opti
         *ret_why = "--data FILE with the weather (data/weather.csv of the profile)";
         return DAM_ENOTFOUND;
     }
-    p.soil = CAPACITY_UM / 2 * DAY_MS;
+    p.soil = CAPACITY_UM * 35 / 100 * DAY_MS;
     p.tank = TANK_UM * 8 / 10 * DAY_MS;
     *ret_why = "the Modbus port (--modbus-port)";
     DAM_TRY(dam_emul_modbus_create(loop, options->modbus_port, &size, &port, &p.plc));
