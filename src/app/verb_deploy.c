@@ -4,8 +4,6 @@
 #include "app/args.h"
 #include "app/verb.h"
 #include "base/heap.h"
-#include "base/hex.h"
-#include "chain/deploy.h"
 #include "core/eth/address.h"
 #include "core/eth/hd.h"
 #include "core/eth/keystore.h"
@@ -17,18 +15,29 @@
 #include <sys/stat.h>
 
 #define RPC_TIMEOUT_MS 30000u
-#define FILE_LEN_MAX (64u << 20)
+#define SETS_MAX 8u
+#define WORDS_MAX ((int)(DAM_DEPLOY_SETTINGS_MAX + SETS_MAX))
 
 const char dam_verb_deploy_help[] =
-    "usage: dam deploy [NAME=VALUE...] [--rpc URL[,URL...]] [--dev | --keystore FILE\n"
-    "                  --password-file FILE] [--contracts FILE] [--out DIR] [--dry-run] "
-    "[--json]\n\n"
-    "Makes the shared contracts of a network at their deterministic addresses, checks the code of\n"
-    "those that are there already, and writes DIR/CHAIN_ID.json (default: deployments/). A run "
-    "that\n"
-    "was interrupted is simply run again; a second run only checks.\n\n"
-    "  NAME=VALUE         a setting of contracts/deploy-order.json; arbiter is the sender unless "
-    "told\n"
+    "usage: dam deploy [SET...] [NAME=VALUE...] [--settings FILE] [--rpc URL[,URL...]]\n"
+    "                  [--dev | --keystore FILE --password-file FILE] [--as LABEL]\n"
+    "                  [--contracts FILE] [--out DIR] [--dry-run] [--json]\n\n"
+    "Makes contracts at deterministic addresses, checks the code of those that are there already,\n"
+    "and writes DIR/CHAIN_ID.json (default: deployments/). A run that was interrupted is simply\n"
+    "run again; a second run only checks. Without a SET: the shared contracts of a network. A SET\n"
+    "makes the shared contracts that it refers to, too:\n\n"
+    "  machine            the charter of its rules, its account, and what else is named:\n"
+    "                     rules=@FILE id=TOKEN [policy=@FILE] [mind=CONTRACT]\n"
+    "  community          shares, governor and timelock: name= symbol= revenueToken= holders=\n"
+    "                     amounts= governorSetup=\n"
+    "  site               oracle, energy market and rewards: token= signers= faulty= treasury=\n"
+    "                     judge=\n"
+    "  demo               the test token\n\n"
+    "  NAME=VALUE         a setting; lists and tables as JSON; @FILE: a file's bytes; @Name: the\n"
+    "                     address of another contract. arbiter is the sender unless told\n"
+    "  --settings FILE    settings from a TOML file; NAME=VALUE goes before it\n"
+    "  --as LABEL         the name of the set in the result, for the second machine (default: the\n"
+    "                     set's name)\n"
     "  --rpc URL          default http://127.0.0.1:8545; several must be on the same chain\n"
     "  --dev              pay with the first development account; only on chains 1337 and 31337\n"
     "  --keystore FILE    pay with this key (Web3 Secret Storage, version 3)\n"
@@ -42,8 +51,9 @@ struct deploy {
     struct dam_remote chain;
     struct dam_outbox outbox;
     struct dam_deploy_plan plan;
-    struct dam_deploy_setting settings[DAM_DEPLOY_SETTINGS_MAX];
-    size_t setting_count;
+    struct dam_deploy_settings settings;
+    const char *sets[SETS_MAX];
+    size_t set_count;
     uint8_t secret[32];
     struct dam_address sender;
     bool has_sender;
@@ -55,28 +65,12 @@ struct options {
     const char *keystore;
     const char *password_file;
     const char *contracts;
+    const char *settings;
+    const char *label;
     const char *out;
     bool dev;
     bool dry_run;
 };
-
-static enum dam_err file_read(struct dam_arena *arena, const char *path, struct dam_bytes *ret)
-{
-    FILE *file = fopen(path, "rb");
-    struct stat info;
-    enum dam_err err = DAM_EIO;
-    if (file == NULL) {
-        return errno == ENOENT ? DAM_ENOTFOUND : DAM_EIO;
-    }
-    if (fstat(fileno(file), &info) == 0 && info.st_size < (off_t)FILE_LEN_MAX) {
-        size_t len = (size_t)info.st_size;
-        uint8_t *data = dam_arena_alloc(arena, len + 1);
-        err = data == NULL ? DAM_ENOMEM : fread(data, 1, len, file) == len ? DAM_OK : DAM_EIO;
-        *ret = dam_bytes(data, len);
-    }
-    (void)fclose(file); /* only read */
-    return err;
-}
 
 static int fail(const struct deploy *d, enum dam_err err, const char *what, const char *hint)
 {
@@ -112,7 +106,7 @@ static int keystore_open(struct deploy *d, const struct options *options)
     struct dam_bytes text;
     struct dam_bytes password;
     const struct dam_json *json;
-    enum dam_err err = file_read(&d->arena, options->keystore, &text);
+    enum dam_err err = dam_deploy_file_read(&d->arena, options->keystore, &text);
     if (err == DAM_OK) {
         err = dam_json_parse(&d->arena, (const char *)text.data, text.len, 0, &json, NULL);
     }
@@ -123,7 +117,7 @@ static int keystore_open(struct deploy *d, const struct options *options)
         return dam_verb_fail(DAM_EXIT_USAGE, "put the password into a file of mode 0600",
                              "--keystore needs --password-file");
     }
-    err = file_read(&d->arena, options->password_file, &password);
+    err = dam_deploy_file_read(&d->arena, options->password_file, &password);
     if (err != DAM_OK) {
         return fail(d, err, options->password_file, NULL);
     }
@@ -166,31 +160,42 @@ static enum dam_err tx_sign(void *ctx, struct dam_tx *tx, struct dam_arena *aren
     return dam_tx_sign(tx, ctx, arena);
 }
 
-/* NAME=VALUE words; and the sender as arbiter if nobody else is named. */
-static int settings_read(struct deploy *d, struct dam_args *args)
+/* Words: sets, and NAME=VALUE; then the file's settings; and the sender as arbiter if nobody else
+ * is named. */
+static int settings_read(struct deploy *d, const struct options *options, struct dam_args *args)
 {
     static char sender_text[DAM_ADDRESS_TEXT_SIZE];
-    bool has_arbiter = false;
     for (int i = 0; i < args->count; i++) {
         const char *equals = strchr(args->words[i], '=');
-        if (equals == NULL || d->setting_count == DAM_DEPLOY_SETTINGS_MAX - 1) {
+        if (equals == NULL && d->set_count < SETS_MAX) {
+            d->sets[d->set_count++] = args->words[i];
+            continue;
+        }
+        size_t len = equals == NULL ? 0 : (size_t)(equals - args->words[i]);
+        char *name = dam_arena_zalloc(&d->arena, len + 1);
+        if (name == NULL || len == 0) {
             return dam_verb_fail(DAM_EXIT_USAGE, "write NAME=VALUE", "'%s' is no setting",
                                  args->words[i]);
         }
-        size_t len = (size_t)(equals - args->words[i]);
-        char *name = dam_arena_alloc(&d->arena, len + 1);
-        if (name == NULL) {
-            return fail(d, DAM_ENOMEM, "settings", NULL);
-        }
         memcpy(name, args->words[i], len);
-        name[len] = '\0';
-        has_arbiter = has_arbiter || strcmp(name, "arbiter") == 0;
-        d->settings[d->setting_count++] = (struct dam_deploy_setting){name, equals + 1};
+        enum dam_err err = dam_deploy_setting_add(&d->arena, &d->settings, name, equals + 1);
+        if (err != DAM_OK) {
+            return fail(d, err, args->words[i], NULL);
+        }
     }
-    if (!has_arbiter && d->has_sender) {
+    if (options->settings != NULL) {
+        int code = dam_deploy_settings_read(&d->arena, &d->settings, options->settings);
+        if (code != DAM_EXIT_OK) {
+            return code;
+        }
+    }
+    if (d->has_sender) {
+        size_t at = d->settings.count;
         dam_address_to_text(&d->sender, sender_text);
-        d->settings[d->setting_count++] = (struct dam_deploy_setting){"arbiter", sender_text};
-        (void)fprintf(stderr, "arbiter: %s, the sender (another: arbiter=ADDRESS)\n", sender_text);
+        enum dam_err err = dam_deploy_setting_add(&d->arena, &d->settings, "arbiter", sender_text);
+        if (err == DAM_OK && d->settings.count > at) {
+            d->settings.list[at].is_spare = true;
+        }
     }
     return DAM_EXIT_OK;
 }
@@ -202,7 +207,7 @@ static int plan_read(struct deploy *d, const struct options *options)
     const char *what = "the contracts";
     enum dam_err err = DAM_OK;
     if (options->contracts != NULL) {
-        err = file_read(&d->arena, options->contracts, &text);
+        err = dam_deploy_file_read(&d->arena, options->contracts, &text);
         what = options->contracts;
     } else if (text.len == 0) {
         return dam_verb_fail(DAM_EXIT_NOT_FOUND, "build with -Dcontracts=true, or use --contracts",
@@ -211,71 +216,31 @@ static int plan_read(struct deploy *d, const struct options *options)
     if (err == DAM_OK) {
         err = dam_contracts_read(&d->arena, text, &contracts);
     }
-    if (err == DAM_OK) {
-        err =
-            dam_deploy_plan(&d->arena, &contracts, d->settings, d->setting_count, &d->plan, &what);
+    if (err != DAM_OK) {
+        return fail(d, err, what, "tools/contracts-embed --json writes such a file");
     }
-    return err == DAM_OK ? DAM_EXIT_OK
-                         : fail(d, err, what, "a setting is given as NAME=VALUE, see --help");
+    err = dam_deploy_plan(&d->arena, &contracts, d->sets, d->set_count, d->settings.list,
+                          d->settings.count, &d->plan, &what);
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_USAGE,
+                             "a setting is given as NAME=VALUE, see dam help deploy", "%s", what);
+    }
+    for (size_t i = 0; i < d->settings.count; i++) {
+        if (d->settings.list[i].is_spare && d->plan.is_used[i]) {
+            (void)fprintf(stderr, "arbiter: %s, the sender (another: arbiter=ADDRESS)\n",
+                          d->settings.list[i].value);
+        }
+    }
+    return DAM_EXIT_OK;
 }
 
 static void progress(void *ctx, const struct dam_deploy_item *item)
 {
+    const struct dam_deploy_plan *plan = ctx;
     char text[DAM_ADDRESS_TEXT_SIZE];
-    (void)ctx;
     dam_address_to_text(&item->address, text);
-    (void)fprintf(stderr, "%-20s %s %s\n", item->name, text,
-                  item->was_there ? "is there" : "is being made");
-}
-
-static void result_put(const struct deploy *d, struct dam_buf *buf)
-{
-    struct dam_json_writer w = {.buf = buf};
-    char text[DAM_ADDRESS_TEXT_SIZE];
-    dam_json_put_object(&w);
-    dam_json_put_key(&w, "version");
-    dam_json_put_u64(&w, 1);
-    dam_json_put_key(&w, "chain_id");
-    dam_json_put_u64(&w, d->chain.chain_id);
-    dam_json_put_key(&w, "factory");
-    dam_address_to_text(&d->plan.factory, text);
-    dam_json_put_cstr(&w, text);
-    dam_json_put_key(&w, "contracts");
-    dam_json_put_object(&w);
-    for (size_t i = 0; i < d->plan.count; i++) {
-        const struct dam_deploy_item *item = &d->plan.items[i];
-        dam_json_put_key(&w, item->name);
-        dam_json_put_object(&w);
-        dam_json_put_key(&w, "address");
-        dam_address_to_text(&item->address, text);
-        dam_json_put_cstr(&w, text);
-        dam_json_put_key(&w, "code_hash");
-        dam_json_put_data(&w, item->code_hash.b, sizeof(item->code_hash.b));
-        dam_json_put_object_end(&w);
-    }
-    dam_json_put_object_end(&w);
-    dam_json_put_object_end(&w);
-    dam_buf_put_byte(buf, '\n');
-}
-
-/* deployments/<chain id>.json, replaced as a whole. */
-static enum dam_err result_write(struct deploy *d, const char *folder, struct dam_bytes text)
-{
-    char path[4096];
-    char path_new[4096 + 4];
-    if (mkdir(folder, 0755) != 0 && errno != EEXIST) {
-        return DAM_EIO;
-    }
-    (void)snprintf(path, sizeof(path), "%s/%llu.json", folder,
-                   (unsigned long long)d->chain.chain_id);
-    (void)snprintf(path_new, sizeof(path_new), "%s.new", path);
-    FILE *file = fopen(path_new, "wb");
-    if (file == NULL) {
-        return DAM_EIO;
-    }
-    bool ok = fwrite(text.data, 1, text.len, file) == text.len;
-    ok = fclose(file) == 0 && ok;
-    return ok && rename(path_new, path) == 0 ? DAM_OK : DAM_EIO;
+    (void)fprintf(stderr, "[%td/%zu] %-18s %s %s\n", item - plan->items + 1, plan->count,
+                  item->name, text, item->was_there ? "is there" : "is being made");
 }
 
 static void summary_print(const struct deploy *d, bool dry_run)
@@ -285,10 +250,52 @@ static void summary_print(const struct deploy *d, bool dry_run)
         const struct dam_deploy_item *item = &d->plan.items[i];
         dam_address_to_text(&item->address, text);
         (void)printf("%-20s %s %s\n", item->name, text,
-                     item->was_there ? "was there"
-                     : dry_run       ? "would be made"
-                                     : "made");
+                     item->was_there && item->then_missing && dry_run ? "was there, not admitted"
+                     : item->was_there                                ? "was there"
+                     : dry_run                                        ? "would be made"
+                                                                      : "made");
     }
+}
+
+/* Can the sender pay for it at all? */
+static int funds_check(struct deploy *d)
+{
+    struct dam_u256 balance;
+    struct dam_u256 max_fee;
+    struct dam_u256 tip;
+    char text[DAM_ADDRESS_TEXT_SIZE];
+    enum dam_err err = dam_remote_balance(&d->chain, &d->arena, &d->sender,
+                                          dam_remote_at_tag(DAM_REMOTE_LATEST), &balance);
+    err = err != DAM_OK ? err : dam_remote_fees(&d->chain, &d->arena, &max_fee, &tip);
+    if (err != DAM_OK) {
+        return fail(d, err, "the sender's funds", NULL);
+    }
+    uint64_t gas = dam_deploy_gas_min(&d->plan);
+    struct dam_u256 gas_word = dam_u256_from_u64(gas);
+    struct dam_u256 need;
+    dam_u256_mul(&need, &gas_word, &max_fee); /* no chain has fees at which this wraps */
+    if (!dam_u256_lt(&balance, &need)) {
+        return DAM_EXIT_OK;
+    }
+    dam_address_to_text(&d->sender, text);
+    return dam_verb_fail(DAM_EXIT_FUNDS, "send coin there, or pay from another key",
+                         "%s has too little coin on chain %llu: at least %llu gas at up to %.3f "
+                         "gwei will be needed",
+                         text, (unsigned long long)d->chain.chain_id, (unsigned long long)gas,
+                         (double)max_fee.w[0] / 1e9);
+}
+
+/* A folder of its own for each chain, even if two have one id: a test chain begins again. */
+static enum dam_err outbox_path(struct deploy *d, const struct options *options, char *path,
+                                size_t size)
+{
+    struct dam_header header;
+    struct dam_hash hash;
+    DAM_TRY(dam_remote_header(&d->chain, &d->arena, dam_remote_at_number(0), &header, &hash));
+    (void)snprintf(path, size, "%s/.outbox-%llu-%02x%02x%02x%02x", options->out,
+                   (unsigned long long)d->chain.chain_id, hash.b[0], hash.b[1], hash.b[2],
+                   hash.b[3]);
+    return DAM_OK;
 }
 
 /* Makes what is missing, through an outbox beside the result so that a second run finds it. */
@@ -297,17 +304,64 @@ static int make(struct deploy *d, const struct options *options)
     char folder[4096];
     const char *what = "";
     struct dam_tx_signer signer = {d->sender, tx_sign, d->secret};
-    (void)snprintf(folder, sizeof(folder), "%s/.outbox-%llu", options->out,
-                   (unsigned long long)d->chain.chain_id);
+    int code = funds_check(d);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
     if (mkdir(options->out, 0755) != 0 && errno != EEXIST) {
         return fail(d, DAM_EIO, options->out, "name a folder with --out");
     }
-    enum dam_err err = dam_outbox_open(&d->outbox, &d->arena, &d->chain, &signer, folder);
+    enum dam_err err = outbox_path(d, options, folder, sizeof(folder));
+    if (err != DAM_OK) {
+        return fail(d, err, "the chain's first block", NULL);
+    }
+    err = dam_outbox_open(&d->outbox, &d->arena, &d->chain, &signer, folder);
     if (err != DAM_OK) {
         return fail(d, err, folder, "is another `dam deploy` running, or for another sender?");
     }
-    err = dam_deploy_run(&d->arena, &d->outbox, &d->plan, progress, NULL, &what);
+    err = dam_deploy_run(&d->arena, &d->outbox, &d->plan, progress, &d->plan, &what);
+    if (err == DAM_EUNSUPPORTED) {
+        return dam_verb_fail(DAM_EXIT_FAILED,
+                             "ask the chain's operator for the deterministic deployment proxy at "
+                             "0x4e59b44847b379578588920cA78FbF26c0B4956C",
+                             "this chain has no CREATE2 factory and refuses the transaction that "
+                             "makes it: %s",
+                             d->chain.error.message);
+    }
     return err == DAM_OK ? DAM_EXIT_OK : fail(d, err, what, "run it again to go on");
+}
+
+/* Writes DIR/CHAIN_ID.json, and what it says to stdout. */
+static int report(struct deploy *d, const struct options *options)
+{
+    char path[4096];
+    struct dam_bytes old = {NULL, 0};
+    struct dam_buf buf;
+    (void)snprintf(path, sizeof(path), "%s/%llu.json", options->out,
+                   (unsigned long long)d->chain.chain_id);
+    dam_buf_init_arena(&buf, &d->arena, 0);
+    enum dam_err err = dam_deploy_file_read(&d->arena, path, &old);
+    if (err == DAM_OK || err == DAM_ENOTFOUND) {
+        err = dam_deploy_result_put(&d->arena, &d->chain, &d->plan, options->label, old, &buf);
+    }
+    if (err != DAM_OK) {
+        return fail(d, err, path, "it is not as `dam deploy` left it: move it away");
+    }
+    if (!options->dry_run) {
+        if (mkdir(options->out, 0755) != 0 && errno != EEXIST) {
+            return fail(d, DAM_EIO, options->out, "name a folder with --out");
+        }
+        err = dam_deploy_file_write(path, dam_buf_bytes(&buf));
+        if (err != DAM_OK) {
+            return fail(d, err, path, "name a folder with --out");
+        }
+    }
+    if (d->json) {
+        (void)fwrite(buf.data, 1, buf.len, stdout);
+    } else {
+        summary_print(d, options->dry_run);
+    }
+    return DAM_EXIT_OK;
 }
 
 static int run(struct deploy *d, const struct options *options, struct dam_args *args)
@@ -316,7 +370,7 @@ static int run(struct deploy *d, const struct options *options, struct dam_args 
     char *urls = dam_arena_copy(&d->arena, options->rpc, strlen(options->rpc) + 1);
     int code = urls == NULL ? DAM_EXIT_FAILED : chain_open(d, urls);
     code = code != DAM_EXIT_OK ? code : sender_open(d, options);
-    code = code != DAM_EXIT_OK ? code : settings_read(d, args);
+    code = code != DAM_EXIT_OK ? code : settings_read(d, options, args);
     code = code != DAM_EXIT_OK ? code : plan_read(d, options);
     if (code != DAM_EXIT_OK) {
         return code;
@@ -327,7 +381,7 @@ static int run(struct deploy *d, const struct options *options, struct dam_args 
     }
     bool is_missing = false;
     for (size_t i = 0; i < d->plan.count; i++) {
-        is_missing = is_missing || !d->plan.items[i].was_there;
+        is_missing = is_missing || !d->plan.items[i].was_there || d->plan.items[i].then_missing;
     }
     if (is_missing && !options->dry_run) {
         if (!d->has_sender) {
@@ -339,21 +393,7 @@ static int run(struct deploy *d, const struct options *options, struct dam_args 
             return code;
         }
     }
-    struct dam_buf buf;
-    dam_buf_init_arena(&buf, &d->arena, 0);
-    result_put(d, &buf);
-    if (!options->dry_run) {
-        err = result_write(d, options->out, dam_buf_bytes(&buf));
-        if (err != DAM_OK) {
-            return fail(d, err, options->out, "name a folder with --out");
-        }
-    }
-    if (d->json) {
-        (void)fwrite(buf.data, 1, buf.len, stdout);
-    } else {
-        summary_print(d, options->dry_run);
-    }
-    return DAM_EXIT_OK;
+    return report(d, options);
 }
 
 int dam_verb_deploy(int argc, char **argv)
@@ -366,13 +406,15 @@ int dam_verb_deploy(int argc, char **argv)
         {"--keystore", &options.keystore, NULL},
         {"--password-file", &options.password_file, NULL},
         {"--contracts", &options.contracts, NULL},
+        {"--settings", &options.settings, NULL},
+        {"--as", &options.label, NULL},
         {"--out", &options.out, NULL},
         {"--dev", NULL, &options.dev},
         {"--dry-run", NULL, &options.dry_run},
         {"--json", NULL, &d.json},
         {0},
     };
-    if (!dam_args_parse(argc, argv, table, (int)DAM_DEPLOY_SETTINGS_MAX - 1, &args)) {
+    if (!dam_args_parse(argc, argv, table, WORDS_MAX, &args)) {
         return DAM_EXIT_USAGE;
     }
     dam_arena_init(&d.arena, dam_heap(), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/contracts.h"
 
-#define VERSION 1u
+#define VERSION 2u
 
 enum dam_err dam_contracts_read(struct dam_arena *arena, struct dam_bytes text,
                                 struct dam_contracts *ret)

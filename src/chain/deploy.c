@@ -18,149 +18,6 @@ static const char factory_tx[] =
     "5b8082525050506014600cf31ba0222222222222222222222222222222222222222222222222222222222222"
     "2222a02222222222222222222222222222222222222222222222222222222222222222";
 
-struct planner {
-    struct dam_arena *arena;
-    const struct dam_contracts *contracts;
-    const struct dam_deploy_setting *settings;
-    size_t setting_count;
-    struct dam_deploy_plan *plan;
-    const char *what;
-};
-
-/* "$name": the value that was given, or the default. As JSON, so that one reader serves all. */
-static enum dam_err setting_read(struct planner *p, const char *name,
-                                 const struct dam_abi_type *type, struct dam_abi_value *ret)
-{
-    const struct dam_json *defaults =
-        dam_json_get(dam_json_get(p->contracts->order, "settings"), name);
-    const struct dam_json *value = dam_json_get(defaults, "default");
-    struct dam_json given = {.span = 1, .type = DAM_JSON_STRING};
-    p->what = name;
-    for (size_t i = 0; i < p->setting_count; i++) {
-        if (strcmp(p->settings[i].name, name) == 0) {
-            given.text = p->settings[i].value;
-            given.len = (uint32_t)strlen(p->settings[i].value);
-            value = &given;
-        }
-    }
-    return value == NULL ? DAM_ENOTFOUND : dam_abi_value_from_json(p->arena, type, value, ret);
-}
-
-static enum dam_err reference_read(struct planner *p, const char *name,
-                                   const struct dam_abi_type *type, struct dam_abi_value *ret)
-{
-    p->what = name;
-    for (size_t i = 0; i < p->plan->count; i++) {
-        if (strcmp(p->plan->items[i].name, name) == 0 && type->kind == DAM_ABI_ADDRESS) {
-            uint8_t word[32] = {0};
-            memcpy(word + 12, p->plan->items[i].address.b, 20);
-            ret->word = dam_u256_load_be(word);
-            return DAM_OK;
-        }
-    }
-    return DAM_ENOTFOUND;
-}
-
-static enum dam_err argument_read(struct planner *p, const struct dam_json *json,
-                                  const struct dam_abi_type *type, struct dam_abi_value *ret)
-{
-    const char *text;
-    if (json->type == DAM_JSON_STRING && json->len > 1 &&
-        (json->text[0] == '@' || json->text[0] == '$')) {
-        DAM_TRY(dam_json_string(json, p->arena, &text));
-        return text[0] == '@' ? reference_read(p, text + 1, type, ret)
-                              : setting_read(p, text + 1, type, ret);
-    }
-    return dam_abi_value_from_json(p->arena, type, json, ret);
-}
-
-static const struct dam_abi_entry *constructor_of(const struct dam_abi *abi)
-{
-    return dam_abi_find(abi, DAM_ABI_CONSTRUCTOR, "");
-}
-
-static enum dam_err init_code_make(struct planner *p, const struct dam_json *args,
-                                   struct dam_deploy_item *item)
-{
-    const struct dam_abi_entry *constructor = constructor_of(&item->contract.abi);
-    size_t want = constructor == NULL ? 0 : constructor->inputs->size;
-    struct dam_buf buf;
-    if (args == NULL || args->type != DAM_JSON_ARRAY || args->count != want) {
-        return DAM_EPARSE;
-    }
-    dam_buf_init_arena(&buf, p->arena, 0);
-    dam_buf_put(&buf, item->contract.init_code.data, item->contract.init_code.len);
-    if (want > 0) {
-        struct dam_abi_value *values = dam_arena_zalloc(p->arena, want * sizeof(*values));
-        size_t i = 0;
-        if (values == NULL) {
-            return DAM_ENOMEM;
-        }
-        DAM_JSON_EACH(arg, args)
-        {
-            DAM_TRY(argument_read(p, arg, constructor->inputs->members[i].type, &values[i]));
-            i++;
-        }
-        DAM_TRY(dam_abi_encode(constructor->inputs, values, want, &buf));
-    }
-    item->init_code = dam_buf_bytes(&buf);
-    return dam_buf_err(&buf);
-}
-
-static enum dam_err item_make(struct planner *p, const struct dam_json *json,
-                              struct dam_deploy_item *item)
-{
-    struct dam_hash init_code_hash;
-    DAM_TRY(dam_json_string(dam_json_get(json, "name"), p->arena, &item->name));
-    p->what = item->name;
-    DAM_TRY(dam_contracts_find(p->arena, p->contracts, item->name, &item->contract));
-    DAM_TRY(init_code_make(p, dam_json_get(json, "args"), item));
-    dam_keccak256(item->init_code.data, item->init_code.len, &init_code_hash);
-    dam_address_create2(&p->plan->factory, &p->plan->salt, &init_code_hash, &item->address);
-    return DAM_OK;
-}
-
-static enum dam_err plan_make(struct planner *p)
-{
-    const struct dam_json *order = p->contracts->order;
-    const struct dam_json *list = dam_json_get(order, "contracts");
-    p->what = "deploy-order.json";
-    DAM_TRY(dam_json_hex_exact(dam_json_get(order, "factory"), p->plan->factory.b, 20));
-    DAM_TRY(dam_json_hex_exact(dam_json_get(order, "salt"), p->plan->salt.b, 32));
-    if (list == NULL || list->type != DAM_JSON_ARRAY) {
-        return DAM_EPARSE;
-    }
-    p->plan->items = dam_arena_zalloc(p->arena, list->count * sizeof(*p->plan->items));
-    if (p->plan->items == NULL) {
-        return DAM_ENOMEM;
-    }
-    DAM_JSON_EACH(json, list)
-    {
-        DAM_TRY(item_make(p, json, &p->plan->items[p->plan->count]));
-        p->plan->count++;
-    }
-    return DAM_OK;
-}
-
-enum dam_err dam_deploy_plan(struct dam_arena *arena, const struct dam_contracts *contracts,
-                             const struct dam_deploy_setting *settings, size_t setting_count,
-                             struct dam_deploy_plan *ret, const char **ret_what)
-{
-    struct dam_deploy_plan plan = {.count = 0};
-    struct planner p = {.arena = arena,
-                        .contracts = contracts,
-                        .settings = settings,
-                        .setting_count = setting_count,
-                        .plan = &plan};
-    enum dam_err err = plan_make(&p);
-    if (err != DAM_OK) {
-        *ret_what = p.what;
-        return err;
-    }
-    *ret = plan;
-    return DAM_OK;
-}
-
 static enum dam_err item_check(struct dam_arena *arena, struct dam_remote *chain,
                                struct dam_deploy_item *item)
 {
@@ -175,14 +32,51 @@ static enum dam_err item_check(struct dam_arena *arena, struct dam_remote *chain
     return dam_contract_code_matches(&item->contract, code) ? DAM_OK : DAM_ECONFLICT;
 }
 
+/* Is the call that follows the creation still to be made? */
+static enum dam_err then_check(struct dam_arena *arena, struct dam_remote *chain,
+                               struct dam_deploy_item *item)
+{
+    struct dam_bytes answer;
+    struct dam_bytes code;
+    item->then_missing = item->then_call.len != 0;
+    if (!item->then_missing || !item->was_there) {
+        return DAM_OK;
+    }
+    DAM_TRY(
+        dam_remote_code(chain, arena, &item->then_to, dam_remote_at_tag(DAM_REMOTE_LATEST), &code));
+    if (code.len == 0) {
+        return DAM_OK; /* nobody to ask yet */
+    }
+    struct dam_remote_call call = {.to = &item->then_to, .data = item->then_unless};
+    DAM_TRY(dam_remote_call(chain, arena, &call, dam_remote_at_tag(DAM_REMOTE_LATEST), &answer));
+    item->then_missing = answer.len != 32 || answer.data[31] == 0;
+    return DAM_OK;
+}
+
 enum dam_err dam_deploy_check(struct dam_arena *arena, struct dam_remote *chain,
                               struct dam_deploy_plan *plan, const char **ret_what)
 {
     for (size_t i = 0; i < plan->count; i++) {
         *ret_what = plan->items[i].name;
         DAM_TRY(item_check(arena, chain, &plan->items[i]));
+        DAM_TRY(then_check(arena, chain, &plan->items[i]));
     }
     return DAM_OK;
+}
+
+uint64_t dam_deploy_gas_min(const struct dam_deploy_plan *plan)
+{
+    uint64_t gas = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct dam_deploy_item *item = &plan->items[i];
+        if (!item->was_there && item->init_code.len != 0) {
+            /* 21,000 a transaction, 32,000 a creation, 200 a byte of code, most bytes not zero */
+            gas += 53000 + 200 * (uint64_t)item->contract.deployed_code.len +
+                   10 * (uint64_t)item->init_code.len;
+        }
+        gas += item->then_missing ? 45000 : 0;
+    }
+    return gas;
 }
 
 static enum dam_err mined_wait(struct dam_arena *arena, struct dam_remote *chain,
@@ -247,7 +141,11 @@ static enum dam_err factory_make(struct dam_arena *arena, struct dam_outbox *out
     id_make("dam deploy: factory", factory, &order.id);
     DAM_TRY(order_send(arena, outbox, &order));
     dam_keccak256(raw, sizeof(raw), &tx_hash);
-    DAM_TRY(dam_remote_send_raw(outbox->chain, arena, dam_bytes(raw, sizeof(raw))));
+    enum dam_err err = dam_remote_send_raw(outbox->chain, arena, dam_bytes(raw, sizeof(raw)));
+    if (err == DAM_EREFUSED) {
+        return DAM_EUNSUPPORTED; /* a chain that takes no transaction without its chain id */
+    }
+    DAM_TRY(err);
     return mined_wait(arena, outbox->chain, &tx_hash);
 }
 
@@ -266,6 +164,34 @@ static enum dam_err item_create(struct dam_arena *arena, struct dam_outbox *outb
     return order_send(arena, outbox, &order);
 }
 
+/* Makes one item and what follows. Sets was_there to what was found before. */
+static enum dam_err item_run(struct dam_arena *arena, struct dam_outbox *outbox,
+                             const struct dam_deploy_plan *plan, struct dam_deploy_item *item)
+{
+    bool was_there = item->was_there;
+    if (!was_there) {
+        if (item->init_code.len != 0) {
+            DAM_TRY(item_create(arena, outbox, plan, item));
+        }
+        DAM_TRY(item_check(arena, outbox->chain, item));
+        if (!item->was_there) {
+            return DAM_EREFUSED; /* the factory answered, but nothing is there */
+        }
+    }
+    DAM_TRY(then_check(arena, outbox->chain, item));
+    if (item->then_missing) {
+        struct dam_outbox_order order = {.to = &item->then_to, .data = item->then_call};
+        id_make("dam deploy: then", &item->address, &order.id);
+        DAM_TRY(order_send(arena, outbox, &order));
+        DAM_TRY(then_check(arena, outbox->chain, item));
+        if (item->then_missing) {
+            return DAM_EREFUSED;
+        }
+    }
+    item->was_there = was_there;
+    return DAM_OK;
+}
+
 enum dam_err dam_deploy_run(struct dam_arena *arena, struct dam_outbox *outbox,
                             struct dam_deploy_plan *plan,
                             void (*progress)(void *ctx, const struct dam_deploy_item *item),
@@ -280,14 +206,7 @@ enum dam_err dam_deploy_run(struct dam_arena *arena, struct dam_outbox *outbox,
         if (progress != NULL) {
             progress(ctx, item);
         }
-        if (!item->was_there) {
-            DAM_TRY(item_create(arena, outbox, plan, item));
-            DAM_TRY(item_check(arena, outbox->chain, item));
-            if (!item->was_there) {
-                return DAM_EREFUSED; /* the factory answered, but nothing is there */
-            }
-            item->was_there = false; /* this run made it */
-        }
+        DAM_TRY(item_run(arena, outbox, plan, item));
     }
     return DAM_OK;
 }

@@ -9,7 +9,7 @@ import {BoundsCharter} from "../../src/law/BoundsCharter.sol";
 import {Constitution} from "../../src/law/Constitution.sol";
 import {IMind} from "../../src/law/IMachineCode.sol";
 import {Model} from "../mind/Model.sol";
-import {BrokenCharter, MoodyMind, OpenCharter} from "../law/Minds.sol";
+import {BrokenCharter, EncodingMind, MoodyMind, OpenCharter} from "../law/Minds.sol";
 import {World} from "../World.sol";
 
 abstract contract CourtWorld is World {
@@ -159,6 +159,41 @@ contract CourtTest is CourtWorld {
         ok(slashed > 8 * 150, "most bits are slashed");
     }
 
+    /// For real, bit by bit: a machine that anchors a changed leaf is convicted exactly where `judge` says so, and no
+    /// changed proof lets a leaf in.
+    function testEveryFlippedBitOnChain() public {
+        log(2, 1);
+        bytes memory leaf = leaves[3];
+        bytes32 honestHash = hashes[3];
+        uint256 slashed;
+        for (uint256 bit = 0; bit < 8 * leaf.length; bit++) {
+            uint256 before = vm.snapshotState();
+            leaf[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
+            (leaves[3], hashes[3]) = (leaf, hashLeaf(leaf));
+            anchorAll();
+            uint8 fault = court.judge(id, 3, leaf);
+            challenge(3);
+            (,, uint8 found) = court.caseOf(id);
+            eq(found, fault, "the case is what the judge finds");
+            eq(court.bondOf(id), fault == court.HONEST() ? BOND : 0, "and the bond is at stake");
+            slashed += fault == court.HONEST() ? 0 : 1;
+            leaf[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
+            vm.revertToState(before);
+        }
+        ok(slashed > 8 * 150, "most bits are slashed");
+        eq(hashes[3], honestHash, "the honest leaf again");
+        anchorAll();
+        bytes32[] memory proof = proofOf(3);
+        for (uint256 bit = 0; bit < 256 * proof.length; bit++) {
+            proof[bit / 256] ^= bytes32(1 << (bit % 256));
+            vm.expectRevert(abi.encodeWithSelector(Court.NotIncluded.selector, 3));
+            vm.prank(challenger);
+            court.challenge{value: STAKE}(id, size, 3, leaf, proof);
+            proof[bit / 256] ^= bytes32(1 << (bit % 256));
+        }
+        cleared("a wrong proof moves nothing");
+    }
+
     /// Every bit of the recorded action, slashed for real, in a log that the machine anchored.
     function testFuzzFalseActionSlashed(uint256 seed, uint256 bit) public {
         log(1, seed);
@@ -274,6 +309,16 @@ contract CourtTest is CourtWorld {
         }
         for (uint8 outcome = 2; outcome <= 4; outcome++) {
             eq(judged(fallback_(moody, outcome, 0, epoch)), court.WRONG_OUTCOME(), "the mind did not fail");
+        }
+    }
+
+    /// An answer in any but the canonical encoding is no answer: each of its bits and lengths matters.
+    function testEncodings() public {
+        address liar = address(new EncodingMind());
+        uint32 epoch = enactLaw(liar, address(charter));
+        for (uint8 mood = 0; mood <= 10; mood++) {
+            Turn memory t = fallback_(liar, 4, mood, epoch);
+            eq(judged(t), mood == 0 ? court.WRONG_OUTCOME() : court.HONEST(), "one of the encodings is good");
         }
     }
 
@@ -562,6 +607,44 @@ contract CourtTest is CourtWorld {
         }
         court.settle(id);
         eq(court.owed(challenger), BOND / 2 + 2 * STAKE, "challenger gets the appeal's stake too");
+    }
+
+    /// Every door that is the owner's, or that costs a stake, is shut to others and to those who bring less.
+    function testDoors() public {
+        vm.startPrank(challenger);
+        bytes memory stranger = abi.encodeWithSelector(Court.NotOwner.selector, id, challenger);
+        vm.expectRevert(stranger);
+        court.startUnbond(id);
+        vm.expectRevert(stranger);
+        court.cancelUnbond(id);
+        vm.expectRevert(stranger);
+        court.unbond(id);
+        vm.expectRevert(stranger);
+        court.appeal{value: STAKE}(id);
+        bytes memory cheap = abi.encodeWithSelector(Court.WrongStake.selector, 1);
+        vm.expectRevert(cheap);
+        court.challenge{value: 1}(id, 1, 0, "", new bytes32[](0));
+        vm.expectRevert(cheap);
+        court.challengeLink{value: 1}(id, 1, 0, "", new bytes32[](0), "", new bytes32[](0));
+        vm.expectRevert(cheap);
+        court.challengeMemory{value: 1}(id, 1, 0, new bytes[](2), new bytes32[](0));
+        vm.expectRevert(cheap);
+        court.challengeEquivocation{value: 1}(id, 1, "a", 0, "", "b", 0, "");
+        vm.expectRevert(cheap);
+        court.demandLeaf{value: 1}(id, 1, 0);
+        vm.expectRevert(cheap);
+        court.demandConsistency{value: 1}(id, 1, "a", 0, "", 2, "b", 0, "");
+        vm.stopPrank();
+        vm.expectRevert(cheap);
+        vm.prank(owner);
+        court.appeal{value: 1}(id);
+    }
+
+    /// The names of demands are what a watcher computes from their events.
+    function testDemandNames() public view {
+        eq(court.leafDemand(id, 9, 3), keccak256(abi.encode(court.WITHHELD(), id, uint64(9), uint64(3))), "leaf");
+        bytes memory named = abi.encode(court.INCONSISTENT(), id, uint64(3), bytes32("a"), uint64(9), bytes32("b"));
+        eq(court.consistencyDemand(id, 3, "a", 9, "b"), keccak256(named), "consistency");
     }
 
     function testLateAppeal() public {

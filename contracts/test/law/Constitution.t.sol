@@ -110,6 +110,19 @@ contract ConstitutionTest is World {
         constitution.rollback(id);
     }
 
+    function testOnlyTheOwnerProposes() public {
+        Constitution.Terms memory t = terms();
+        bytes memory stranger = abi.encodeWithSelector(Constitution.NotOwner.selector, id, guardian);
+        vm.startPrank(guardian);
+        vm.expectRevert(stranger);
+        constitution.propose(id, t);
+        vm.expectRevert(stranger);
+        constitution.withdraw(id);
+        vm.expectRevert(stranger);
+        constitution.proposeRelease(id, 1);
+        vm.stopPrank();
+    }
+
     function testWithdraw() public {
         vm.expectRevert(abi.encodeWithSelector(Constitution.NothingProposed.selector, id));
         vm.prank(owner);
@@ -246,6 +259,7 @@ contract LawHandler is Base {
     string public broken;
     uint256 public enacted;
     uint256 public released;
+    uint256 public restored;
 
     constructor(Constitution c, uint256 id_, address[5] memory people_, Constitution.Terms memory t) {
         (constitution, id, people, terms_, time) = (c, id_, people_, t, uint48(block.timestamp));
@@ -263,6 +277,7 @@ contract LawHandler is Base {
     }
 
     function propose(uint256 k) external {
+        terms_.manifest = bytes32(uint256(time));
         as_(k);
         try constitution.propose(id, terms_) {
             check(k % 5 == 0, "a stranger proposed");
@@ -316,6 +331,29 @@ contract LawHandler is Base {
         } catch {}
     }
 
+    /// Takes back the newest terms, while they are young: what held before them, never a stop or a scale.
+    function rollback(uint256 k) external {
+        uint32 epoch = constitution.epochOf(id);
+        Constitution.Hold memory hold = constitution.holdOf(id);
+        uint48 since = constitution.current(id).since;
+        as_(k);
+        try constitution.rollback(id) {
+            check(k % 5 < 2, "a stranger rolled back");
+            check(time < since + NOTICE, "old terms were taken back");
+            bytes32 now_ = keccak256(abi.encode(timeless(epoch + 1)));
+            check(now_ == keccak256(abi.encode(timeless(epoch - 1))), "other terms than those before");
+            check(keccak256(abi.encode(hold)) == keccak256(abi.encode(constitution.holdOf(id))), "a hold was lifted");
+            (, uint48 enactAt) = constitution.proposed(id);
+            check(enactAt == 0, "a proposal outlived the rollback");
+            restored++;
+        } catch {}
+    }
+
+    function timeless(uint32 epoch) private view returns (Constitution.Terms memory t) {
+        t = constitution.termsOf(id, epoch);
+        t.since = 0;
+    }
+
     function pass(uint256 seconds_) external {
         time += uint48(bound(seconds_, 1 minutes, 2 days));
     }
@@ -329,6 +367,24 @@ contract LawInvariantTest is World {
         address[5] memory people = [owner, guardian, approver, challenger, address(account)];
         handler = new LawHandler(constitution, id, people, terms());
         target(address(handler));
+    }
+
+    /// A canary: long random sequences really get there.
+    function testHandlerGetsThere() public {
+        for (uint256 k = 0; k < 1000; k++) {
+            uint256 draw = uint256(keccak256(abi.encode(k)));
+            (uint256 a, uint16 b) = (draw >> 8, uint16(draw >> 72));
+            if (draw % 8 == 0) handler.propose(0);
+            else if (draw % 8 == 1) handler.enact(a);
+            else if (draw % 8 == 2) handler.stop(a);
+            else if (draw % 8 == 3) handler.tighten(a, b);
+            else if (draw % 8 == 4) handler.proposeRelease(0, b);
+            else if (draw % 8 == 5) handler.release(a);
+            else if (draw % 8 == 6) handler.rollback(a);
+            else handler.pass(draw >> 100);
+            invariantOnlyTheOwnerLoosensAndWaits();
+        }
+        ok(handler.enacted() > 0 && handler.released() > 0 && handler.restored() > 0, "enacted, released, restored");
     }
 
     function invariantOnlyTheOwnerLoosensAndWaits() public view {

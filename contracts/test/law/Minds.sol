@@ -55,6 +55,38 @@ contract MoodyMind is IMind {
     }
 }
 
+/// Answers (8 bytes, 16 bytes) in good encoding with mood 0 (as `MoodyMind` reads it), else in one that only just is not.
+contract EncodingMind is IMind {
+    function decide(bytes calldata, bytes calldata observation)
+        external
+        pure
+        returns (bytes memory, bytes memory)
+    {
+        uint8 mood = uint8(observation[16]);
+        assembly {
+            // 0: 0x40, 0x20: 0x80, 0x40: 8, 0x60: eight bytes, 0x80: 16, 0xa0: sixteen bytes
+            mstore(0x00, add(0x40, mul(0x20, eq(mood, 1)))) // first offset
+            mstore(0x20, add(0x80, mul(0x20, eq(mood, 2)))) // second offset
+            mstore(0x40, 8)
+            mstore(0x60, eq(mood, 3)) // padding of the first
+            mstore(0x80, 16)
+            mstore(0xa0, eq(mood, 4)) // padding of the second
+            mstore(0xc0, 0)
+            let size := 0xc0
+            if eq(mood, 5) { size := 0xe0 } // something follows
+            if eq(mood, 6) { size := 0xa0 } // cut
+            if eq(mood, 7) { size := 0x60 } // too short for two
+            if eq(mood, 8) { mstore(0x40, not(0)) } // first length
+            if eq(mood, 9) { mstore(0x80, not(0)) } // second length
+            if eq(mood, 10) { // the second would lie behind the end
+                mstore(0x40, 0xa0)
+                mstore(0x20, 0x100)
+            }
+            return(0, size)
+        }
+    }
+}
+
 /// A charter that permits everything, and says neither bounds nor a safe action.
 contract OpenCharter is ICharter {
     function review(bytes calldata, bytes calldata, bytes calldata proposal)

@@ -54,8 +54,7 @@ contract MindGasTest is Model {
             used := sub(used, gas())
         }
         ok(success, name);
-        vm.snapshotValue("mind", name, used);
-        le(used, most, name);
+        figure("mind", name, used, most);
     }
 
     function forest(uint16 inputs, uint16 trees, uint8 depth) private pure returns (bytes memory) {

@@ -6,6 +6,7 @@ import {IMind} from "../../src/law/IMachineCode.sol";
 import {LinearMind} from "../../src/mind/LinearMind.sol";
 import {MlpMind} from "../../src/mind/MlpMind.sol";
 import {ForestMind} from "../../src/mind/ForestMind.sol";
+import {WideMind} from "../../src/mind/WideMind.sol";
 
 /// Blobs into code and minds, as docs/spec/model.md section 9 says.
 abstract contract Model is Base {
@@ -46,6 +47,9 @@ abstract contract Model is Base {
     function mindOf(address[] memory all, uint8 kind) internal returns (IMind) {
         if (kind == 1) {
             return new LinearMind(all);
+        }
+        if (kind == 4) {
+            return new WideMind(all);
         }
         return kind == 2 ? IMind(new MlpMind(all)) : IMind(new ForestMind(all));
     }

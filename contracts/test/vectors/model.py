@@ -31,7 +31,7 @@ def feature(kind, channels):
     f["center"] = rnd.choice([0, rnd.randint(-10**6, 10**6), rnd.randint(-I64 - 1, I64)])
     if rnd.random() < 0.2:
         f["period"] = rnd.choice([60, 86400, 604800, (1 << 32) - 1])
-    if kind == 2:
+    if kind in (2, 4):
         f["center"] = rnd.randint(-3000, 0)
         f["shift"] = rnd.randint(0, 24)
         f["mul"] = rnd.choice([1, -1]) * rnd.randint(1, min(I32, (256 << f["shift"]) // 2000 + 2))
@@ -69,7 +69,7 @@ def output_word(o):
 
 
 def input_of(kind, f, r):
-    lo, hi = {1: (-I64 - 1, I64), 2: (0, 255), 3: (-I32 - 1, I32)}[kind]
+    lo, hi = {1: (-I64 - 1, I64), 2: (0, 255), 3: (-I32 - 1, I32), 4: (0, 32767)}[kind]
     return sat(((r - f["center"]) * f["mul"]) >> f["shift"], lo, hi)
 
 
@@ -140,6 +140,62 @@ class Mlp:
             if last:
                 return [propose(o, a) for o, a in zip(heads, acc)]
             u = [sat(((a + bias) * mul) >> shift, 0, 255) for a, bias in zip(acc, heads)]
+
+
+class Wide:
+    """Codes of 15 bits, weights of 16, and layers through a table; every neuron's sum stays in int32 (section 6)."""
+    kind = 4
+
+    def __init__(self, inputs, widths, tables):
+        self.layers = len(widths)
+        self.parts = []
+        for k, neurons in enumerate(widths):
+            last = k == len(widths) - 1
+            most = min(32767, ((1 << 31) - 1 - 20000) // 32767 // inputs)
+            weights = [[rnd.randint(-most - (most < 32767), most) if most else 0 for _ in range(inputs)] for _ in range(neurons)]
+            for row in weights:  # as large as the rule lets one be
+                while 32767 * sum(map(abs, row)) + 20000 >= 1 << 31:
+                    row[row.index(max(row, key=abs))] //= 2
+            shift, mul = rnd.randint(10, 30), 0
+            if last:
+                heads = [output(4, 20000) for _ in range(neurons)]
+                for o in heads:
+                    o["shift"] = shift
+            else:
+                mul = min(I32, rnd.randint(1, 3) * ((1 << shift) // (most * inputs + 1) + 1))
+                heads = [rnd.randint(-20000, 20000) for _ in range(neurons)]
+            table = sorted(rnd.randint(0, 32767) for _ in range(257)) if tables[k] else None
+            if table and rnd.random() < 0.5:
+                table.reverse()
+            self.parts.append((inputs, neurons, shift, mul, heads, weights, last, table))
+            inputs = neurons
+
+    def body(self):
+        out = b""
+        for inputs, neurons, shift, mul, heads, weights, last, table in self.parts:
+            out += struct.pack(">HHBBxxi20x", inputs, neurons, shift, 1 if table else 0, mul)
+            if table:
+                out += struct.pack(">257H30x", *table)
+            if last:
+                out += b"".join(map(output_word, heads))
+            for g in range(0, eights(neurons), 8):
+                if not last:
+                    out += b"".join(i32(heads[j] if j < neurons else 0) for j in range(g, g + 8))
+                for h in (g, g + 4):
+                    for b in range(0, eights(inputs), 4):
+                        for j in range(h, h + 4):
+                            for i in range(b, b + 4):
+                                out += struct.pack(">H", (weights[j][i] if j < neurons and i < inputs else 0) + 32768)
+        return out
+
+    def run(self, u):
+        for inputs, neurons, shift, mul, heads, weights, last, table in self.parts:
+            acc = [sum(w * x for w, x in zip(row, u)) for row in weights]
+            if last:
+                return [propose(o, a) for o, a in zip(heads, acc)]
+            u = [sat(((a + bias) * mul) >> shift, 0, 32767) for a, bias in zip(acc, heads)]
+            if table:
+                u = [table[k >> 7] + (((table[(k >> 7) + 1] - table[k >> 7]) * (k & 127)) >> 7) for k in u]
 
 
 class Forest:
@@ -218,5 +274,8 @@ cases = [
     vector("forest 4 x 3 of 3, 2 frames", 5, 5, 2, 3, lambda n, m: Forest(n, m, 4, 3), 6),
     vector("forest 2 x 8", 4, 4, 1, 1, lambda n, m: Forest(n, m, 2, 8), 3),
     vector("forest 9 x 5", 6, 8, 1, 1, lambda n, m: Forest(n, m, 9, 5), 8),
+    vector("wide 2-1", 3, 2, 1, 1, lambda n, m: Wide(n, [m], [0]), 4),
+    vector("wide 3-5-10-7, tables", 4, 3, 1, 7, lambda n, m: Wide(n, [5, 10, m], [1, 0, 0]), 6),
+    vector("wide 6-9-2, 4 frames, table", 4, 6, 4, 2, lambda n, m: Wide(n, [9, m], [1, 0]), 6),
 ]
 print(json.dumps({"count": len(cases), "cases": cases}, indent=0))

@@ -165,58 +165,166 @@ contract JobBoardTest is Pay {
     }
 }
 
-/// Strangers do anything at any time; the board always holds the budgets of live jobs, no more and no less.
-contract JobBoardInvariants is Pay {
+/// A client, a provider, an evaluator and a stranger; each step is tried by any of them.
+contract JobHandler is Pay {
+    JobBoard private board = new JobBoard();
+    address[4] private people = [actor("client"), actor("worker"), actor("referee"), actor("stranger")];
+    uint256 public time = 1_800_000_000;
+    uint256 public refunds;
+    string public broken;
+
+    constructor() {
+        rich(people[0], address(board));
+    }
+
+    function as_(uint256 who) private {
+        vm.warp(time);
+        vm.prank(people[who % 4]);
+    }
+
+    /// Most steps are tried by the one who may.
+    function mostly(uint256 who, uint256 right) private pure returns (uint256) {
+        return who % 3 == 0 ? who >> 8 : right;
+    }
+
+    function only(uint256 who, uint256 allowed, string memory what) private {
+        if (who % 4 != allowed) {
+            broken = what;
+        }
+    }
+
+    function create(uint64 life, uint256 budget) external {
+        as_(0);
+        uint256 id = board.createJob(people[1], people[2], token, uint64(time) + 1 + life % 9000, "");
+        as_(0);
+        board.setBudget(id, budget % 1e6);
+    }
+
+    function fund(uint256 who, uint256 id) external {
+        who = mostly(who, 0);
+        id = pick(id);
+        uint256 budget = id == 0 ? 0 : board.getJob(id).budget;
+        as_(who);
+        try board.fund(id, budget) {
+            only(who, 0, "a stranger funded");
+        } catch {}
+    }
+
+    function submit(uint256 who, uint256 id) external {
+        who = mostly(who, 1);
+        as_(who);
+        try board.submit(pick(id), "") {
+            only(who, 1, "a stranger submitted");
+        } catch {}
+    }
+
+    function complete(uint256 who, uint256 id) external {
+        who = mostly(who, 2);
+        as_(who);
+        try board.complete(pick(id), "") {
+            only(who, 2, "a stranger completed");
+        } catch {}
+    }
+
+    function reject(uint256 who, uint256 id) external {
+        id = pick(id);
+        bool open = id != 0 && board.getJob(id).status == JobBoard.Status.Open;
+        as_(who);
+        try board.reject(id, "") {
+            only(who, open ? 0 : 2, "a stranger rejected");
+        } catch {}
+    }
+
+    function claimRefund(uint256 who, uint256 id) external {
+        id = pick(id);
+        as_(who);
+        try board.claimRefund(id) {
+            refunds++;
+            if (time < board.getJob(id).expiredAt) {
+                broken = "refunded before expiry";
+            }
+        } catch {}
+    }
+
+    function pass(uint256 seconds_) external {
+        time += bound(seconds_, 1, 1000);
+    }
+
+    function pick(uint256 id) private view returns (uint256) {
+        uint256 count = board.jobCount(); // mostly one of the newest
+        uint256 among = id % 4 == 0 || count < 4 ? count : 4;
+        return count == 0 ? 0 : count - (id >> 8) % among;
+    }
+
+    function isLive(uint256 id) private view returns (bool) {
+        JobBoard.Status status = board.getJob(id).status;
+        return status == JobBoard.Status.Funded || status == JobBoard.Status.Submitted;
+    }
+
+    function live() public view returns (uint256 sum) {
+        for (uint256 id = 1; id <= board.jobCount(); ++id) {
+            sum += isLive(id) ? board.getJob(id).budget : 0;
+        }
+    }
+
+    function held() external view returns (uint256) {
+        return token.balanceOf(address(board));
+    }
+
+    function owned() external view returns (uint256) {
+        return token.balanceOf(people[0]) + token.balanceOf(people[1]);
+    }
+
+    /// After expiry a stranger sends every budget home.
+    function end() external {
+        time += 10_000;
+        for (uint256 id = 1; id <= board.jobCount(); ++id) {
+            if (isLive(id)) {
+                uint256 before = token.balanceOf(people[0]);
+                as_(3);
+                board.claimRefund(id);
+                eq(token.balanceOf(people[0]) - before, board.getJob(id).budget, "the client has it");
+            }
+        }
+    }
+}
+
+contract JobBoardInvariantTest is Pay {
     JobHandler private handler;
 
     function setUp() public {
         handler = new JobHandler();
         target(address(handler));
+        exclude(handler.end.selector);
     }
 
+    /// The board always holds the budgets of live jobs, no more and no less.
     function invariantHoldsTheBudgetsOfLiveJobs() public view {
-        (JobBoard board, uint256 live) = (handler.board(), 0);
-        for (uint256 id = 1; id <= board.jobCount(); ++id) {
-            JobBoard.Job memory job = board.getJob(id);
-            if (job.status == JobBoard.Status.Funded || job.status == JobBoard.Status.Submitted) {
-                live += job.budget;
-            }
+        eq(handler.held(), handler.live(), "escrow");
+        eq(handler.held() + handler.owned(), 1e12, "conserved");
+        eq(bytes(handler.broken()), "", "broken");
+    }
+
+    /// A canary: long random sequences really get there.
+    function testHandlerGetsThere() public {
+        for (uint256 k = 0; k < 400; k++) {
+            uint256 draw = uint256(keccak256(abi.encode(k)));
+            (uint256 a, uint256 b) = (draw >> 8, draw >> 72);
+            if (draw % 8 == 0) handler.create(uint64(a), b);
+            else if (draw % 8 < 3) handler.fund(a, b);
+            else if (draw % 8 == 3) handler.submit(a, b);
+            else if (draw % 8 == 4) handler.complete(a, b);
+            else if (draw % 8 == 5) handler.reject(a, b);
+            else if (draw % 8 == 6) handler.claimRefund(a, b);
+            else handler.pass(b);
+            invariantHoldsTheBudgetsOfLiveJobs();
         }
-        eq(handler.money().balanceOf(address(board)), live, "escrow");
-    }
-}
-
-contract JobHandler is Pay {
-    JobBoard public board = new JobBoard();
-
-    constructor() {
-        vm.warp(1_800_000_000);
-        token.mint(address(this), 1e30);
-        token.approve(address(board), type(uint256).max);
+        ok(handler.refunds() > 3, "refunded");
+        afterInvariant();
     }
 
-    function money() external view returns (IERC20) {
-        return token;
-    }
-
-    function create(uint64 time, uint256 budget) external {
-        uint256 id = board.createJob(address(this), address(this), token, uint64(block.timestamp) + 1 + time % 9000, "");
-        board.setBudget(id, budget % 1e9);
-    }
-
-    function step(uint256 id, uint8 what, uint16 time) external {
-        id = 1 + id % (board.jobCount() + 1);
-        vm.warp(block.timestamp + time % 1000);
-        if (what % 5 == 0) {
-            board.fund(id, board.getJob(id).budget);
-        } else if (what % 5 == 1) {
-            board.submit(id, "");
-        } else if (what % 5 == 2) {
-            board.complete(id, "");
-        } else if (what % 5 == 3) {
-            board.reject(id, "");
-        } else {
-            board.claimRefund(id);
-        }
+    function afterInvariant() public {
+        handler.end();
+        eq(handler.held(), 0, "expired money comes back");
     }
 }
