@@ -83,9 +83,10 @@ abstract contract CourtWorld is World {
 }
 
 contract CourtTest is CourtWorld {
-    /// Random honest logs: no leaf can be challenged, linked or remembered away. 9 leaves a run, so more
-    /// than 10,000 leaves in all.
-    /// forge-config: default.fuzz.runs = 1200
+    /// Random honest logs: no leaf can be challenged, linked or remembered away. 9 leaves a run: more than
+    /// 10,000 leaves in the long profile, a slice of them in the other.
+    /// forge-config: default.fuzz.runs = 300
+    /// forge-config: long.fuzz.runs = 1200
     function testFuzzHonestNeverSlashed(uint256 seed) public {
         log(4, seed);
         anchorAll();

@@ -31,6 +31,9 @@ contract RewardsHandler is Pay {
     }
 
     function propose(uint256 who, uint256 total, bool greedy) external {
+        if (promised.length == 24) {
+            return; // enough for every order of steps; more only takes longer
+        }
         total = bound(total, 1, 1e6);
         uint256 amount = greedy ? total + 1 : total / 2 + 1;
         as_(people[who % 2]);
