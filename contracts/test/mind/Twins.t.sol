@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IMind} from "../../src/law/IMachineCode.sol";
+import {ForecastMind} from "../../src/mind/ForecastMind.sol";
+import {PlannerMind} from "../../src/mind/PlannerMind.sol";
+import {Model} from "./Model.sol";
+
+/// A mind against its twin in C: the vectors are what tests/contracts/mind_vectors.c prints.
+abstract contract TwinTest is Model {
+    string private json = vm.readFile(file());
+
+    function file() internal pure virtual returns (string memory);
+    function make(address blob) public virtual returns (IMind);
+    function badBlob() internal pure virtual returns (bytes4);
+    function badShape() internal pure virtual returns (bytes4);
+
+    function caseOf(uint256 k) private pure returns (string memory) {
+        return string.concat(".cases[", string(abi.encodePacked(uint8(48 + k))), "].");
+    }
+
+    function blobOf(uint256 k) internal view returns (bytes memory) {
+        return vm.parseJsonBytes(json, string.concat(caseOf(k), "blob"));
+    }
+
+    function testVectors() public {
+        uint256 checked;
+        for (uint256 k = 0; k < vm.parseJsonUint(json, ".count"); ++k) {
+            IMind mind = make(store(bytes.concat(hex"00", blobOf(k))));
+            bytes[] memory memories = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "memory"));
+            bytes[] memory observations = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "observation"));
+            bytes[] memory nexts = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "next"));
+            bytes[] memory proposals = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "proposal"));
+            for (uint256 turn = 0; turn < observations.length; ++turn) {
+                (bytes memory next, bytes memory proposal) = mind.decide(memories[turn], observations[turn]);
+                eq(next, nexts[turn], "next memory");
+                eq(proposal, proposals[turn], "proposal");
+                ++checked;
+            }
+        }
+        ok(checked >= 100, "vectors were read");
+    }
+
+    /// Each byte of a blob turned round is refused exactly where C refuses it.
+    function testBlobsRefusedAsInC() public {
+        bytes memory refused = vm.parseJsonBytes(json, ".refused");
+        bytes memory blob = blobOf(vm.parseJsonUint(json, ".count") - 1);
+        eq(refused.length, blob.length, "bytes");
+        uint256 bad;
+        for (uint256 i = 0; i < blob.length; ++i) {
+            blob[i] ^= 0xff;
+            address data = store(bytes.concat(hex"00", blob));
+            bool made = true;
+            try this.make(data) {}
+            catch (bytes memory error_) {
+                made = false;
+                ++bad;
+                eq(uint32(bytes4(error_)), uint32(badBlob()), "by name");
+            }
+            eq(made ? 0 : 1, uint8(refused[i]), "as in C");
+            blob[i] ^= 0xff;
+        }
+        ok(bad > blob.length / 4, "some are refused");
+    }
+
+    function testShapes() public {
+        address short = store(hex"0000");
+        vm.expectRevert(abi.encodeWithSelector(badBlob(), 0));
+        make(short);
+        address runnable = store(bytes.concat(hex"01", blobOf(0)));
+        vm.expectRevert(abi.encodeWithSelector(badBlob(), 0));
+        make(runnable);
+        IMind mind = make(store(bytes.concat(hex"00", blobOf(0))));
+        vm.expectRevert(badShape());
+        mind.decide("", new bytes(16));
+    }
+}
+
+contract PlannerTest is TwinTest {
+    function file() internal pure override returns (string memory) {
+        return "test/vectors/planner.json";
+    }
+
+    function make(address blob) public override returns (IMind) {
+        return new PlannerMind(blob);
+    }
+
+    function badBlob() internal pure override returns (bytes4) {
+        return PlannerMind.BadBlob.selector;
+    }
+
+    function badShape() internal pure override returns (bytes4) {
+        return PlannerMind.BadShape.selector;
+    }
+}
+
+contract ForecastTest is TwinTest {
+    function file() internal pure override returns (string memory) {
+        return "test/vectors/forecast.json";
+    }
+
+    function make(address blob) public override returns (IMind) {
+        return new ForecastMind(blob);
+    }
+
+    function badBlob() internal pure override returns (bytes4) {
+        return ForecastMind.BadBlob.selector;
+    }
+
+    function badShape() internal pure override returns (bytes4) {
+        return ForecastMind.BadShape.selector;
+    }
+
+    /// A memory that would not fit the law's 8,192 bytes is refused, though each forecaster alone is fine.
+    function testTooMuchMemory() public {
+        bytes memory blob = blobOf(0);
+        for (uint256 i = 0; i < 3; ++i) {
+            (blob[32 + 32 * i + 4], blob[32 + 32 * i + 5]) = (0x01, 0x50); // seasons of 336 slots
+        }
+        address data = store(bytes.concat(hex"00", blob));
+        vm.expectRevert(abi.encodeWithSelector(ForecastMind.BadBlob.selector, 32));
+        make(data);
+    }
+}
