@@ -113,11 +113,12 @@ contract ForecastTest is TwinTest {
 
     /// A memory that would not fit the law's 8,192 bytes is refused, though each forecaster alone is fine.
     function testTooMuchMemory() public {
-        bytes memory blob = blobOf(0);
-        for (uint256 i = 0; i < 3; ++i) {
-            (blob[32 + 32 * i + 4], blob[32 + 32 * i + 5]) = (0x01, 0x50); // seasons of 336 slots
+        bytes memory blob = abi.encodePacked("DAMF", uint8(1), uint8(0), uint16(2), uint8(8), uint8(1), uint16(0), uint32(900), uint32(448));
+        blob = bytes.concat(blob, new bytes(12));
+        for (uint256 i = 0; i < 8; ++i) {
+            blob = bytes.concat(blob, abi.encodePacked(uint16(1), uint8(2), uint8(1), uint16(336), hex"02020010", new bytes(22)));
         }
-        address data = store(bytes.concat(hex"00", blob));
+        address data = store(bytes.concat(hex"00", blob, new bytes(64 + 96)));
         vm.expectRevert(abi.encodeWithSelector(ForecastMind.BadBlob.selector, 32));
         make(data);
     }

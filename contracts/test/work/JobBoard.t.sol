@@ -255,9 +255,12 @@ contract JobHandler is Pay {
 
     function pick(uint256 id) private view returns (uint256) {
         uint256 count = board.jobCount();
+        if (count == 0) {
+            return 0;
+        }
         uint256 among = count - first() + 1;
         among = id % 4 == 0 || among < 4 ? among : 4; // mostly one of the newest
-        return count == 0 ? 0 : count - (id >> 8) % among;
+        return count - (id >> 8) % among;
     }
 
     /// Jobs are made by the 32; those before the last 32 begun are over.
