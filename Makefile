@@ -46,6 +46,7 @@ bench: all ## beside the peers, as ratios
 
 install: all ## install below PREFIX (/usr/local)
 	tools/install $(PREFIX)
+	tools/install-library $(PREFIX)
 
 deb: all ## build a Debian package in build/
 	tools/deb
