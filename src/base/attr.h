@@ -14,6 +14,12 @@
 #define DAM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define DAM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Assembler and intrinsics of this processor may be used. -Dportable=true turns them off, so that
+ * what runs on arm64 can be tested here. */
+#if defined(__x86_64__) && !defined(DAM_PORTABLE)
+#define DAM_X86_64 1
+#endif
+
 #define DAM_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/crypto/bn254_field.h"
 
 #include "base/assert.h"
+#include "base/attr.h"
 
 #include <gmp.h>
 
@@ -60,7 +61,7 @@ void fp_mul_portable(struct fp *ret, const struct fp *a, const struct fp *b)
     reduce(ret, t);
 }
 
-#if defined(__x86_64__)
+#ifdef DAM_X86_64
 /* (l0, l1, l2, l3, top) = a * b[offset]; clobbers rdx and x. */
 #define MUL_ROW(offset, l0, l1, l2, l3, top)                                                       \
     "movq " offset "(%[b]), %%rdx\n\t"                                                             \

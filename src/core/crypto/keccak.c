@@ -11,7 +11,7 @@
 #include "base/assert.h"
 #include "base/attr.h"
 
-#if defined(__x86_64__)
+#ifdef DAM_X86_64
 #define KECCAK_X86 1
 #include <immintrin.h>
 #endif
