@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Requests against a whole ledger in this process: how parameters are read, and what is said of
+ * those that are wrong. A line is a call and what its reply must contain. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/heap.h"
+#include "ledger/genesis.h"
+#include "ledger/ledger.h"
+
+#define A "\"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266\""
+#define MULTICALL "\"0xcA11bde05977b3631167028862bE2a173976CA11\""
+#define WORD "0x0000000000000000000000000000000000000000000000000000000000000001"
+#define NO_HASH "\"0x1111111111111111111111111111111111111111111111111111111111111111\""
+
+struct world {
+    uv_loop_t loop;
+    struct dam_ledger *ledger;
+    char dir[64];
+    char *reply;
+    int replies;
+};
+
+static int open_world(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct dam_store_fault fault;
+    struct dam_buf genesis;
+    struct dam_genesis_choice choice = {
+        .chain_id = 31337, .gas_limit = 30000000, .dev = true, .base_fee = 7};
+    assert_non_null(w);
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/dam-rpc-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    dam_buf_init(&genesis, dam_heap(), 0);
+    dam_genesis_builtin(&choice, &genesis);
+    struct dam_ledger_options options = {.data_dir = w->dir,
+                                         .genesis = (const char *)genesis.data,
+                                         .genesis_len = genesis.len,
+                                         .dev = true,
+                                         .store_len_max = (size_t)256 << 20};
+    assert_int_equal(uv_loop_init(&w->loop), 0);
+    assert_int_equal(dam_ledger_open(&w->loop, &options, &w->ledger, &fault), DAM_OK);
+    dam_buf_finish(&genesis);
+    *state = w;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock"};
+    struct world *w = *state;
+    char path[128];
+    dam_ledger_close(w->ledger);
+    (void)uv_run(&w->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&w->loop);
+    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", w->dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(w->dir);
+    free(w->reply);
+    free(w);
+    return 0;
+}
+
+static void on_reply(void *ctx, const char *text, size_t len)
+{
+    struct world *w = ctx;
+    free(w->reply);
+    w->reply = malloc(len + 1);
+    assert_non_null(w->reply);
+    memcpy(w->reply, text, len);
+    w->reply[len] = '\0';
+    w->replies++;
+}
+
+static const char *ask(struct world *w, const char *text)
+{
+    w->replies = 0;
+    dam_ledger_rpc(w->ledger, text, strlen(text), on_reply, w);
+    for (int i = 0; i < 5000 && w->replies == 0; i++) {
+        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+        if (w->replies == 0) {
+            (void)usleep(1000);
+        }
+    }
+    assert_int_equal(w->replies, 1);
+    return w->reply;
+}
+
+struct line {
+    const char *method;
+    const char *params;
+    const char *want; /* a part of the reply */
+};
+
+static void check_lines(struct world *w, const struct line *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[4096];
+        (void)snprintf(text, sizeof(text),
+                       "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}",
+                       lines[i].method, lines[i].params);
+        const char *reply = ask(w, text);
+        if (strstr(reply, lines[i].want) == NULL) {
+            print_error("%s %s\n  want %s\n  got  %.300s\n", lines[i].method, lines[i].params,
+                        lines[i].want, reply);
+            fail();
+        }
+    }
+}
+
+static void test_addresses_and_hashes(void **state)
+{
+    static const struct line lines[] = {
+        {"eth_getBalance", "[" A "]", "\"result\":\"0x21e19e0c9bab2400000\""},
+        {"eth_getBalance", "[" A ",null]", "\"result\":\"0x21e19e0c9bab2400000\""},
+        {"eth_getBalance", "[]", "missing value for required argument 0"},
+        {"eth_getBalance", "[null]", "missing value for required argument 0"},
+        {"eth_getBalance", "[7]",
+         "-32602,\"message\":\"invalid argument 0: json: cannot unmarshal"},
+        {"eth_getBalance", "[\"f39Fd6e51aad88F6F4ce6aB8827279cffFb92266\"]", "without 0x prefix"},
+        {"eth_getBalance", "[\"0x1\"]", "hex string has length 1, want 40 for common.Address"},
+        {"eth_getBalance", "[\"0xZZ9Fd6e51aad88F6F4ce6aB8827279cffFb92266\"]",
+         "invalid hex string"},
+        {"eth_getBalance",
+         "[\"0X"
+         "f39Fd6e51aad88F6F4ce6aB8827279cffFb92266\"]",
+         "\"result\""},
+        {"eth_getTransactionByHash", "[" NO_HASH "]", "\"result\":null"},
+        {"eth_getTransactionByHash", "[\"0x11\"]", "length 2, want 64 for common.Hash"},
+        {"eth_getTransactionByHash", "[{}]", "cannot unmarshal non-string"},
+    };
+    check_lines(*state, lines, DAM_COUNT_OF(lines));
+}
+
+static void test_blocks(void **state)
+{
+    static const struct line lines[] = {
+        {"eth_getBlockByNumber", "[\"latest\"]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[\"pending\",true]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[\"safe\",false]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[\"finalized\",false]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[\"earliest\",false]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[\"0x0\",false]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[0,false]", "\"number\":\"0x0\""},
+        {"eth_getBlockByNumber", "[\"0x1\",false]", "\"result\":null"},
+        {"eth_getBlockByNumber", "[\"0xffffffffffffffff\",false]", "\"result\":null"},
+        {"eth_getBlockByNumber", "[\"0x10000000000000000\",false]", "-32602"},
+        {"eth_getBlockByNumber", "[\"0x\",false]", "-32602"},
+        {"eth_getBlockByNumber", "[\"newest\",false]", "hex string without 0x prefix"},
+        {"eth_getBlockByNumber", "[-1,false]", "-32602"},
+        {"eth_getBlockByNumber", "[1.5,false]", "-32602"},
+        {"eth_getBlockByNumber", "[true,false]", "not a block number, tag or hash"},
+        {"eth_getBlockByNumber", "[\"latest\",\"true\"]", "argument 1: not true or false"},
+        {"eth_getBalance", "[" A ",{\"blockNumber\":\"0x0\"}]", "\"result\""},
+        {"eth_getBalance", "[" A ",{\"blockNumber\":0}]", "neither blockHash nor blockNumber"},
+        {"eth_getBalance", "[" A ",{}]", "neither blockHash nor blockNumber"},
+        {"eth_getBalance", "[" A ",{\"blockHash\":" NO_HASH "}]", "header not found"},
+        {"eth_getBalance", "[" A ",\"0x99\"]", "header not found"},
+    };
+    check_lines(*state, lines, DAM_COUNT_OF(lines));
+}
+
+static void test_slots_and_data(void **state)
+{
+    static const struct line lines[] = {
+        {"eth_getStorageAt", "[" A ",\"0x0\",\"latest\"]", "\"result\":\"0x0000"},
+        {"eth_getStorageAt", "[" A ",\"0x\",\"latest\"]", "\"result\":\"0x0000"},
+        {"eth_getStorageAt", "[" A ",\"" WORD "\",\"latest\"]", "\"result\":\"0x0000"},
+        {"eth_getStorageAt", "[" A ",\"" WORD "00\",\"latest\"]", "want at most 32 bytes, have 33"},
+        {"eth_getStorageAt", "[" A ",\"12\",\"latest\"]", "hex string invalid"},
+        {"eth_getStorageAt", "[" A "]", "missing value for required argument 1"},
+        {"web3_sha3", "[\"0x\"]",
+         "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"},
+        {"web3_sha3", "[\"0x1\"]", "even number of hex digits"},
+        {"web3_sha3", "[\"12\"]", "even number of hex digits"},
+        {"eth_sendRawTransaction", "[\"0x\"]", "\"error\""},
+        {"eth_sendRawTransaction", "[1]", "-32602"},
+        {"eth_sendRawTransaction", "[]", "missing value for required argument 0"},
+    };
+    check_lines(*state, lines, DAM_COUNT_OF(lines));
+}
+
+static void test_calls(void **state)
+{
+    static const struct line lines[] = {
+        /* getChainId() of Multicall3 */
+        {"eth_call", "[{\"to\":" MULTICALL ",\"data\":\"0x3408e470\"},\"latest\"]", "7a69\""},
+        {"eth_call", "[{\"to\":" MULTICALL ",\"input\":\"0x3408e470\"}]", "7a69\""},
+        {"eth_call", "[{\"to\":" MULTICALL ",\"data\":\"0x00\",\"input\":\"0x01\"}]",
+         "both \\\"data\\\" and \\\"input\\\" are set and not equal"},
+        {"eth_call", "[{\"to\":\"0x12\"}]", "to: not an address"},
+        {"eth_call", "[{\"gas\":\"0x1ffffffffffffffff\"}]", "gas: not a number of at most 64 bits"},
+        {"eth_call", "[{\"value\":\"x\"}]", "value: not a number of at most 256 bits"},
+        {"eth_call", "[{\"data\":\"0x1\"}]", "data: not bytes"},
+        {"eth_call", "[{\"gasPrice\":\"0x1\",\"maxFeePerGas\":\"0x1\"}]", "both gasPrice and"},
+        {"eth_call", "[{\"accessList\":[{}]}]", "accessList: not a list of"},
+        {"eth_call", "[7]", "missing value for required argument 0"},
+        {"eth_call", "[{},\"latest\",{\"0x12\":{}}]", "a key is not an address"},
+        {"eth_call", "[{},\"latest\",7]", "not state overrides"},
+        {"eth_call", "[{},\"latest\",{" A ":{\"state\":{},\"stateDiff\":{}}}]", "both 'state' and"},
+        {"eth_call", "[{},\"latest\",{" A ":{\"movePrecompileToAddress\":" MULTICALL "}}]",
+         "not a precompile"},
+        {"eth_estimateGas", "[{\"from\":" A ",\"to\":" MULTICALL ",\"value\":\"0x1\"}]",
+         "\"error\""},
+        {"eth_estimateGas", "[{\"from\":" A ",\"to\":" A ",\"value\":\"0x1\"}]", "\"0x5208\""},
+        {"debug_traceCall", "[{},\"latest\",{\"tracer\":\"nothing\"}]",
+         "\\\"nothing\\\" is not known"},
+        {"debug_traceCall", "[{\"to\":" A "},\"latest\",{\"tracer\":\"callTracer\"}]", "\"CALL\""},
+        {"debug_traceTransaction", "[" NO_HASH "]", "transaction not found"},
+        {"debug_traceBlockByNumber", "[\"0x0\"]", "genesis is not traceable"},
+    };
+    check_lines(*state, lines, DAM_COUNT_OF(lines));
+}
+
+static void test_filters(void **state)
+{
+    static const struct line lines[] = {
+        {"eth_getLogs", "[{}]", "\"result\":[]"},
+        {"eth_getLogs", "[]", "a filter object is needed"},
+        {"eth_getLogs", "[{\"address\":\"0x12\"}]", "not an address or a list"},
+        {"eth_getLogs", "[{\"address\":[" A "," A "]}]", "\"result\":[]"},
+        {"eth_getLogs", "[{\"topics\":[null,[null]]}]", "\"result\":[]"},
+        {"eth_getLogs", "[{\"topics\":[\"0x12\"]}]", "not 32 bytes"},
+        {"eth_getLogs", "[{\"topics\":[1,2,3,4,5]}]", "exceed max topics"},
+        {"eth_getLogs", "[{\"topics\":{}}]", "exceed max topics"},
+        {"eth_newFilter", "[{\"fromBlock\":\"x\"}]", "-32602"},
+        {"eth_getFilterChanges", "[\"0x99\"]", "filter not found"},
+        {"eth_uninstallFilter", "[\"0x99\"]", "\"result\":false"},
+        {"eth_subscribe", "[\"newHeads\"]", "notifications not supported"},
+        {"eth_feeHistory", "[\"0x1\",\"latest\",[50,20]]", "invalid reward percentile"},
+        {"eth_feeHistory", "[\"0x1\",\"latest\",[\"a\"]]", "not a list of percentiles"},
+    };
+    check_lines(*state, lines, DAM_COUNT_OF(lines));
+}
+
+static void test_envelopes(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *want;
+    } cases[] = {
+        {"", "-32700"},
+        {"{", "-32700"},
+        {"7", "-32600"},
+        {"[]", "empty batch"},
+        {"[7]", "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600"},
+        {"{\"id\":{},\"method\":\"eth_chainId\"}", "\"id\":null"},
+        {"{\"id\":1}", "invalid request"},
+        {"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"eth_chainId\"}", "invalid request"},
+        {"{\"id\":\"x\",\"method\":\"eth_chainId\"}", "\"id\":\"x\",\"result\":\"0x7a69\""},
+        {"{\"id\":1,\"method\":\"eth_nothing\"}", "the method eth_nothing does not exist"},
+        {"{\"id\":1,\"method\":\"eth_chainId\",\"params\":{}}", "non-array args"},
+        {"{\"id\":1,\"method\":\"eth_chainId\",\"params\":null}", "\"result\":\"0x7a69\""},
+        {"[{\"id\":1,\"method\":\"eth_chainId\"},{\"id\":2,\"method\":\"net_version\"}]",
+         "\"id\":2,\"result\":\"31337\"}]"},
+        /* A worker's answer between two of the loop's: the order stays. */
+        {"[{\"id\":1,\"method\":\"eth_chainId\"},{\"id\":2,\"method\":\"eth_call\",\"params\":[{}]}"
+         ","
+         "{\"id\":3,\"method\":\"eth_chainId\"}]",
+         "\"id\":3,\"result\":\"0x7a69\"}]"},
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < DAM_COUNT_OF(cases); i++) {
+        const char *reply = ask(w, cases[i].text);
+        if (strstr(reply, cases[i].want) == NULL) {
+            print_error("%s\n  want %s\n  got  %.300s\n", cases[i].text, cases[i].want, reply);
+            fail();
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses_and_hashes),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_slots_and_data),
+        cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_envelopes),
+    };
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}
