@@ -12,7 +12,8 @@ const char dam_verb_bench_help[] =
     "       dam bench energy [--data FOLDER] [--only CASE] [--turns N] [--native] [--jobs N]\n"
     "                        [--json]\n"
     "       dam bench model BLOB --data ROWS.csv [--onnx FILE | --xgboost FILE]\n"
-    "                       [--library SO] [--json]\n\n"
+    "                       [--library SO] [--json]\n"
+    "       dam bench machine DIR [--turns N]\n\n"
     "decisions: every public benchmark that there is data for (FOLDER is shared/data): what doing\n"
     "nothing, the usual rule, the best that is known and our deciders reach. docs/decisions.md.\n\n"
     "energy: storage control on pymgrid25 and Power Laws: prints what doing nothing, the standard\n"
@@ -22,7 +23,10 @@ const char dam_verb_bench_help[] =
     "FOLDER is shared/data/a-microgrid. --native lets the C planner decide alone (fast).\n\n"
     "model: time for one decision by our integers, by the portable kernel, by the mind's bytecode\n"
     "and by ONNX Runtime or XGBoost through its C interface on one thread, all in one run. The\n"
-    "library is $DAM_ONNXRUNTIME or $DAM_XGBOOST, --library, or what the system finds.\n";
+    "library is $DAM_ONNXRUNTIME or $DAM_XGBOOST, --library, or what the system finds.\n\n"
+    "machine: how long a turn of DIR's machine takes until its decision is durable and its "
+    "devices\n"
+    "are told. DAM_EVIDENCE_SYNC=false leaves the disk out.\n";
 
 static int energy(int argc, char **argv)
 {
@@ -66,9 +70,12 @@ int dam_verb_bench(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "model") == 0) {
         return dam_bench_model(argc - 1, argv + 1);
     }
+    if (argc >= 2 && strcmp(argv[1], "machine") == 0) {
+        return dam_bench_machine(argc - 1, argv + 1);
+    }
     if (argc >= 2 && strcmp(argv[1], "decisions") == 0) {
         return dam_bench_decisions(argc - 1, argv + 1);
     }
     return dam_verb_fail(DAM_EXIT_USAGE, "`dam help bench` tells more",
-                         "dam bench needs a benchmark: decisions, energy or model");
+                         "dam bench needs a benchmark: decisions, energy, machine or model");
 }

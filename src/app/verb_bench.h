@@ -26,6 +26,9 @@ int dam_bench_model(int argc, char **argv);
 /** Every public benchmark, one line each. */
 int dam_bench_decisions(int argc, char **argv);
 
+/** A turn of a machine: deciding, making it durable, telling the devices. */
+int dam_bench_machine(int argc, char **argv);
+
 /** The verb. */
 int dam_verb_bench(int argc, char **argv);
 
