@@ -44,14 +44,18 @@ contract ForestMind is ModelMind {
         returns (uint256 end)
     {
         end = pos + 5 * count;
-        bool good = true;
+        uint256 bad;
         assembly ("memory-safe") {
-            let last := add(add(blob, 32), end)
-            for { let node := add(add(blob, 32), pos) } lt(node, last) { node := add(node, 5) } {
-                good := and(good, lt(byte(4, mload(node)), inputs))
+            let start := add(blob, 32)
+            let last := add(start, end)
+            for { let node := add(start, pos) } lt(node, last) { node := add(node, 5) } {
+                if iszero(lt(byte(4, mload(node)), inputs)) {
+                    bad := add(sub(node, start), 4)
+                    break
+                }
             }
         }
-        ModelBlob.check(good, pos);
+        ModelBlob.check(bad == 0, bad);
     }
 
     function decide(bytes calldata memory_, bytes calldata observation)

@@ -127,9 +127,9 @@ contract MindRefusalsTest is Model {
         refuse(b, 66, 9, 66);
         refuse(b, 67, 63, 67); // shift
         refuse(b, 68, 1, 68);
-        refuse(b, 132, 1, 128); // input of a node: its tree is named
+        refuse(b, 132, 1, 132); // input of a node
         refuse(b, 65, 0, 128); // a tree too few
-        refuse(b, 65, 2, 128); // and too many
+        refuse(b, 65, 2, 128); // and more than there are bytes for
     }
 
     function testSlices() public {
