@@ -322,8 +322,12 @@ static void step_once(struct dam_runtime *rt)
     uint64_t next = next_due(rt);
     uint64_t keeper = next_keeper(rt);
     if (keeper <= next && keeper <= rt->target_ms) { /* the chain first: the turn then knows it */
+        /* Time itself stands still meanwhile: what the field says during the round is as old as
+         * what it said before, however long the chain takes. */
+        uint64_t before = rt->mono_ms;
         rt->mono_ms = keeper > rt->mono_ms ? keeper : rt->mono_ms;
         (void)keepers_begin(rt);
+        rt->mono_ms = before;
         return;
     }
     if (next > rt->target_ms) {
