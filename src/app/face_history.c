@@ -6,6 +6,7 @@
 #include "machine/history.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define LOOK_BACK_MAX 4096u /* leaves read for one answer */
@@ -561,11 +562,32 @@ void dam_face_metrics(struct dam_runtime *runtime, struct dam_buf *out)
         metric(out, "dam_evidence_leaves{machine=\"%zu\"} %llu\n", i,
                (unsigned long long)dam_evidence_size(dam_machine_evidence(machine)));
     }
-    metric(out, "# HELP dam_samples_total Readings taken from the field.\n"
-                "# TYPE dam_samples_total counter\n");
+    static const struct {
+        const char *name;
+        const char *help;
+        size_t offset; /* of a uint64_t in struct dam_machine_stats */
+    } fields[] = {
+        {"dam_samples_total", "Readings taken from the field.",
+         offsetof(struct dam_machine_stats, samples)},
+        {"dam_faults_total", "Readings that were faults.",
+         offsetof(struct dam_machine_stats, faults)},
+        {"dam_dropped_total", "Messages that came too fast for their link.",
+         offsetof(struct dam_machine_stats, dropped)},
+    };
+    for (size_t k = 0; k < DAM_COUNT_OF(fields); k++) {
+        metric(out, "# HELP %s %s\n# TYPE %s counter\n", fields[k].name, fields[k].help,
+               fields[k].name);
+        for (size_t i = 0; i < dam_runtime_count(runtime); i++) {
+            const struct dam_machine_stats *stats =
+                dam_machine_stats(dam_runtime_machine(runtime, i));
+            uint64_t value;
+            memcpy(&value, (const char *)stats + fields[k].offset, sizeof(value));
+            metric(out, "%s{machine=\"%zu\"} %llu\n", fields[k].name, i, (unsigned long long)value);
+        }
+    }
+    metric(out, "# HELP dam_links_up Links that are connected.\n# TYPE dam_links_up gauge\n");
     for (size_t i = 0; i < dam_runtime_count(runtime); i++) {
-        struct dam_machine *machine = dam_runtime_machine(runtime, i);
-        metric(out, "dam_samples_total{machine=\"%zu\"} %llu\n", i,
-               (unsigned long long)dam_machine_stats(machine)->samples);
+        metric(out, "dam_links_up{machine=\"%zu\"} %u\n", i,
+               dam_machine_stats(dam_runtime_machine(runtime, i))->links_up);
     }
 }

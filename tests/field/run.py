@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 from peers import Broker, Gps, Json, Sunspec, certificates, connects, free_port, missing, serial_pair, wait
@@ -510,6 +511,9 @@ def test_watch(tmp):
             broker.publish("x", "7.5")
             check(f"watch by {way}: a decision", wait(lambda: broker.publish("x", "7.5") or "permitted as proposed: out 7.5" in said(i)), said(i))
             check(f"watch by {way}: treasury", "treasury 12.34 tDAM, earned 0.00, spent 0.00" in said(i), said(i))
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            metrics = answer.read().decode()
+        check("metrics of the field", 'dam_links_up{machine="0"} 1' in metrics and 'dam_dropped_total{machine="0"} 0' in metrics, metrics)
         broker.stop()
         for i, way in enumerate(("folder", "API")):
             check(f"watch by {way}: the outage", wait(lambda: "OUTAGE channel x: stale" in said(i)), said(i))
