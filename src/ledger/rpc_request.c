@@ -667,6 +667,9 @@ static void forget_ws(const struct list *list, const struct dam_ws *ws)
 
 void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws)
 {
+    if (ledger->queue == NULL) {
+        return; /* the ledger closes: nothing waits any more */
+    }
     forget_ws(&ledger->queue->sends, ws);
     forget_ws(&ledger->queue->at_work, ws);
     forget_ws(&ledger->queue->held, ws);

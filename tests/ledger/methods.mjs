@@ -179,5 +179,13 @@ await attempt('subscriptions', async () => {
   check('not over HTTP', (await ask('eth_subscribe', 'newHeads')).error?.message === 'notifications not supported');
   ws.close();
 });
-await ledger.stop();
+await attempt('the end', async () => {
+  const { WebSocket } = peers('ws');
+  const ws = new WebSocket(url.replace('http', 'ws'));
+  await new Promise((ok, no) => { ws.onopen = ok; ws.onerror = no; });
+  ws.onerror = () => {};
+  ws.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_subscribe', params: ['newHeads'] }));
+  await new Promise(ok => { ws.onmessage = ok; });
+  check('a ledger with an open WebSocket ends well', await ledger.stop() === 0, ledger.talk().slice(-200));
+});
 finish();
