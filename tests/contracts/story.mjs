@@ -220,7 +220,7 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
   const machineArgs = ['machine', 'id=1', `rules=@${rulesFile}`, `policy=@${policyFile}`, 'mind=SurplusMind'];
   done = deploy(url, out, machineArgs);
   ok(done.code === 0, `dam deploy machine: ${done.talk}`);
-  done = deploy(url, out, ['machine', 'id=2', `rules=@${rulesFile}`, 'mind=PeakMind', '--as', 'machine-2']);
+  done = deploy(url, out, ['machine', 'id=2', `rules=@${rulesFile}`, 'mind=SpendthriftMind', '--as', 'machine-2']);
   ok(done.code === 0, `a second machine: ${done.talk}`);
   for (const args of [['community', '--settings', settings], [`arbiter=${timelock}`], siteArgs, machineArgs]) {
     const again = deploy(url, out, args);
@@ -229,7 +229,7 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
   outcome.deployed = done.json;
   const machineSet = done.json.sets.machine.contracts;
   const account = contract(chain, set.MachineAccount.abi, machineSet.MachineAccount.address);
-  const peak = contract(chain, set.PeakMind.abi, done.json.sets['machine-2'].contracts.PeakMind.address);
+  const spendthrift = contract(chain, set.SpendthriftMind.abi, done.json.sets['machine-2'].contracts.SpendthriftMind.address);
   const charter = contract(chain, set.BoundsCharter.abi, machineSet.BoundsCharter.address);
 
   // The real EntryPoint: its release's init code and salt give its address on every chain.
@@ -279,11 +279,11 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
   ok(outcome.registered[0] === timelock && outcome.registered[1] === machineKey && outcome.registered[2] === ETHER, 'registered and bonded');
 
   // Vote in a mind.
-  await vote('Keep the battery for the dear hours', [[constitution, constitution.data.propose(1n, terms(peak.address))]]);
+  await vote('Sell the battery empty', [[constitution, constitution.data.propose(1n, terms(spendthrift.address))]]);
   ok(await refused(constitution.as(outsider).enact(1n)), 'not before its notice');
   await chain.passTo((await chain.now()) + 3600);
   await constitution.as(outsider).enact(1n);
-  ok(getAddress((await constitution.read.current(1n)).mind) === getAddress(peak.address), 'the voted mind holds');
+  ok(getAddress((await constitution.read.current(1n)).mind) === getAddress(spendthrift.address), 'the voted mind holds');
 
   // The machine acts by user operations that its P-256 key signs; a stranger bundles them.
   await entryPoint.as(operator, ETHER).depositTo(account.address);
@@ -389,11 +389,11 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
     const time = await chain.now();
     const values = [time, 9000, 6000, 300, 400, 500, 600, 30_000, 0, 0, 0];
     const observation = concat(values.map((v) => concat([numberToHex(v, { size: 8 }), '0x000000050000000000'.slice(0, 18)])));
-    const [next, proposal] = await peak.read.decide(memory, observation);
+    const [next, proposal] = await spendthrift.read.decide(memory, observation);
     let [action, reasons] = await charter.read.review(memory, observation, proposal);
     if (seq === 1) action = concat([action.slice(0, 18), numberToHex(BigInt(`0x${action.slice(18, 34)}`) ^ 1n, { size: 8 }), `0x${action.slice(34)}`]);
     leaves.push(decisionLeaf({
-      seq, time, machine, prev: seq === 0 ? pad('0x', { size: 32 }) : toHex(sha256('0x00', leaves[0])), mind: peak.address, charter: charter.address, epoch: 2,
+      seq, time, machine, prev: seq === 0 ? pad('0x', { size: 32 }) : toHex(sha256('0x00', leaves[0])), mind: spendthrift.address, charter: charter.address, epoch: 2,
       memory, observation, next, proposal, action, reasons,
     }));
     memory = next;
