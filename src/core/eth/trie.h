@@ -38,6 +38,10 @@ struct dam_trie_store {
      * twice must be harmless. It may not take memory from the trie's arena. NULL: nothing is kept.
      */
     enum dam_err (*save)(void *ctx, const struct dam_hash *hash, struct dam_bytes node);
+    /* A node that was loaded or saved is no longer in the trie; called by dam_trie_commit only,
+     * before its saves, which may bring the same node back. Says nothing of other tries or roots.
+     * Only where no node can be in two places, as under hashed keys. NULL: nobody wants to know. */
+    enum dam_err (*drop)(void *ctx, const struct dam_hash *hash);
     void *ctx;
 };
 
@@ -47,6 +51,7 @@ struct dam_trie {
     struct dam_arena *arena;            /* nodes live here; reset it only after finish */
     const struct dam_trie_store *store; /* borrowed; NULL: the trie begins empty, all in memory */
     struct dam_trie_node *root;         /* NULL: empty, or not loaded yet */
+    struct dam_trie_node *stored;       /* the nodes that the store has, for drop */
     struct dam_hash unloaded;           /* the root's hash until is_loaded */
     bool is_loaded;
 };

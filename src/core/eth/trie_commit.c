@@ -99,6 +99,7 @@ static enum dam_err batch_seal(struct dam_trie *trie, const struct dirty *nodes,
         memcpy(hashed[i]->ref, hashes[i].b, 32);
         if (trie->store != NULL && trie->store->save != NULL) {
             DAM_TRY(trie->store->save(trie->store->ctx, &hashes[i], inputs[i]));
+            trie_note_stored(trie, hashed[i]);
         }
         hashed[i]->is_dirty = false;
     }
@@ -121,11 +122,51 @@ static enum dam_err seal_all(struct dam_trie *trie, const struct gather *gather,
     return DAM_OK;
 }
 
+/* As deep as a key has nibbles. */
+static void mark_live(struct dam_trie_node *node)
+{
+    node->is_live = true;
+    if (node->kind == TRIE_EXTENSION) {
+        mark_live(trie_extension(node)->child);
+    } else if (node->kind == TRIE_BRANCH) {
+        for (size_t i = 0; i < 16; i++) {
+            if (trie_branch(node)->children[i] != NULL) {
+                mark_live(trie_branch(node)->children[i]);
+            }
+        }
+    }
+}
+
+/* Tell the store which of its nodes are no longer here: changed, or cut off. */
+static enum dam_err drop_gone(struct dam_trie *trie)
+{
+    struct dam_trie_node *node = trie->stored;
+    if (trie->root != NULL) {
+        mark_live(trie->root);
+    }
+    trie->stored = NULL;
+    while (node != NULL) {
+        struct dam_trie_node *next = node->stored_next;
+        if (node->is_live && !node->is_dirty) {
+            trie_note_stored(trie, node);
+        } else {
+            struct dam_hash hash;
+            memcpy(hash.b, node->ref, sizeof(hash.b));
+            DAM_TRY(trie->store->drop(trie->store->ctx, &hash));
+        }
+        node = next;
+    }
+    return DAM_OK;
+}
+
 enum dam_err dam_trie_commit(struct dam_trie *trie, struct dam_hash *ret)
 {
     if (!trie->is_loaded) {
         *ret = trie->unloaded;
         return DAM_OK;
+    }
+    if (trie->stored != NULL && (trie->root == NULL || trie->root->is_dirty)) {
+        DAM_TRY(drop_gone(trie));
     }
     if (trie->root == NULL) {
         *ret = dam_empty_trie_root;

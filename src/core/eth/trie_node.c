@@ -284,6 +284,16 @@ enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot)
     DAM_TRY(trie_node_decode(trie->arena, dam_bytes(copy, borrowed.len), &loaded));
     loaded->ref_len = 32;
     memcpy(loaded->ref, hash.b, sizeof(hash.b));
+    trie_note_stored(trie, loaded);
     *slot = loaded;
     return DAM_OK;
+}
+
+void trie_note_stored(struct dam_trie *trie, struct dam_trie_node *node)
+{
+    if (trie->store != NULL && trie->store->drop != NULL) {
+        node->is_live = false;
+        node->stored_next = trie->stored;
+        trie->stored = node;
+    }
 }

@@ -17,9 +17,11 @@ enum trie_kind {
 /* The front of every node; which struct it is in is told by kind. */
 struct dam_trie_node {
     enum trie_kind kind;
-    bool is_dirty;   /* changed since ref was made */
-    uint8_t ref_len; /* 32: ref is the hash; less: the node's whole encoding */
-    uint8_t ref[32]; /* what stands for this node in its parent */
+    bool is_dirty;                     /* changed since ref was made */
+    uint8_t ref_len;                   /* 32: ref is the hash; less: the node's whole encoding */
+    uint8_t ref[32];                   /* what stands for this node in its parent */
+    bool is_live;                      /* used by commit: can be reached from the root */
+    struct dam_trie_node *stored_next; /* in the trie's list of nodes that the store has */
 };
 
 struct trie_leaf {
@@ -85,6 +87,9 @@ void trie_node_encode(const struct dam_trie_node *node, struct dam_buf *buf);
 
 /* If *slot is a hash, load the node and put it there instead. */
 enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot);
+
+/* Note that the store has this node under its ref. */
+void trie_note_stored(struct dam_trie *trie, struct dam_trie_node *node);
 
 /* dam_trie_put for a non-empty value that outlives the trie and is not copied. */
 enum dam_err trie_put_borrowed(struct dam_trie *trie, struct dam_bytes key, struct dam_bytes value);

@@ -151,7 +151,7 @@ static void changes_equal_a_fresh_build(void **state)
     static struct model model;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct dam_prng prng = {.state = seed};
-        struct dam_trie_store vtable = {store_load, store_save, &store};
+        struct dam_trie_store vtable = {store_load, store_save, NULL, &store};
         struct dam_trie trie;
         struct dam_hash root = dam_empty_trie_root;
         store.count = 0;
@@ -231,7 +231,7 @@ static void a_failing_store_is_an_error(void **state)
 {
     (void)state;
     static struct memory_store store;
-    struct dam_trie_store vtable = {store_load, store_save, &store};
+    struct dam_trie_store vtable = {store_load, store_save, NULL, &store};
     struct dam_trie trie;
     struct dam_hash root;
     struct dam_hash key;
@@ -257,6 +257,78 @@ static void a_failing_store_is_an_error(void **state)
     assert_int_equal(dam_trie_get(&trie, dam_bytes(key.b, 32), &value), DAM_ECORRUPT);
 }
 
+static enum dam_err store_drop(void *ctx, const struct dam_hash *hash)
+{
+    struct memory_store *store = ctx;
+    for (size_t i = 0; i < store->count; i++) {
+        if (dam_hash_eq(&store->hashes[i], hash)) {
+            store->hashes[i] = store->hashes[--store->count];
+            store->nodes[i] = store->nodes[store->count];
+            return DAM_OK;
+        }
+    }
+    fail_msg("dropped a node that the store does not have");
+    return DAM_EIO;
+}
+
+static enum dam_err store_save_once(void *ctx, const struct dam_hash *hash, struct dam_bytes node)
+{
+    struct memory_store *store = ctx;
+    struct dam_bytes there;
+    store->fail_after = 0;
+    return store_load(ctx, hash, &there) == DAM_OK ? DAM_OK : store_save(ctx, hash, node);
+}
+
+/* A store that forgets what is dropped holds, after any changes, exactly the nodes of a trie that
+ * was built at once from what is left. */
+static void dropped_nodes_are_those_that_went(void **state)
+{
+    (void)state;
+    static struct memory_store store;
+    static struct memory_store fresh;
+    struct dam_trie_store vtable = {store_load, store_save_once, store_drop, &store};
+    struct dam_trie_store fresh_vtable = {store_load, store_save_once, NULL, &fresh};
+    uint8_t values[300] = {0}; /* 0: absent */
+    struct dam_hash keys[300];
+    struct dam_prng prng = {7};
+    struct dam_hash root = dam_empty_trie_root;
+    for (uint32_t i = 0; i < DAM_COUNT_OF(keys); i++) {
+        dam_keccak256((const uint8_t *)&i, sizeof(i), &keys[i]);
+        keys[i].b[0] &= 0x1f; /* closer together: more to split and to join */
+    }
+    for (unsigned turn = 0; turn < 120; turn++) {
+        struct dam_trie trie;
+        struct dam_hash want;
+        unsigned commits = 1 + turn % 2; /* the trie can be used on after a commit */
+        dam_trie_init(&trie, &arena, &vtable, &root);
+        for (unsigned c = 0; c < commits; c++) {
+            for (unsigned n = 0; n < 1 + turn % 40; n++) {
+                size_t i = (size_t)dam_prng_below(&prng, DAM_COUNT_OF(keys));
+                bool clear = turn > 100 || dam_prng_below(&prng, 2) == 0;
+                values[i] = clear ? 0 : (uint8_t)(1 + dam_prng_below(&prng, 3));
+                uint8_t value[40];
+                memset(value, values[i], sizeof(value));
+                assert_int_equal(dam_trie_put(&trie, dam_bytes(keys[i].b, 32),
+                                              dam_bytes(value, values[i] == 0 ? 0 : 40)),
+                                 DAM_OK);
+            }
+            assert_int_equal(dam_trie_commit(&trie, &root), DAM_OK);
+        }
+        fresh.count = 0;
+        dam_trie_init(&trie, &arena, &fresh_vtable, &dam_empty_trie_root);
+        for (size_t i = 0; i < DAM_COUNT_OF(keys); i++) {
+            uint8_t value[40];
+            memset(value, values[i], sizeof(value));
+            assert_int_equal(dam_trie_put(&trie, dam_bytes(keys[i].b, 32),
+                                          dam_bytes(value, values[i] == 0 ? 0 : 40)),
+                             DAM_OK);
+        }
+        assert_int_equal(dam_trie_commit(&trie, &want), DAM_OK);
+        assert_memory_equal(root.b, want.b, 32);
+        assert_int_equal(store.count, fresh.count);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -279,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(changes_equal_a_fresh_build, setup, teardown),
         cmocka_unit_test_setup_teardown(a_walk_is_ordered_and_complete, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failing_store_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(dropped_nodes_are_those_that_went, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
