@@ -47,6 +47,7 @@ struct dam_state_writer {
     struct dam_hash root; /* of the state so far */
     struct dam_hash root_before;
     struct dam_buf changes;
+    struct dam_buf gone; /* keys of trie nodes that are in use no more */
     uint32_t change_count;
     bool revisits; /* a key may already have its history record of this version */
 };
@@ -75,15 +76,18 @@ DAM_MUST_USE enum dam_err
 dam_state_each_changed(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
                        void (*visit)(void *ctx, const struct dam_address *address), void *ctx);
 
-/** Forget the history of a version; older states can then no longer be read. Not being there is
- *  fine. */
+/** Forget the history of a version and the trie nodes that only older ones use; states before it
+ * can then no longer be read or proven. Versions are forgotten oldest first. Not being there is
+ * fine. */
 DAM_MUST_USE enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version);
 
 /* The trie nodes of one trie, kept under their owner: the account whose storage it is, or zeros for
  * the state trie. */
 struct dam_state_nodes {
     struct dam_store_txn *txn;
-    uint8_t owner[8];
+    struct dam_address owner;
+    uint64_t version;             /* that the nodes are saved for */
+    struct dam_buf *gone;         /* where keys of dropped nodes go */
     struct dam_trie_store vtable; /* give &vtable to dam_trie_init */
 };
 

@@ -17,7 +17,7 @@
 #include "base/hex.h"
 #include "ledger/store_meta.h"
 
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
 #define SUM_LEN 8u
 #define MAP_LEN_FIRST ((size_t)1 << 30)
 #define MAP_LEN_MAX ((size_t)1 << 40)

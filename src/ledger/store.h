@@ -12,21 +12,27 @@
 struct dam_store;     /* private */
 struct dam_store_txn; /* private */
 
+// clang-format off
 /* The tables. The numbers go into checksums: do not renumber, append. Keys are big-endian.
  *
  *  META        name                     -> see ledger/chain.c
  *  ACCOUNT     address                  -> the account's RLP as the state trie holds it
  *  SLOT        address, slot            -> value without leading zeros
  *  CODE        code hash                -> code
- *  NODE        owner (8), node hash     -> trie node; owner: of the account, zero for the state
- * trie BLOCK       number (8)               -> header and what else the block has beside
- * transactions NUMBER      block hash               -> number (8) TX          number (8), index (4)
- * -> hash, sender, signed bytes RECEIPT     number (8), index (4)    -> receipt TX_INDEX
- * transaction hash         -> number (8), index (4) LOG_INDEX   address, number (8)      ->
- * nothing: the block has logs of this address CHANGES     version (8)              -> which
- * accounts and slots the version changed ACCOUNT_WAS address, version (8)     -> the account before
- * that version; nothing if it was not SLOT_WAS    address, slot, version   -> the value before that
- * version POOL        arrival (8)              -> signed bytes of a transaction that waits */
+ *  NODE        owner, node hash         -> version (8) that wrote it, trie node; owner: the
+ *                                          account's address, zeros for the state trie
+ *  BLOCK       number (8)               -> header and what else the block has beside transactions
+ *  NUMBER      block hash               -> number (8)
+ *  TX          number (8), index (4)    -> hash, sender, signed bytes
+ *  RECEIPT     number (8), index (4)    -> receipt
+ *  TX_INDEX    transaction hash         -> number (8), index (4)
+ *  LOG_INDEX   address, number (8)      -> nothing: the block has logs of this address
+ *  CHANGES     version (8)              -> which accounts and slots the version changed
+ *  ACCOUNT_WAS address, version (8)     -> the account before that version; nothing if it was not
+ *  SLOT_WAS    address, slot, version   -> the value before that version
+ *  POOL        arrival (8)              -> signed bytes of a transaction that waits
+ *  NODE_GONE   version (8), kind (1)    -> keys of NODE records that the version has no use for */
+// clang-format on
 #define DAM_STORE_TABLE_LIST(X)                                                                    \
     X(META, 0, "meta")                                                                             \
     X(ACCOUNT, 1, "account")                                                                       \
@@ -42,7 +48,8 @@ struct dam_store_txn; /* private */
     X(CHANGES, 11, "changes")                                                                      \
     X(ACCOUNT_WAS, 12, "account_was")                                                              \
     X(SLOT_WAS, 13, "slot_was")                                                                    \
-    X(POOL, 14, "pool")
+    X(POOL, 14, "pool")                                                                            \
+    X(NODE_GONE, 15, "node_gone")
 
 enum dam_store_table {
 #define X(name, number, text) DAM_STORE_##name = (number),
@@ -50,7 +57,7 @@ enum dam_store_table {
 #undef X
 };
 
-#define DAM_STORE_TABLE_COUNT 15
+#define DAM_STORE_TABLE_COUNT 16
 #define DAM_STORE_KEY_MAX 60u
 
 struct dam_store_options {
