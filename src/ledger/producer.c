@@ -17,7 +17,7 @@
 
 #define TX_LEN_MAX (128u * 1024) /* as geth's pool */
 #define POOL_FLAG_IMPERSONATED 1u
-#define TIDY_AFTER 8192u       /* transactions and blocks */
+#define TIDY_AFTER 1024u       /* transactions and blocks */
 #define INVALID_SKIP_MAX 4096u /* transactions that a block may find invalid and drop */
 
 const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid)
