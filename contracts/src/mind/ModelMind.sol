@@ -211,17 +211,24 @@ abstract contract ModelMind is IMind {
         }
     }
 
-    /// @dev Copies the blob to memory at `pos`.
+    /// @dev Copies the blob to memory at `pos`. Most are one slice: they pay for nothing else.
     function _load(uint256 pos) private view {
-        uint256 size = _blobSize;
+        (uint256 size, address slice) = (_blobSize, _slice0);
+        if (size > SLICE) {
+            _loadSlices(pos, size);
+            return;
+        }
+        assembly ("memory-safe") {
+            extcodecopy(slice, pos, 1, size)
+        }
+    }
+
+    function _loadSlices(uint256 pos, uint256 size) private view {
         if (size > 4 * SLICE) {
             _loadMany(pos, size);
             return;
         }
         _copy(_slice0, pos, size);
-        if (size <= SLICE) {
-            return;
-        }
         _copy(_slice1, pos + SLICE, size - SLICE);
         if (size > 2 * SLICE) {
             _copy(_slice2, pos + 2 * SLICE, size - 2 * SLICE);
