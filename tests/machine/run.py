@@ -56,7 +56,7 @@ def test_runs(tmp):
     why = json.loads(dam("why", "20", folder, "--json").stdout)
     check("why", why["leaf"]["kind"] == "decision" and why["leaf"]["seq"] == 20)
     check("proof", len(why["proof"]) >= 8 and why["root"] == verify["root"])
-    whatif = json.loads(dam("whatif", "--mind", "PeakMind", folder, "--json").stdout)
+    whatif = json.loads(dam("whatif", "--mind", "SpendthriftMind", folder, "--json").stdout)
     check("whatif another mind", whatif["different"] > 0 and whatif["decisions"] == 301, whatif)
     same = json.loads(dam("whatif", "--mind", "SurplusMind", folder, "--json").stdout)
     check("whatif the same mind", same["different"] == 0, same)
