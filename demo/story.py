@@ -748,6 +748,7 @@ def main():
     if args.keep and os.path.isdir(args.keep) and os.listdir(args.keep):
         parser.error(f"--keep: {args.keep} is not empty")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
     story = Story(args)
     try:
         story.run()
