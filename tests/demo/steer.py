@@ -11,14 +11,9 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-results = {"passed": 0, "failed": 0}
-
-
-def check(name, ok, detail=""):
-    results["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED: {name} {detail}")
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position
+from harness import ROOT, check, summary
 
 
 class Visitor:
@@ -112,8 +107,7 @@ def main():
         if story.poll() is None:
             story.kill()
             story.wait()
-    print(f"{results['passed']} passed, {results['failed']} failed")
-    return results["failed"] != 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -18,19 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from peers import Broker, Gps, Json, Sunspec, certificates, connects, free_port, missing, serial_pair, wait
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
-CONTRACTS = os.environ.get("DAM_CONTRACTS", os.path.join(ROOT, "build", "contracts"))
-ENV = dict(os.environ, DAM_CONTRACTS=CONTRACTS)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position
+from harness import DAM, ENV, ROOT, check, dam, results, summary, told
+
 # A mind that proposes the first channel's value: calldata's observation, record 1, as the only actuator's set-point.
 ECHO = "602435603401" + "3560c01c60c01b608052" + "6040600052" + "6060602052" + "6008606052" + "60a06000f3"
-results = {"passed": 0, "failed": 0}
-
-
-def check(name, ok, detail=""):
-    results["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED: {name} {detail}")
 
 
 class Machine:
@@ -59,7 +52,7 @@ class Machine:
             return f.read()
 
     def why(self, *args):
-        return subprocess.run([DAM, "why", *(args or ("last",)), self.folder, "--json"], capture_output=True, text=True, env=ENV, check=False).stdout
+        return dam("why", *(args or ("last",)), self.folder, "--json").stdout
 
     def last(self):
         """The newest decision, {} if there is none yet."""
@@ -148,7 +141,7 @@ def test_mqtt(tmp):
 
 
 def test_outage_text(m, link):
-    text = subprocess.run([DAM, "why", "last", m.folder], capture_output=True, text=True, env=ENV, check=False).stdout
+    text = dam("why", "last", m.folder).stdout
     return f"nothing good from {link}" in text or print(text)
 
 
@@ -429,7 +422,7 @@ def test_manifest(tmp):
         with open(os.path.join(folder, "dam.toml"), "w", encoding="utf-8") as f:
             f.write(f'[machine]\nname = "m"\n[link.field]\n{link}\n[[channel]]\nname = "x"\nunit = "{unit}"\nmin = 0\nmax = 1\nsource = "field"\nkey = "{key}"\n'
                     f'[[actuator]]\nname = "out"\nmin = 0\nmax = 1\nsafe = 0\n{write}\n[mind]\ncode = "SurplusMind"\n')
-        run = subprocess.run([DAM, "config", "check", folder], capture_output=True, text=True, env=ENV, check=False)
+        run = dam("config", "check", folder)
         check(f"refused: {want}", run.returncode == 8 and want in run.stderr and "dam.toml:" in run.stderr, run.stderr)
     modbus = 'kind = "modbus"\nurl = "tcp://127.0.0.1:1"'
     refused(modbus, "103.W", "kW", "103.W is in W")
@@ -444,7 +437,7 @@ def test_manifest(tmp):
 
 
 def doctor(folder, *args):
-    run = subprocess.run([DAM, "doctor", folder, "--json", *args], capture_output=True, text=True, env=ENV, check=False)
+    run = dam("doctor", folder, "--json", *args)
     found = {c["check"]: (c["level"], c["text"]) for c in json.loads(run.stdout)["checks"]}
     return run.returncode, found
 
@@ -517,7 +510,7 @@ def test_watch(tmp):
         broker.stop()
         for i, way in enumerate(("folder", "API")):
             check(f"watch by {way}: the outage", wait(lambda: "OUTAGE channel x: stale" in said(i)), said(i))
-        subprocess.run([DAM, "stop", m.folder], env=ENV, check=True, capture_output=True)
+        told("stop", m.folder)
         for i, way in enumerate(("folder", "API")):
             check(f"watch by {way}: the stop", wait(lambda: "STOP by its operator" in said(i) and "operator's stop: out 0" in said(i)), said(i))
         m.stop()
@@ -526,7 +519,7 @@ def test_watch(tmp):
         for w in watchers:
             w.send_signal(signal.SIGINT)
             check("watch ends on Ctrl-C", w.wait(5) in (-signal.SIGINT, 130))
-        run = subprocess.run([DAM, "watch", "--api", f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False)
+        run = dam("watch", "--api", f"http://127.0.0.1:{port}")
         check("watch: no API there", run.returncode == 3 and "error:" in run.stderr, run.stderr)
     finally:
         for w in watchers:
@@ -540,7 +533,7 @@ class Profile(Machine):
 
     def __init__(self, tmp, name, ports, plant, speed, env=None):  # pylint: disable=super-init-not-called
         self.folder = os.path.join(tmp, name)
-        run = subprocess.run([DAM, "init", name, self.folder], capture_output=True, text=True, check=False)
+        run = dam("init", name, self.folder)
         check(f"{name}: dam init", run.returncode == 0, run.stderr)
         path = os.path.join(self.folder, "dam.toml")
         with open(path, encoding="utf-8") as f:
@@ -567,7 +560,7 @@ class Profile(Machine):
         return code
 
     def replays(self):
-        out = subprocess.run([DAM, "replay", "all", self.folder, "--json"], capture_output=True, text=True, env=ENV, check=False).stdout
+        out = dam("replay", "all", self.folder, "--json").stdout
         replay = json.loads(out)
         return replay["same"] > 5 and replay["different"] == 0
 
@@ -602,7 +595,7 @@ def test_rover(tmp):
         check("rover: it is where it should be", wait(lambda: (m.channel("lat")[0] or 0) > 48.1172, 20), m.channel("lat"))
         check("rover: it turns east", wait(lambda: (m.channel("last.east")[0] or 0) > 0.5, 30), (m.channel("lat"), m.channel("last.east")))
         check("rover: it stays inside its fences", 48.1165 < m.channel("lat")[0] < 48.1178)
-        subprocess.run([DAM, "stop", m.folder], check=True, capture_output=True)
+        told("stop", m.folder)
         check("rover: the operator's stop", wait(lambda: (m.channel("last.north")[0], m.channel("last.east")[0]) == (0, 0)), m.last().get("leaf"))
     finally:
         check("rover: ends in order", m.stop() == 0, m.said())
@@ -653,8 +646,7 @@ def main():
                 print("\n".join(lines) + "\n" if lines else "", end="")
                 results["passed"] += passed
                 results["failed"] += failed
-    print(f"{results['passed']} passed, {results['failed']} failed")
-    return 1 if results["failed"] else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -13,46 +13,22 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "demo"))
-# pylint: disable=wrong-import-position
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position,wrong-import-order
+from harness import check, dam, summary, told
+from machine_site import Site, manifest, world
 import village
-from chain import Chain
-from keys import derive, keystore
-from village import DAY, INTERVAL, vote
-from world import Ledger, free_port
-
-DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
-CONTRACTS = os.environ.get("DAM_CONTRACTS", os.path.join(ROOT, "build", "contracts"))
-GENESIS = 1_772_150_400
-START = GENESIS + 2 * DAY
-results = {"passed": 0, "failed": 0}
+from village import INTERVAL, vote
+from world import free_port
 
 
-def check(name, ok, detail=""):
-    results["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED: {name} {detail}")
-
-
-def dam(*args, code=0):
-    done = subprocess.run([DAM, *args], capture_output=True, text=True, env=dict(os.environ, DAM_CONTRACTS=CONTRACTS), check=False, timeout=60)
-    if code is not None:
-        assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
-    return done.stdout if code is not None else done
-
-
-def manifest(v, url):
+def terms_of_life(v, url, start):
     """tests/trade/site.toml without its market, under a constitution."""
-    with open(os.path.join(ROOT, "tests", "trade", "site.toml"), encoding="utf-8") as f:
-        text = f.read().replace("@start@", str(START))
-    head, rest = text.split("[link.market]", 1)
+    head, rest = manifest("site.toml", start=start).split("[link.market]", 1)
     text = head + rest[rest.index("[[channel]]"):]
     text = text.split("[mind]")[0].replace('sink = "market"\nkey = "offer"\n', "").replace('sink = "market"\nkey = "price"\n', "")
     return text + f"""
@@ -80,65 +56,35 @@ denials_count = 3
 """
 
 
-class Site:
-    def __init__(self, folder, v, url):
-        self.folder, self.v = os.path.join(folder, "site"), v
-        os.makedirs(os.path.join(self.folder, "signer"))
-        self.write("password", "secret of a test\n")
-        self.write("signer/keystore", keystore(v.key(14), "secret of a test"))
-        with open(os.path.join(folder, "policy"), "wb") as f:
-            f.write(village.policy_blob(v))
-        dam("signer", "reset", os.path.join(self.folder, "signer"), "--password-file", os.path.join(self.folder, "password"),
-            "--chain-id", str(v.chain.id), "--machine", v.machine, "--account", v.account.address, "--evidence", v.evidence.address,
-            "--policy", os.path.join(folder, "policy"), "--max-fee", str(10**11), "--fee-per-day", str(10**20), "--may",
-            "spend,checkpoint", "--yes")
-        self.write("dam.toml", manifest(v, url))
-        rows = [f"{k * INTERVAL},24000,96,1000,0.3" for k in range(400)]
-        self.write("weather.csv", "\n".join(["time,pv,soc,house,tariff", *rows]) + "\n")
-        self.now = START
+def make_site(folder, v, url):
+    start = (v.chain.now // INTERVAL + 1) * INTERVAL
+    site = OnChain(folder, v, terms_of_life(v, url, start), may="spend,checkpoint")
+    rows = [f"{k * INTERVAL},24000,96,1000,0.3" for k in range(400)]
+    site.write("weather.csv", "\n".join(["time,pv,soc,house,tariff", *rows]) + "\n")
+    site.now = start
+    return site
 
-    def write(self, name, text):
-        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
-            f.write(text)
 
-    def up(self):
+class OnChain(Site):
+    def up(self):  # pylint: disable=arguments-differ
         self.port = free_port()
-        self.log = open(os.path.join(self.folder, "log"), "a+", encoding="utf-8")
-        self.process = subprocess.Popen([DAM, "up", self.folder, "--step", "--epoch", str(self.now), "--api", f"127.0.0.1:{self.port}"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        env=dict(os.environ, DAM_CONTRACTS=CONTRACTS))
-        self.step(1)
+        super().up(self.now, "--api", f"127.0.0.1:{self.port}")
+        self.pass_time(1)
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def step(self, seconds):
-        self.process.stdin.write(f"step {seconds}s\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        assert line, self.said()
+    def pass_time(self, seconds):
         self.now += seconds
-        return json.loads(line)
+        return self.step(f"{seconds}s")
 
     def turn(self, count=1):
         """Some turns; the chain's time goes with the machine's."""
         for _ in range(count):
             if self.now > self.v.chain.now:
                 self.v.chain.mine(self.now)
-            self.step(INTERVAL)
-
-    def down(self, how=None):
-        if how:
-            self.process.send_signal(how)
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait(30)
-        self.log.close()
-
-    def said(self):
-        with open(os.path.join(self.folder, "log"), encoding="utf-8") as f:
-            return f.read()
+            self.pass_time(INTERVAL)
 
     def get(self, path):
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
@@ -146,7 +92,7 @@ class Site:
 
     def leaves(self):
         size = json.loads(self.get("/api/state"))["evidence"]["durable"]
-        return [json.loads(dam("why", str(seq), self.folder, "--json"))["leaf"] for seq in range(size)]
+        return [json.loads(told("why", str(seq), self.folder, "--json"))["leaf"] for seq in range(size)]
 
     def last(self):
         return next(leaf for leaf in reversed(self.leaves()) if leaf["kind"] == "decision")
@@ -165,22 +111,6 @@ village_policy = village.policy_blob
 def enact(v, mind):
     vote(v, f"{mind} at {v.chain.now}", [(v.constitution, "propose", v.id, terms(v, mind))])
     return v.constitution.read("proposed", v.id)
-
-
-def run(folder):
-    ledger = Ledger(DAM, folder, GENESIS)
-    site = None
-    try:
-        v = village.found(Chain(ledger.url, CONTRACTS))
-        key = derive(14)
-        village.enrol(v, key.address, key.sign_typed)
-        site = Site(folder, v, ledger.url)
-        live(site, v, ledger)
-    finally:
-        if site and getattr(site, "process", None) and site.process.poll() is None:
-            site.process.kill()
-            site.process.wait()
-        ledger.stop()
 
 
 class Liar(threading.Thread):
@@ -207,7 +137,7 @@ class Liar(threading.Thread):
         super().__init__(target=self.server.serve_forever, daemon=True)
 
     def look(self, *args):
-        return dam("verify", f"http://127.0.0.1:{self.server.server_port}", *args, code=None).returncode
+        return dam("verify", f"http://127.0.0.1:{self.server.server_port}", *args).returncode
 
 
 def forged(v, note, root):
@@ -225,12 +155,12 @@ def forged(v, note, root):
 
 def audit(site, v, ledger):
     """What an outsider finds, with a URL and the chain."""
-    found = json.loads(dam("verify", site.url, "--rpc", ledger.url, "--json"))
+    found = json.loads(told("verify", site.url, "--rpc", ledger.url, "--json"))
     check("an outsider verifies the log", found["good"] and found["anchors"] >= 1 and found["kinds"]["decision"] >= 8, found)
     check("who signed is told", found["signed_by"] == v.key(14).address.lower(), found)
-    quick = json.loads(dam("verify", site.url, "--rpc", ledger.url, "--quick", "--leaf", "5", "--json"))
+    quick = json.loads(told("verify", site.url, "--rpc", ledger.url, "--quick", "--leaf", "5", "--json"))
     check("proofs alone do", quick["good"] and quick["root"] == found["root"], quick)
-    mine = json.loads(dam("verify", site.folder, "--rpc", ledger.url, "--json"))
+    mine = json.loads(told("verify", site.folder, "--rpc", ledger.url, "--json"))
     check("its own folder agrees", mine["good"] and mine["anchors"] == found["anchors"] and mine["size"] >= found["size"], mine)
     for path, args in (("/tile/entries/", ()), ("/tile/0/", ("--quick", "--leaf", "5")), ("/checkpoint", ())):
         liar = Liar(site.url, path)
@@ -240,32 +170,30 @@ def audit(site, v, ledger):
     note = site.get("/checkpoint").decode()
     for name, text, code in (("kept", note, 0), ("forged", forged(v, note, bytes(31) + b"\1"), 9)):
         site.write(name, text)
-        done = dam("verify", site.url, "--against", os.path.join(site.folder, name), code=None)
+        done = dam("verify", site.url, "--against", os.path.join(site.folder, name))
         check(f"against a {name} checkpoint: {code}", done.returncode == code, done.stderr)
     copy = os.path.join(site.folder, "copy")
     shutil.copytree(os.path.join(site.folder, "evidence"), copy)
-    check("a copied log verifies by itself", dam("verify", copy, "--rpc", ledger.url, code=None).returncode == 0)
+    check("a copied log verifies by itself", dam("verify", copy, "--rpc", ledger.url).returncode == 0)
     os.truncate(os.path.join(copy, "log"), os.path.getsize(os.path.join(copy, "log")) // 2)
     for name in os.listdir(copy):
         if name.startswith(("tree", "index", "state")):
             os.remove(os.path.join(copy, name))
     for name in ["index", *(f"tree{i}" for i in range(8))]:
         open(os.path.join(copy, name), "wb").close()
-    done = dam("verify", copy, code=None)
+    done = dam("verify", copy)
     check("leaves that were cut off are missed", done.returncode == 1 and "held back" in done.stderr, done.stderr)
-    check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "http://127.0.0.1:1", code=None).returncode == 7)
+    check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "http://127.0.0.1:1").returncode == 7)
 
 
 def catch_up(site, v):
     """Bring the machine's time behind the chain's, after votes that took their time."""
     while site.now < v.chain.now:
-        site.step(INTERVAL)
+        site.pass_time(INTERVAL)
 
 
 def live(site, v, ledger):
     catch = lambda: catch_up(site, v)
-    site.now = START = (v.chain.now // INTERVAL + 1) * INTERVAL
-    site.write("dam.toml", manifest(v, ledger.url).replace(f'start = "{globals()["START"]}"', f'start = "{START}"'))
     site.up()
     decision = site.last()
     check("epoch and mind are the constitution's", (decision["epoch"], decision["mind"]) == (1, v.minds["SurplusMind"]), decision)
@@ -299,12 +227,12 @@ def live(site, v, ledger):
     site.down(signal.SIGKILL)
     ledger.stop(signal.SIGKILL)
     site.up()
-    site.step(INTERVAL)
+    site.pass_time(INTERVAL)
     check("a restart needs no chain", site.last()["epoch"] == 2, site.said())
     check("it says that the chain is away", "the chain" in site.said() or "connecting" in site.said(), site.said())
     away = site.last()["seq"]
     for _ in range(6):
-        site.step(INTERVAL)
+        site.pass_time(INTERVAL)
     ledger.open()
     v.chain.manual_time()  # it forgets that at a start
     v.chain.mine(max(site.now, v.chain.now) + 1)
@@ -335,7 +263,7 @@ def live(site, v, ledger):
     check("its account may not spend, but its log is still signed", int(site.get("/checkpoint").decode().split("\n")[1]) > before)
     site.down(signal.SIGTERM)
     check("it ends well", site.process.returncode == 0, site.process.returncode)
-    replay = json.loads(dam("replay", "all", site.folder, "--json"))
+    replay = json.loads(told("replay", "all", site.folder, "--json"))
     check("every decision of every epoch runs again", replay["different"] == 0 and replay["foreign"] == 0, replay)
     site.up()
     check("a stop survives the start", site.last()["outcome"] == 7)
@@ -343,13 +271,5 @@ def live(site, v, ledger):
 
 
 if __name__ == "__main__":
-    place = tempfile.mkdtemp(prefix="dam-chain-")
-    try:
-        run(place)
-    finally:
-        if "--keep" in sys.argv:
-            print(place)
-        else:
-            shutil.rmtree(place, ignore_errors=True)
-    print(f"{results['passed']} passed, {results['failed']} failed")
-    sys.exit(results["failed"] != 0)
+    world(live, make_site, keep="--keep" in sys.argv)
+    sys.exit(summary())

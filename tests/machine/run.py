@@ -4,7 +4,6 @@
 
 Needs build/dam (or $DAM) and build/contracts. Ends with "N passed, N failed".
 """
-import csv
 import json
 import os
 import shutil
@@ -14,38 +13,16 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position
+from harness import DAM, ENV, check, dam, recorded_site, summary
+
 LIFE_CALLS = 39  # what a life of nine turns makes of the calls below
 POINTS = int(os.environ.get("DAM_CRASH_POINTS", "120"))
-results = {"passed": 0, "failed": 0}
-
-
-def check(name, ok, detail=""):
-    results["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED: {name} {detail}")
-
-
-def dam(*args, **kwargs):
-    env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"), **kwargs.pop("env", {}))
-    return subprocess.run([DAM, *args], capture_output=True, text=True, env=env, check=False, timeout=300, **kwargs)
-
-
-def village(folder):
-    """A machine folder with the recorded year of the solar site; prices in EUR."""
-    os.makedirs(folder)
-    shutil.copy(os.path.join(ROOT, "tests", "machine", "village", "dam.toml"), folder)
-    with open(os.path.join(ROOT, "profiles", "solar-site", "data", "village.csv"), encoding="utf-8") as f, \
-            open(os.path.join(folder, "village.csv"), "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        for number, row in enumerate(csv.reader(f)):
-            writer.writerow(row if number == 0 else row[:-1] + [f"{int(row[-1]) / 100000:.5f}"])
-    return folder
 
 
 def test_runs(tmp):
-    folder = village(os.path.join(tmp, "runs"))
+    folder = recorded_site(os.path.join(tmp, "runs"))
     check("config check", dam("config", "check", folder).returncode == 0)
     up = dam("up", folder, "--speed", "max", "--turns", "300")
     check("up", up.returncode == 0, up.stderr)
@@ -77,7 +54,7 @@ def test_runs(tmp):
 
 
 def test_stop(tmp):
-    folder = village(os.path.join(tmp, "stop"))
+    folder = recorded_site(os.path.join(tmp, "stop"))
     check("stop", dam("stop", folder).returncode == 0)
     check("up while stopped", dam("up", folder, "--speed", "max", "--turns", "5").returncode == 0)
     last = json.loads(dam("why", "4", folder, "--json").stdout)["leaf"]
@@ -89,7 +66,7 @@ def test_stop(tmp):
 
 
 def test_refusals(tmp):
-    folder = village(os.path.join(tmp, "refusals"))
+    folder = recorded_site(os.path.join(tmp, "refusals"))
     path = os.path.join(folder, "dam.toml")
     with open(path, encoding="utf-8") as f:
         good = f.read()
@@ -121,12 +98,12 @@ def test_refusals(tmp):
 
 def test_service(tmp):
     """As a service manager sees it: ready, alive, silent when it hangs; and the safe state after it was killed."""
-    folder = village(os.path.join(tmp, "service"))
+    folder = recorded_site(os.path.join(tmp, "service"))
     path = os.path.join(tmp, "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
         manager.settimeout(10)
-        env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"), NOTIFY_SOCKET=path, WATCHDOG_USEC="200000")
+        env = dict(ENV, NOTIFY_SOCKET=path, WATCHDOG_USEC="200000")
         process = subprocess.Popen([DAM, "up", folder, "--quiet"], env=env)
         words = [manager.recv(200).decode() for _ in range(4)]
         check("ready, and alive", words[0].startswith("READY=1") and words.count("WATCHDOG=1") >= 2, words)
@@ -159,9 +136,9 @@ def test_crash_points(tmp):
     if shutil.which("strace") is None:
         print("skipped: crash points need strace")
         return
-    folder = village(os.path.join(tmp, "crash"))
+    folder = recorded_site(os.path.join(tmp, "crash"))
     calls = "pwrite64,fdatasync,fsync,ftruncate,rename"
-    env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"), ASAN_OPTIONS="detect_leaks=0")
+    env = dict(ENV, ASAN_OPTIONS="detect_leaks=0")
     size = 0
     died = 0
     for point in range(1, POINTS + 1):
@@ -188,8 +165,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         for test in (test_runs, test_stop, test_refusals, test_service, test_crash_points):
             test(tmp)
-    print(f"{results['passed']} passed, {results['failed']} failed")
-    return 1 if results["failed"] else 0
+    return summary()
 
 
 if __name__ == "__main__":

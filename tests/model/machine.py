@@ -9,25 +9,15 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
+import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position
+from harness import ROOT, check, dam, recorded_site, summary
+
 FIXTURES = os.path.join(ROOT, "tests", "model", "fixtures")
 DECIMALS = {"hour": 0, "day": 0}
-results = {"passed": 0, "failed": 0}
-
-
-def check(name, ok, detail=""):
-    results["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED: {name} {detail}")
-
-
-def dam(*args):
-    env = dict(os.environ, DAM_CONTRACTS=os.path.join(ROOT, "build", "contracts"))
-    return subprocess.run([DAM, *args], capture_output=True, text=True, env=env, check=False, timeout=300)
 
 
 def market(folder, step_at=None):
@@ -106,13 +96,7 @@ def of_forecasters(tmp):
 
 
 def of_training(tmp):
-    folder = os.path.join(tmp, "village")
-    os.makedirs(folder)
-    shutil.copy(os.path.join(ROOT, "tests", "machine", "village", "dam.toml"), folder)
-    with open(os.path.join(ROOT, "profiles", "solar-site", "data", "village.csv"), encoding="utf-8") as f, \
-            open(os.path.join(folder, "village.csv"), "w", encoding="utf-8", newline="") as out:
-        for number, row in enumerate(csv.reader(f)):
-            csv.writer(out).writerow(row if number == 0 else row[:-1] + [f"{int(row[-1]) / 100000:.5f}"])
+    folder = recorded_site(os.path.join(tmp, "village"))
     train = ["model", "train", "--from", "evidence", "--target", "pv", "--actuator", "offer", "--out", os.path.join(folder, "new.dam")]
     check("training: no log yet", dam(*train, folder).returncode != 0)
     check("training: up", dam("up", folder, "--speed", "max", "--turns", "1000").returncode == 0)
@@ -191,8 +175,7 @@ def main():
         of_forecasters(tmp)
         of_training(tmp)
         of_perceptors(tmp)
-    print(f"{results['passed']} passed, {results['failed']} failed")
-    return 0 if results["failed"] == 0 else 1
+    return summary()
 
 
 raise SystemExit(main())

@@ -5,12 +5,17 @@
 Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
 """
 import json
+import os
 import random
 import signal
 import socket
+import sys
 import time
 
-from machine_site import START, Site, check, dam, world
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position,wrong-import-order
+from harness import check, summary, told
+from machine_site import START, Site, manifest, world
 import village
 from market import Market
 from village import INTERVAL
@@ -48,7 +53,7 @@ class Slots:
 
 
 def make_site(folder, v, url):
-    site = Site(folder, v, url, "site.toml", {"market": v.market.address})
+    site = Site(folder, v, manifest("site.toml", url=url, account=v.account.address, market=v.market.address))
     rows = [f"{k * INTERVAL},{PV},96,1000,{TARIFF}" for k in range(SLOTS)]
     site.write("weather.csv", "\n".join(["time,pv,soc,house,tariff", *rows]) + "\n")
     return site
@@ -106,12 +111,13 @@ def trade(site, v, ledger):
     check("it comes back", len(events(v, "Placed")) == count + 1, site.said())
     site.down()
     check("it ends well", site.process.returncode == 0, site.process.returncode)
-    verify = json.loads(dam("verify", site.folder, "--json"))
+    verify = json.loads(told("verify", site.folder, "--json"))
     check("the evidence holds", verify["good"], verify)
-    leaves = [json.loads(dam("why", str(seq), site.folder, "--json"))["leaf"] for seq in range(verify["size"])]
+    leaves = [json.loads(told("why", str(seq), site.folder, "--json"))["leaf"] for seq in range(verify["size"])]
     fates = [leaf["status"] for leaf in leaves if leaf["kind"] == "receipt"]
     check("two writes were refused, none is in doubt", fates.count("refused") == 2 and "unknown" not in fates and len(fates) == 10, fates)
 
 
 if __name__ == "__main__":
     world(trade, make_site)
+    sys.exit(summary())

@@ -5,9 +5,14 @@
 Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
 """
 import json
+import os
 import signal
+import sys
 
-from machine_site import START, Site, check, dam, world
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position,wrong-import-order
+from harness import check, summary, told
+from machine_site import START, Site, manifest, world
 from chain import keccak
 from village import FIRM, INTERVAL, MEMBERS, NEIGHBOUR, UNIT
 
@@ -24,8 +29,8 @@ WISH = (  # decide(): the proposal is the first three sensor channels
 
 
 def make_site(folder, v, url):
-    site = Site(folder, v, url, "jobs.toml", dict(board=v.jobs.address, token=v.token.address, provider=v.key(FIRM).address,
-                                                  evaluator=v.key(MEMBERS[0]).address))
+    site = Site(folder, v, manifest("jobs.toml", url=url, account=v.account.address, board=v.jobs.address, token=v.token.address,
+                                    provider=v.key(FIRM).address, evaluator=v.key(MEMBERS[0]).address))
     site.write("wish.hex", WISH)
     rows = [f"{k * INTERVAL},{hire},{quote},{deliver}" for k, (hire, quote, deliver) in enumerate(WISHES)]
     site.write("wishes.csv", "\n".join(["time,hire,quote,deliver", *rows]) + "\n")
@@ -59,9 +64,9 @@ class Play:
 
     def seen(self):
         """What the last decision was given: hired, job, budget, balance."""
-        size = json.loads(dam("verify", self.site.folder, "--json"))["size"]
+        size = json.loads(told("verify", self.site.folder, "--json"))["size"]
         for seq in reversed(range(size)):
-            leaf = json.loads(dam("why", str(seq), self.site.folder, "--json"))["leaf"]
+            leaf = json.loads(told("why", str(seq), self.site.folder, "--json"))["leaf"]
             if leaf["kind"] == "decision":
                 return {c["name"]: c["value"] for c in leaf["observation"]}
         return {}
@@ -108,7 +113,7 @@ def provider(play):
     job = play.job(3)
     check("it delivers", job["status"] == SUBMITTED, (job, site.said()))
     decision = int.from_bytes(bytes.fromhex(job["deliverable"][2:]) if isinstance(job["deliverable"], str) else job["deliverable"], "big")
-    leaf = json.loads(dam("why", str(decision), site.folder, "--json"))["leaf"]
+    leaf = json.loads(told("why", str(decision), site.folder, "--json"))["leaf"]
     check("the deliverable is a decision of its log", leaf["kind"] == "decision", leaf)
     board.send(v.key(MEMBERS[0]), "complete", 3, keccak(b"arrived"))
     play.turn()
@@ -128,10 +133,11 @@ def play_all(site, v, ledger):
     ledger.open()
     site.down()
     check("it ends well", site.process.returncode == 0, site.process.returncode)
-    check("the evidence holds", json.loads(dam("verify", site.folder, "--json"))["good"])
+    check("the evidence holds", json.loads(told("verify", site.folder, "--json"))["good"])
     seen = play.seen()
     check("the mind sees the jobs", (seen.get("hired"), seen.get("job")) == (EXPIRED + 1, COMPLETED + 1), seen)
 
 
 if __name__ == "__main__":
     world(play_all, make_site)
+    sys.exit(summary())
