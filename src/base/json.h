@@ -156,6 +156,15 @@ void dam_json_put_data(struct dam_json_writer *w, const uint8_t *data, size_t le
 void dam_json_put_quantity(struct dam_json_writer *w, uint64_t value);
 void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256 *value);
 
+/** A member: its name, and such a value. */
+void dam_json_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data);
+void dam_json_put_quantity_at(struct dam_json_writer *w, const char *key, uint64_t value);
+void dam_json_put_quantity_u256_at(struct dam_json_writer *w, const char *key,
+                                   const struct dam_u256 *value);
+
+/** A member's name that is DATA itself. */
+void dam_json_put_key_data(struct dam_json_writer *w, const uint8_t *data, size_t len);
+
 /** Text that already is JSON. */
 void dam_json_put_raw(struct dam_json_writer *w, const char *json, size_t len);
 

@@ -156,6 +156,32 @@ void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256
     dam_buf_put_byte(w->buf, '"');
 }
 
+void dam_json_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_data(w, data.data, data.len);
+}
+
+void dam_json_put_quantity_at(struct dam_json_writer *w, const char *key, uint64_t value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_quantity(w, value);
+}
+
+void dam_json_put_quantity_u256_at(struct dam_json_writer *w, const char *key,
+                                   const struct dam_u256 *value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_quantity_u256(w, value);
+}
+
+void dam_json_put_key_data(struct dam_json_writer *w, const uint8_t *data, size_t len)
+{
+    dam_json_put_data(w, data, len);
+    dam_buf_put_byte(w->buf, ':');
+    w->comma = false;
+}
+
 void dam_json_put_raw(struct dam_json_writer *w, const char *json, size_t len)
 {
     value_begin(w);

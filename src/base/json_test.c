@@ -254,12 +254,19 @@ static void the_writer_places_commas_and_escapes(void **state)
     dam_json_put_data(&w, (const uint8_t *)"\x00\xab", 2);
     dam_json_put_key(&w, "e");
     dam_json_put_string(&w, "x\"\xff\x01", 4);
+    dam_json_put_key_data(&w, (const uint8_t *)"\x0f", 1);
+    dam_json_put_bool(&w, true);
+    dam_json_put_data_at(&w, "f", dam_bytes("\x01", 1));
+    dam_json_put_quantity_at(&w, "g", 16);
+    dam_json_put_quantity_u256_at(&w, "h", &big);
     dam_json_put_object_end(&w);
     dam_buf_put_byte(&buf, 0);
     assert_string_equal((const char *)buf.data,
                         "{\"a\":[1,-2,null],\"b\":\"0x0\",\"c\":\"0x1"
                         "000000000000000000000000000000000000000000000001\",\"d\":\"0x00ab\","
-                        "\"e\":\"x\\\"\xef\xbf\xbd\\u0001\"}");
+                        "\"e\":\"x\\\"\xef\xbf\xbd\\u0001\",\"0x0f\":true,\"f\":\"0x01\","
+                        "\"g\":\"0x10\",\"h\":\"0x1"
+                        "000000000000000000000000000000000000000000000001\"}");
 }
 
 int main(void)

@@ -120,6 +120,18 @@ enum dam_err dam_ledger_chain_block_rlp(struct dam_store_txn *txn, uint64_t numb
     return dam_buf_err(buf);
 }
 
+enum dam_err dam_ledger_chain_keep(struct dam_arena *arena, struct dam_ledger_chain_block *block)
+{
+    void *uncles = dam_arena_copy(arena, block->uncles.data, block->uncles.len);
+    void *withdrawals = dam_arena_copy(arena, block->withdrawals.data, block->withdrawals.len);
+    if (uncles == NULL || withdrawals == NULL) {
+        return DAM_ENOMEM;
+    }
+    block->uncles.data = uncles;
+    block->withdrawals.data = withdrawals;
+    return DAM_OK;
+}
+
 struct dam_store_txn *dam_ledger_chain_reader(struct dam_ledger_chain *chain)
 {
     if (chain->reader == NULL && dam_store_begin(chain->store, false, &chain->reader) != DAM_OK) {
@@ -340,14 +352,7 @@ static enum dam_err rollback_in(struct dam_ledger_chain *chain, struct dam_store
     }
     DAM_TRY(dam_ledger_chain_block(txn, number, &block)); /* its bytes have moved */
     struct dam_arena_mark mark = dam_arena_mark(&chain->arena);
-    void *uncles = dam_arena_copy(&chain->arena, block.uncles.data, block.uncles.len);
-    void *withdrawals =
-        dam_arena_copy(&chain->arena, block.withdrawals.data, block.withdrawals.len);
-    if (uncles == NULL || withdrawals == NULL) {
-        return DAM_ENOMEM;
-    }
-    block.uncles.data = uncles;
-    block.withdrawals.data = withdrawals;
+    DAM_TRY(dam_ledger_chain_keep(&chain->arena, &block));
     block.version = version;
     enum dam_err err = dam_ledger_chain_put_head(txn, &block, &root, chain->oldest);
     dam_arena_release(&chain->arena, mark);

@@ -111,6 +111,10 @@ DAM_MUST_USE enum dam_err dam_ledger_chain_receipt(struct dam_store_txn *txn,
                                                    uint32_t index,
                                                    struct dam_ledger_chain_receipt *ret);
 
+/** Copy what a block borrows into an arena. Returns: DAM_OK, or DAM_ENOMEM. */
+DAM_MUST_USE enum dam_err dam_ledger_chain_keep(struct dam_arena *arena,
+                                                struct dam_ledger_chain_block *block);
+
 /** The whole block in its wire form. */
 DAM_MUST_USE enum dam_err dam_ledger_chain_block_rlp(struct dam_store_txn *txn, uint64_t number,
                                                      struct dam_buf *buf);

@@ -539,7 +539,7 @@ static void begin_event(struct dam_json_writer *w, struct dam_buf *buf, uint64_t
     dam_json_put_cstr(w, "eth_subscription");
     dam_json_put_key(w, "params");
     dam_json_put_object(w);
-    dam_rpc_put_u64_at(w, "subscription", id);
+    dam_json_put_quantity_at(w, "subscription", id);
     dam_json_put_key(w, "result");
 }
 

@@ -140,9 +140,6 @@ void dam_rpc_put_address(struct dam_json_writer *w, const struct dam_address *ad
 void dam_rpc_put_hash_at(struct dam_json_writer *w, const char *key, const struct dam_hash *hash);
 void dam_rpc_put_address_at(struct dam_json_writer *w, const char *key,
                             const struct dam_address *address);
-void dam_rpc_put_u64_at(struct dam_json_writer *w, const char *key, uint64_t value);
-void dam_rpc_put_u256_at(struct dam_json_writer *w, const char *key, const struct dam_u256 *value);
-void dam_rpc_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data);
 
 /* Where a transaction is; NULL for one that waits. */
 struct dam_rpc_place {

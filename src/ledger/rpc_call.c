@@ -663,7 +663,7 @@ static void eth_createAccessList(struct dam_rpc *rpc)
         dam_json_put_key(rpc->w, "error");
         dam_json_put_cstr(rpc->w, dam_evm_status_text(receipt.status));
     }
-    dam_rpc_put_u64_at(rpc->w, "gasUsed", receipt.gas_used);
+    dam_json_put_quantity_at(rpc->w, "gasUsed", receipt.gas_used);
     dam_json_put_object_end(rpc->w);
     dam_evm_discard(rpc->ledger->evm);
 }

@@ -159,9 +159,9 @@ static void put_config(struct dam_rpc *rpc, uint64_t genesis_time, const uint64_
         dam_json_put_u64(w, blob.target);
         dam_json_put_object_end(w);
     }
-    dam_rpc_put_u64_at(w, "chainId", config->chain_id);
+    dam_json_put_quantity_at(w, "chainId", config->chain_id);
     dam_store_be32(id, fork_hash(chain, genesis_time, times, count, time));
-    dam_rpc_put_data_at(w, "forkId", dam_bytes(id, sizeof(id)));
+    dam_json_put_data_at(w, "forkId", dam_bytes(id, sizeof(id)));
     put_addresses(w, config, fork);
     dam_json_put_object_end(w);
 }

@@ -253,7 +253,7 @@ static bool put_storage_proof(struct dam_rpc *rpc, const struct dam_state *state
         dam_json_put_quantity_u256(rpc->w, &slot);
     }
     enum dam_err err = dam_state_storage(state, address, &slot, &value);
-    dam_rpc_put_u256_at(rpc->w, "value", &value);
+    dam_json_put_quantity_u256_at(rpc->w, "value", &value);
     dam_json_put_key(rpc->w, "proof");
     if (err == DAM_OK) {
         err = put_proof(rpc, trie, &hashed);
@@ -286,9 +286,9 @@ static void put_account_proof(struct dam_rpc *rpc, const struct dam_address *add
     dam_rpc_put_address_at(rpc->w, "address", address);
     dam_json_put_key(rpc->w, "accountProof");
     err = put_proof(rpc, &trie, &hashed);
-    dam_rpc_put_u256_at(rpc->w, "balance", &account.balance);
+    dam_json_put_quantity_u256_at(rpc->w, "balance", &account.balance);
     dam_rpc_put_hash_at(rpc->w, "codeHash", &account.code_hash);
-    dam_rpc_put_u64_at(rpc->w, "nonce", account.nonce);
+    dam_json_put_quantity_at(rpc->w, "nonce", account.nonce);
     dam_rpc_put_hash_at(rpc->w, "storageHash", &account.storage_root);
     dam_json_put_key(rpc->w, "storageProof");
     dam_json_put_array(rpc->w);

@@ -553,7 +553,7 @@ static void anvil_nodeInfo(struct dam_rpc *rpc)
     dam_ledger_next_params(rpc->ledger, &params);
     struct dam_u256 fee = dam_fees_next_base(&chain->rules, &chain->head.header, params.timestamp);
     dam_json_put_object(w);
-    dam_rpc_put_u64_at(w, "currentBlockNumber", chain->head.header.number);
+    dam_json_put_quantity_at(w, "currentBlockNumber", chain->head.header.number);
     dam_json_put_key(w, "currentBlockTimestamp");
     dam_json_put_u64(w, chain->head.header.timestamp);
     dam_rpc_put_hash_at(w, "currentBlockHash", &chain->head.hash);
@@ -563,11 +563,11 @@ static void anvil_nodeInfo(struct dam_rpc *rpc)
     dam_json_put_cstr(w, "fees");
     dam_json_put_key(w, "environment");
     dam_json_put_object(w);
-    dam_rpc_put_u256_at(w, "baseFee", &fee);
+    dam_json_put_quantity_u256_at(w, "baseFee", &fee);
     dam_json_put_key(w, "chainId");
     dam_json_put_u64(w, chain->rules.config.chain_id);
-    dam_rpc_put_u64_at(w, "gasLimit", rpc->ledger->gas_limit);
-    dam_rpc_put_u256_at(w, "gasPrice", &fee);
+    dam_json_put_quantity_at(w, "gasLimit", rpc->ledger->gas_limit);
+    dam_json_put_quantity_u256_at(w, "gasPrice", &fee);
     dam_json_put_object_end(w);
     dam_json_put_key(w, "forkConfig");
     dam_json_put_object(w);

@@ -35,14 +35,7 @@ static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_tx
     DAM_TRY(dam_state_write(&writer, diff));
     DAM_TRY(dam_state_write_end(&writer));
     DAM_TRY(dam_ledger_chain_block(txn, chain->head.header.number, &block));
-    void *uncles = dam_arena_copy(&chain->arena, block.uncles.data, block.uncles.len);
-    void *withdrawals =
-        dam_arena_copy(&chain->arena, block.withdrawals.data, block.withdrawals.len);
-    if (uncles == NULL || withdrawals == NULL) {
-        return DAM_ENOMEM;
-    }
-    block.uncles.data = uncles;
-    block.withdrawals.data = withdrawals;
+    DAM_TRY(dam_ledger_chain_keep(&chain->arena, &block));
     block.version = writer.version;
     return dam_ledger_chain_put_head(txn, &block, &writer.root, chain->oldest);
 }
@@ -182,17 +175,6 @@ void dam_dev_set_storage(struct dam_rpc *rpc)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static void put_key_hex(struct dam_json_writer *w, const uint8_t *data, size_t len)
-{
-    char text[67];
-    struct dam_buf buf;
-    dam_buf_init_fixed(&buf, text, sizeof(text) - 1);
-    dam_buf_put_text(&buf, "0x");
-    dam_buf_put_hex(&buf, data, len);
-    text[buf.len] = '\0';
-    dam_json_put_key(w, text);
-}
-
 static enum dam_err dump_storage(struct dam_store_txn *txn, const uint8_t *address,
                                  struct dam_json_writer *w)
 {
@@ -206,7 +188,7 @@ static enum dam_err dump_storage(struct dam_store_txn *txn, const uint8_t *addre
            memcmp(cursor.key.data, address, 20) == 0 && cursor.value.len <= 32) {
         uint8_t word[32] = {0};
         memcpy(word + 32 - cursor.value.len, cursor.value.data, cursor.value.len);
-        put_key_hex(w, cursor.key.data + 20, 32);
+        dam_json_put_key_data(w, cursor.key.data + 20, 32);
         dam_json_put_data(w, word, sizeof(word));
         err = dam_store_next(&cursor);
     }
@@ -234,12 +216,12 @@ static enum dam_err dump_accounts(struct dam_store_txn *txn, struct dam_json_wri
         if (err != DAM_OK) {
             break;
         }
-        put_key_hex(w, address.b, 20);
+        dam_json_put_key_data(w, address.b, 20);
         dam_json_put_object(w);
         dam_json_put_key(w, "nonce");
         dam_json_put_u64(w, account.nonce);
-        dam_rpc_put_u256_at(w, "balance", &account.balance);
-        dam_rpc_put_data_at(w, "code", code);
+        dam_json_put_quantity_u256_at(w, "balance", &account.balance);
+        dam_json_put_data_at(w, "code", code);
         err = dump_storage(txn, address.b, w);
         dam_json_put_object_end(w);
         if (err == DAM_OK) {
@@ -265,7 +247,7 @@ void dam_dev_dump_state(struct dam_rpc *rpc)
     dam_json_put_key(&w, "block");
     dam_json_put_null(&w);
     enum dam_err err = txn != NULL ? dump_accounts(txn, &w) : DAM_EIO;
-    dam_rpc_put_u64_at(&w, "best_block_number", rpc->ledger->chain->head.header.number);
+    dam_json_put_quantity_at(&w, "best_block_number", rpc->ledger->chain->head.header.number);
     dam_json_put_object_end(&w);
     if (err == DAM_OK) {
         err = dam_buf_err(&buf);

@@ -217,9 +217,9 @@ static void eth_getAccount(struct dam_rpc *rpc)
         return;
     }
     dam_json_put_object(rpc->w);
-    dam_rpc_put_u256_at(rpc->w, "balance", &account.balance);
+    dam_json_put_quantity_u256_at(rpc->w, "balance", &account.balance);
     dam_rpc_put_hash_at(rpc->w, "codeHash", &account.code_hash);
-    dam_rpc_put_u64_at(rpc->w, "nonce", account.nonce);
+    dam_json_put_quantity_at(rpc->w, "nonce", account.nonce);
     dam_rpc_put_hash_at(rpc->w, "storageRoot", &account.storage_root);
     dam_json_put_object_end(rpc->w);
 }
@@ -238,9 +238,9 @@ static void eth_getAccountInfo(struct dam_rpc *rpc)
         return;
     }
     dam_json_put_object(rpc->w);
-    dam_rpc_put_u256_at(rpc->w, "balance", &account.balance);
-    dam_rpc_put_u64_at(rpc->w, "nonce", account.nonce);
-    dam_rpc_put_data_at(rpc->w, "code", code);
+    dam_json_put_quantity_u256_at(rpc->w, "balance", &account.balance);
+    dam_json_put_quantity_at(rpc->w, "nonce", account.nonce);
+    dam_json_put_data_at(rpc->w, "code", code);
     dam_json_put_object_end(rpc->w);
 }
 

@@ -160,7 +160,7 @@ static enum dam_err history_of(struct dam_rpc *rpc, uint64_t first, uint64_t las
     struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     static const char *const keys[] = {"baseFeePerGas", "gasUsedRatio", "baseFeePerBlobGas",
                                        "blobGasUsedRatio", "reward"};
-    dam_rpc_put_u64_at(rpc->w, "oldestBlock", first);
+    dam_json_put_quantity_at(rpc->w, "oldestBlock", first);
     for (size_t k = 0; k < (count > 0 ? 5u : 4u); k++) {
         dam_json_put_key(rpc->w, keys[k]);
         dam_json_put_array(rpc->w);
@@ -232,7 +232,7 @@ static void eth_feeHistory(struct dam_rpc *rpc)
     enum dam_err err =
         wanted == 0 ? DAM_OK : history_of(rpc, number + 1 - wanted, number, percentiles, count);
     if (wanted == 0) {
-        dam_rpc_put_u64_at(rpc->w, "oldestBlock", 0);
+        dam_json_put_quantity_at(rpc->w, "oldestBlock", 0);
         dam_json_put_key(rpc->w, "gasUsedRatio");
         dam_json_put_array(rpc->w);
         dam_json_put_array_end(rpc->w);

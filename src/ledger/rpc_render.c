@@ -25,24 +25,6 @@ void dam_rpc_put_address_at(struct dam_json_writer *w, const char *key,
     dam_rpc_put_address(w, address);
 }
 
-void dam_rpc_put_u64_at(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_quantity(w, value);
-}
-
-void dam_rpc_put_u256_at(struct dam_json_writer *w, const char *key, const struct dam_u256 *value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_quantity_u256(w, value);
-}
-
-void dam_rpc_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_data(w, data.data, data.len);
-}
-
 static void put_access_list(struct dam_json_writer *w, const struct dam_tx *tx)
 {
     dam_json_put_key(w, "accessList");
@@ -69,12 +51,12 @@ static void put_authorizations(struct dam_json_writer *w, const struct dam_tx *t
     for (size_t i = 0; i < tx->authorization_count; i++) {
         const struct dam_authorization *entry = &tx->authorizations[i];
         dam_json_put_object(w);
-        dam_rpc_put_u256_at(w, "chainId", &entry->chain_id);
+        dam_json_put_quantity_u256_at(w, "chainId", &entry->chain_id);
         dam_rpc_put_address_at(w, "address", &entry->address);
-        dam_rpc_put_u64_at(w, "nonce", entry->nonce);
-        dam_rpc_put_u64_at(w, "yParity", entry->y_parity);
-        dam_rpc_put_u256_at(w, "r", &entry->r);
-        dam_rpc_put_u256_at(w, "s", &entry->s);
+        dam_json_put_quantity_at(w, "nonce", entry->nonce);
+        dam_json_put_quantity_at(w, "yParity", entry->y_parity);
+        dam_json_put_quantity_u256_at(w, "r", &entry->r);
+        dam_json_put_quantity_u256_at(w, "s", &entry->s);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
@@ -88,19 +70,19 @@ static void put_fees(struct dam_json_writer *w, const struct dam_tx *tx,
         if (place != NULL && place->block != NULL) {
             price = dam_tx_effective_gas_price(tx, &place->block->header.base_fee);
         }
-        dam_rpc_put_u256_at(w, "maxFeePerGas", &tx->max_fee);
-        dam_rpc_put_u256_at(w, "maxPriorityFeePerGas", &tx->max_priority_fee);
+        dam_json_put_quantity_u256_at(w, "maxFeePerGas", &tx->max_fee);
+        dam_json_put_quantity_u256_at(w, "maxPriorityFeePerGas", &tx->max_priority_fee);
     }
-    dam_rpc_put_u256_at(w, "gasPrice", &price);
+    dam_json_put_quantity_u256_at(w, "gasPrice", &price);
 }
 
 static void put_place(struct dam_json_writer *w, const struct dam_rpc_place *place)
 {
     if (place != NULL && place->block != NULL) {
         dam_rpc_put_hash_at(w, "blockHash", &place->block->hash);
-        dam_rpc_put_u64_at(w, "blockNumber", place->block->header.number);
-        dam_rpc_put_u64_at(w, "blockTimestamp", place->block->header.timestamp);
-        dam_rpc_put_u64_at(w, "transactionIndex", place->index);
+        dam_json_put_quantity_at(w, "blockNumber", place->block->header.number);
+        dam_json_put_quantity_at(w, "blockTimestamp", place->block->header.timestamp);
+        dam_json_put_quantity_at(w, "transactionIndex", place->index);
         return;
     }
     static const char *const keys[] = {"blockHash", "blockNumber", "blockTimestamp",
@@ -118,28 +100,28 @@ void dam_rpc_put_tx(struct dam_json_writer *w, const struct dam_tx *tx, const st
     dam_json_put_object(w);
     put_place(w, place);
     dam_rpc_put_address_at(w, "from", sender);
-    dam_rpc_put_u64_at(w, "gas", tx->gas_limit);
+    dam_json_put_quantity_at(w, "gas", tx->gas_limit);
     put_fees(w, tx, place);
     dam_rpc_put_hash_at(w, "hash", hash);
-    dam_rpc_put_data_at(w, "input", tx->data);
-    dam_rpc_put_u64_at(w, "nonce", tx->nonce);
+    dam_json_put_data_at(w, "input", tx->data);
+    dam_json_put_quantity_at(w, "nonce", tx->nonce);
     dam_json_put_key(w, "to");
     if (tx->is_create) {
         dam_json_put_null(w);
     } else {
         dam_rpc_put_address(w, &tx->to);
     }
-    dam_rpc_put_u256_at(w, "value", &tx->value);
-    dam_rpc_put_u64_at(w, "type", tx->type);
+    dam_json_put_quantity_u256_at(w, "value", &tx->value);
+    dam_json_put_quantity_at(w, "type", tx->type);
     if (tx->has_chain_id) {
-        dam_rpc_put_u64_at(w, "chainId", tx->chain_id);
+        dam_json_put_quantity_at(w, "chainId", tx->chain_id);
     }
     if (tx->type >= DAM_TX_ACCESS_LIST) {
         put_access_list(w, tx);
-        dam_rpc_put_u64_at(w, "yParity", tx->y_parity);
+        dam_json_put_quantity_at(w, "yParity", tx->y_parity);
     }
     if (tx->type == DAM_TX_BLOB) {
-        dam_rpc_put_u256_at(w, "maxFeePerBlobGas", &tx->max_blob_fee);
+        dam_json_put_quantity_u256_at(w, "maxFeePerBlobGas", &tx->max_blob_fee);
         dam_json_put_key(w, "blobVersionedHashes");
         dam_json_put_array(w);
         for (size_t i = 0; i < tx->blob_hash_count; i++) {
@@ -150,40 +132,40 @@ void dam_rpc_put_tx(struct dam_json_writer *w, const struct dam_tx *tx, const st
     if (tx->type == DAM_TX_SET_CODE) {
         put_authorizations(w, tx);
     }
-    dam_rpc_put_u256_at(w, "v", &v);
-    dam_rpc_put_u256_at(w, "r", &tx->r);
-    dam_rpc_put_u256_at(w, "s", &tx->s);
+    dam_json_put_quantity_u256_at(w, "v", &v);
+    dam_json_put_quantity_u256_at(w, "r", &tx->r);
+    dam_json_put_quantity_u256_at(w, "s", &tx->s);
     dam_json_put_object_end(w);
 }
 
 void dam_rpc_put_header_members(struct dam_json_writer *w, const struct dam_header *header,
                                 const struct dam_hash *hash)
 {
-    dam_rpc_put_u256_at(w, "difficulty", &header->difficulty);
-    dam_rpc_put_data_at(w, "extraData", dam_bytes(header->extra, header->extra_len));
-    dam_rpc_put_u64_at(w, "gasLimit", header->gas_limit);
-    dam_rpc_put_u64_at(w, "gasUsed", header->gas_used);
+    dam_json_put_quantity_u256_at(w, "difficulty", &header->difficulty);
+    dam_json_put_data_at(w, "extraData", dam_bytes(header->extra, header->extra_len));
+    dam_json_put_quantity_at(w, "gasLimit", header->gas_limit);
+    dam_json_put_quantity_at(w, "gasUsed", header->gas_used);
     dam_rpc_put_hash_at(w, "hash", hash);
-    dam_rpc_put_data_at(w, "logsBloom", dam_bytes(header->bloom.b, sizeof(header->bloom.b)));
+    dam_json_put_data_at(w, "logsBloom", dam_bytes(header->bloom.b, sizeof(header->bloom.b)));
     dam_rpc_put_address_at(w, "miner", &header->beneficiary);
     dam_rpc_put_hash_at(w, "mixHash", &header->prev_randao);
-    dam_rpc_put_data_at(w, "nonce", dam_bytes(header->nonce, sizeof(header->nonce)));
-    dam_rpc_put_u64_at(w, "number", header->number);
+    dam_json_put_data_at(w, "nonce", dam_bytes(header->nonce, sizeof(header->nonce)));
+    dam_json_put_quantity_at(w, "number", header->number);
     dam_rpc_put_hash_at(w, "parentHash", &header->parent_hash);
     dam_rpc_put_hash_at(w, "receiptsRoot", &header->receipt_root);
     dam_rpc_put_hash_at(w, "sha3Uncles", &header->uncles_hash);
     dam_rpc_put_hash_at(w, "stateRoot", &header->state_root);
-    dam_rpc_put_u64_at(w, "timestamp", header->timestamp);
+    dam_json_put_quantity_at(w, "timestamp", header->timestamp);
     dam_rpc_put_hash_at(w, "transactionsRoot", &header->tx_root);
     if (header->form >= DAM_HEADER_LONDON) {
-        dam_rpc_put_u256_at(w, "baseFeePerGas", &header->base_fee);
+        dam_json_put_quantity_u256_at(w, "baseFeePerGas", &header->base_fee);
     }
     if (header->form >= DAM_HEADER_SHANGHAI) {
         dam_rpc_put_hash_at(w, "withdrawalsRoot", &header->withdrawals_root);
     }
     if (header->form >= DAM_HEADER_CANCUN) {
-        dam_rpc_put_u64_at(w, "blobGasUsed", header->blob_gas_used);
-        dam_rpc_put_u64_at(w, "excessBlobGas", header->excess_blob_gas);
+        dam_json_put_quantity_at(w, "blobGasUsed", header->blob_gas_used);
+        dam_json_put_quantity_at(w, "excessBlobGas", header->excess_blob_gas);
         dam_rpc_put_hash_at(w, "parentBeaconBlockRoot", &header->parent_beacon_root);
     }
     if (header->form >= DAM_HEADER_PRAGUE) {
@@ -207,10 +189,10 @@ static enum dam_err put_withdrawals(struct dam_json_writer *w, struct dam_bytes 
         DAM_TRY(dam_rlp_exact(&one, item.address.b, 20));
         DAM_TRY(dam_rlp_u64(&one, &item.amount_gwei));
         dam_json_put_object(w);
-        dam_rpc_put_u64_at(w, "index", item.index);
-        dam_rpc_put_u64_at(w, "validatorIndex", item.validator_index);
+        dam_json_put_quantity_at(w, "index", item.index);
+        dam_json_put_quantity_at(w, "validatorIndex", item.validator_index);
         dam_rpc_put_address_at(w, "address", &item.address);
-        dam_rpc_put_u64_at(w, "amount", item.amount_gwei);
+        dam_json_put_quantity_at(w, "amount", item.amount_gwei);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
@@ -246,7 +228,7 @@ enum dam_err dam_rpc_put_block(struct dam_rpc *rpc, const struct dam_ledger_chai
     }
     dam_json_put_object(w);
     dam_rpc_put_header_members(w, &block->header, &block->hash);
-    dam_rpc_put_u64_at(w, "size", block->size);
+    dam_json_put_quantity_at(w, "size", block->size);
     dam_json_put_key(w, "transactions");
     dam_json_put_array(w);
     for (uint32_t i = 0; i < block->tx_count; i++) {
@@ -284,13 +266,13 @@ void dam_rpc_put_log(struct dam_json_writer *w, const struct dam_log *log,
         dam_rpc_put_hash(w, &log->topics[i]);
     }
     dam_json_put_array_end(w);
-    dam_rpc_put_data_at(w, "data", log->data);
-    dam_rpc_put_u64_at(w, "blockNumber", block->header.number);
+    dam_json_put_data_at(w, "data", log->data);
+    dam_json_put_quantity_at(w, "blockNumber", block->header.number);
     dam_rpc_put_hash_at(w, "transactionHash", tx_hash);
-    dam_rpc_put_u64_at(w, "transactionIndex", tx_index);
+    dam_json_put_quantity_at(w, "transactionIndex", tx_index);
     dam_rpc_put_hash_at(w, "blockHash", &block->hash);
-    dam_rpc_put_u64_at(w, "blockTimestamp", block->header.timestamp);
-    dam_rpc_put_u64_at(w, "logIndex", log_index);
+    dam_json_put_quantity_at(w, "blockTimestamp", block->header.timestamp);
+    dam_json_put_quantity_at(w, "logIndex", log_index);
     dam_json_put_key(w, "removed");
     dam_json_put_bool(w, removed);
     dam_json_put_object_end(w);
@@ -304,29 +286,29 @@ static void put_receipt_members(struct dam_rpc *rpc, const struct dam_ledger_cha
     struct dam_bloom bloom;
     dam_logs_bloom(receipt->logs, receipt->log_count, &bloom);
     dam_rpc_put_hash_at(w, "blockHash", &block->hash);
-    dam_rpc_put_u64_at(w, "blockNumber", block->header.number);
+    dam_json_put_quantity_at(w, "blockNumber", block->header.number);
     dam_json_put_key(w, "contractAddress");
     if (decoded->is_create) {
         dam_rpc_put_address(w, &receipt->contract);
     } else {
         dam_json_put_null(w);
     }
-    dam_rpc_put_u64_at(w, "cumulativeGasUsed", receipt->cumulative_gas_used);
-    dam_rpc_put_u256_at(w, "effectiveGasPrice", &receipt->gas_price);
+    dam_json_put_quantity_at(w, "cumulativeGasUsed", receipt->cumulative_gas_used);
+    dam_json_put_quantity_u256_at(w, "effectiveGasPrice", &receipt->gas_price);
     dam_rpc_put_address_at(w, "from", &tx->sender);
-    dam_rpc_put_u64_at(w, "gasUsed", receipt->gas_used);
-    dam_rpc_put_data_at(w, "logsBloom", dam_bytes(bloom.b, sizeof(bloom.b)));
+    dam_json_put_quantity_at(w, "gasUsed", receipt->gas_used);
+    dam_json_put_data_at(w, "logsBloom", dam_bytes(bloom.b, sizeof(bloom.b)));
     if (receipt->has_state_root) {
         dam_rpc_put_hash_at(w, "root", &receipt->state_root);
     } else {
-        dam_rpc_put_u64_at(w, "status", receipt->succeeded);
+        dam_json_put_quantity_at(w, "status", receipt->succeeded);
     }
     if (receipt->blob_gas_used > 0) {
         const struct dam_chain_config *config = &rpc->ledger->chain->rules.config;
         struct dam_blob_params blob = dam_chain_config_blob(config, block->header.timestamp);
         struct dam_u256 price = dam_evm_blob_base_fee(block->header.excess_blob_gas, &blob);
-        dam_rpc_put_u64_at(w, "blobGasUsed", receipt->blob_gas_used);
-        dam_rpc_put_u256_at(w, "blobGasPrice", &price);
+        dam_json_put_quantity_at(w, "blobGasUsed", receipt->blob_gas_used);
+        dam_json_put_quantity_u256_at(w, "blobGasPrice", &price);
     }
     dam_json_put_key(w, "to");
     if (decoded->is_create) {
@@ -335,8 +317,8 @@ static void put_receipt_members(struct dam_rpc *rpc, const struct dam_ledger_cha
         dam_rpc_put_address(w, &decoded->to);
     }
     dam_rpc_put_hash_at(w, "transactionHash", &tx->hash);
-    dam_rpc_put_u64_at(w, "transactionIndex", tx->index);
-    dam_rpc_put_u64_at(w, "type", receipt->type);
+    dam_json_put_quantity_at(w, "transactionIndex", tx->index);
+    dam_json_put_quantity_at(w, "type", receipt->type);
 }
 
 enum dam_err dam_rpc_put_receipt(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,

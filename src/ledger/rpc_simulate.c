@@ -604,16 +604,16 @@ static void put_call(struct sim *sim, const struct dam_ledger_chain_block *block
 {
     struct dam_json_writer *w = sim->rpc->w;
     dam_json_put_object(w);
-    dam_rpc_put_data_at(w, "returnData", call->output);
+    dam_json_put_data_at(w, "returnData", call->output);
     dam_json_put_key(w, "logs");
     dam_json_put_array(w);
     for (size_t i = 0; i < call->log_count; i++) {
         dam_rpc_put_log(w, &call->logs[i], block, &call->hash, index, call->log_indexes[i], false);
     }
     dam_json_put_array_end(w);
-    dam_rpc_put_u64_at(w, "gasUsed", call->gas_used);
-    dam_rpc_put_u64_at(w, "maxUsedGas", call->gas_used_max);
-    dam_rpc_put_u64_at(w, "status", call->status == DAM_EVM_SUCCESS);
+    dam_json_put_quantity_at(w, "gasUsed", call->gas_used);
+    dam_json_put_quantity_at(w, "maxUsedGas", call->gas_used_max);
+    dam_json_put_quantity_at(w, "status", call->status == DAM_EVM_SUCCESS);
     if (call->status != DAM_EVM_SUCCESS) {
         bool revert = call->status == DAM_EVM_REVERT;
         dam_json_put_key(w, "error");
@@ -623,7 +623,7 @@ static void put_call(struct sim *sim, const struct dam_ledger_chain_block *block
         dam_json_put_key(w, "message");
         dam_json_put_cstr(w, dam_evm_status_text(call->status));
         if (revert) {
-            dam_rpc_put_data_at(w, "data", call->output);
+            dam_json_put_data_at(w, "data", call->output);
         }
         dam_json_put_object_end(w);
     }
@@ -636,7 +636,7 @@ static void put_block(struct sim *sim, const struct sim_block *from)
     struct dam_ledger_chain_block block = {.hash = from->hash, .header = from->header};
     dam_json_put_object(w);
     dam_rpc_put_header_members(w, &from->header, &from->hash);
-    dam_rpc_put_u64_at(w, "size", from->size);
+    dam_json_put_quantity_at(w, "size", from->size);
     dam_json_put_key(w, "transactions");
     dam_json_put_array(w);
     for (size_t i = 0; i < from->call_count; i++) {

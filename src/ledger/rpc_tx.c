@@ -241,7 +241,7 @@ static void put_raw_and_tx(struct dam_rpc *rpc, const struct dam_tx *tx, struct 
     struct dam_hash hash;
     dam_keccak256(raw.data, raw.len, &hash);
     dam_json_put_object(rpc->w);
-    dam_rpc_put_data_at(rpc->w, "raw", raw);
+    dam_json_put_data_at(rpc->w, "raw", raw);
     dam_json_put_key(rpc->w, "tx");
     dam_rpc_put_tx(rpc->w, tx, &hash, from, NULL);
     dam_json_put_object_end(rpc->w);
@@ -378,8 +378,8 @@ static void txpool_status(struct dam_rpc *rpc)
     uint64_t queued;
     count_pool(rpc->ledger, &pending, &queued);
     dam_json_put_object(rpc->w);
-    dam_rpc_put_u64_at(rpc->w, "pending", pending);
-    dam_rpc_put_u64_at(rpc->w, "queued", queued);
+    dam_json_put_quantity_at(rpc->w, "pending", pending);
+    dam_json_put_quantity_at(rpc->w, "queued", queued);
     dam_json_put_object_end(rpc->w);
 }
 

@@ -75,39 +75,60 @@ static struct dam_address address_of(const struct dam_u256 *word)
     return address;
 }
 
-void dam_touch_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step)
+enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_address *ret_address,
+                                 struct dam_u256 *ret_slot)
 {
-    struct dam_toucher *t = ctx;
     const struct dam_u256 *top = step->stack + step->stack_count;
-    (void)evm;
-    size_t need;
     switch (step->op) {
     case 0x54: /* SLOAD */
     case 0x55: /* SSTORE */
-        if (step->stack_count >= 1) {
-            touch_slot(t, &step->address, &top[-1]);
+        if (step->stack_count < 1) {
+            return DAM_TOUCH_NOTHING;
         }
-        return;
+        *ret_address = step->address;
+        *ret_slot = top[-1];
+        return DAM_TOUCH_SLOT;
     case 0x31: /* BALANCE */
     case 0x3b: /* EXTCODESIZE */
     case 0x3c: /* EXTCODECOPY */
     case 0x3f: /* EXTCODEHASH */
     case 0xff: /* SELFDESTRUCT */
-        need = 1;
-        break;
-    case 0xf1: /* CALL */
-    case 0xf2: /* CALLCODE */
-    case 0xf4: /* DELEGATECALL */
-    case 0xfa: /* STATICCALL */
-        need = 2;
-        break;
-    default:
-        return;
-    }
-    if (step->stack_count >= need) {
-        struct dam_address address = address_of(&top[-(ptrdiff_t)need]);
-        if (!is_left_out(t, &address)) {
-            (void)dam_touch(t, &address);
+        if (step->stack_count < 1) {
+            return DAM_TOUCH_NOTHING;
         }
+        *ret_address = address_of(&top[-1]);
+        return DAM_TOUCH_ACCOUNT;
+    case 0xf1:                       /* CALL */
+    case 0xf2:                       /* CALLCODE */
+    case 0xf4:                       /* DELEGATECALL */
+    case 0xfa:                       /* STATICCALL */
+        if (step->stack_count < 5) { /* as geth has it: what lacks more fails all the same */
+            return DAM_TOUCH_NOTHING;
+        }
+        *ret_address = address_of(&top[-2]);
+        return DAM_TOUCH_CALLEE;
+    default:
+        return DAM_TOUCH_NOTHING;
+    }
+}
+
+void dam_touch_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step)
+{
+    struct dam_toucher *t = ctx;
+    struct dam_address address;
+    struct dam_u256 slot;
+    (void)evm;
+    switch (dam_touch_of(step, &address, &slot)) {
+    case DAM_TOUCH_NOTHING:
+        break;
+    case DAM_TOUCH_SLOT:
+        touch_slot(t, &address, &slot);
+        break;
+    case DAM_TOUCH_ACCOUNT:
+    case DAM_TOUCH_CALLEE:
+        if (!is_left_out(t, &address)) {
+            (void)dam_touch(t, &address); /* a failure is kept */
+        }
+        break;
     }
 }

@@ -24,6 +24,18 @@ struct dam_toucher {
     size_t leave_out_count;
 };
 
+/* What one opcode looks at. */
+enum dam_touch_kind {
+    DAM_TOUCH_NOTHING,
+    DAM_TOUCH_SLOT,    /* of the account that runs */
+    DAM_TOUCH_ACCOUNT, /* its balance or code */
+    DAM_TOUCH_CALLEE,  /* and runs it */
+};
+
+/** Tell what a step looks at. Out: the account, and the slot if it is one; not set for NOTHING. */
+enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_address *ret_address,
+                                 struct dam_u256 *ret_slot);
+
 /** A tracer's step hook; ctx is a struct dam_toucher. */
 void dam_touch_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step);
 

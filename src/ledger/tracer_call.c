@@ -216,9 +216,9 @@ static void put_logs(const struct dam_call_frame *frame, struct dam_json_writer 
             dam_json_put_data(w, entry->log.topics[i].b, 32);
         }
         dam_json_put_array_end(w);
-        dam_trace_put_data(w, "data", entry->log.data);
-        dam_trace_put_u64(w, "index", entry->index);
-        dam_trace_put_u64(w, "position", entry->position);
+        dam_json_put_data_at(w, "data", entry->log.data);
+        dam_json_put_quantity_at(w, "index", entry->index);
+        dam_json_put_quantity_at(w, "position", entry->position);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
@@ -230,7 +230,7 @@ static void put_outcome(const struct dam_trace_target *target, const struct dam_
     bool reverted = frame->status == DAM_EVM_REVERT;
     char text[420];
     if ((frame->status == DAM_EVM_SUCCESS || reverted) && frame->output.len > 0) {
-        dam_trace_put_data(w, "output", frame->output);
+        dam_json_put_data_at(w, "output", frame->output);
     }
     if (frame->status == DAM_EVM_SUCCESS) {
         return;
@@ -253,13 +253,13 @@ static void put_frame(const struct dam_trace_target *target,
     bool failed = frame->status != DAM_EVM_SUCCESS;
     dam_json_put_object(w);
     dam_trace_put_address(w, "from", &frame->enter.sender);
-    dam_trace_put_u64(w, "gas", frame->gas);
-    dam_trace_put_u64(w, "gasUsed", frame->gas_used);
+    dam_json_put_quantity_at(w, "gas", frame->gas);
+    dam_json_put_quantity_at(w, "gasUsed", frame->gas_used);
     if (!create || !failed) {
         bool borrowed = kind == DAM_EVM_KIND_DELEGATECALL || kind == DAM_EVM_KIND_CALLCODE;
         dam_trace_put_address(w, "to", borrowed ? &frame->enter.code_address : &frame->enter.to);
     }
-    dam_trace_put_data(w, "input", frame->enter.input);
+    dam_json_put_data_at(w, "input", frame->enter.input);
     put_outcome(target, frame, w);
     if (frame->first_call != NULL && !options->only_top_call) {
         dam_json_put_key(w, "calls");
@@ -273,7 +273,7 @@ static void put_frame(const struct dam_trace_target *target,
         put_logs(frame, w);
     }
     if (kind != DAM_EVM_KIND_STATICCALL) {
-        dam_trace_put_u256(w, "value", &frame->enter.value);
+        dam_json_put_quantity_u256_at(w, "value", &frame->enter.value);
     }
     dam_json_put_key(w, "type");
     dam_json_put_cstr(w, kind_name(kind));

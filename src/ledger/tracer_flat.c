@@ -68,9 +68,9 @@ static void put_create(struct dam_json_writer *w, const struct dam_call_frame *f
 {
     put_text(w, "creationMethod", frame->enter.kind == DAM_EVM_KIND_CREATE ? "create" : "create2");
     dam_trace_put_address(w, "from", &frame->enter.sender);
-    dam_trace_put_u64(w, "gas", frame->gas);
-    dam_trace_put_data(w, "init", frame->enter.input);
-    dam_trace_put_u256(w, "value", &frame->enter.value);
+    dam_json_put_quantity_at(w, "gas", frame->gas);
+    dam_json_put_data_at(w, "init", frame->enter.input);
+    dam_json_put_quantity_u256_at(w, "value", &frame->enter.value);
 }
 
 static void put_call(struct dam_json_writer *w, const struct dam_call_frame *frame)
@@ -83,16 +83,16 @@ static void put_call(struct dam_json_writer *w, const struct dam_call_frame *fra
              : kind == DAM_EVM_KIND_DELEGATECALL ? "delegatecall"
                                                  : "callcode");
     dam_trace_put_address(w, "from", &frame->enter.sender);
-    dam_trace_put_u64(w, "gas", frame->gas);
-    dam_trace_put_data(w, "input", frame->enter.input);
+    dam_json_put_quantity_at(w, "gas", frame->gas);
+    dam_json_put_data_at(w, "input", frame->enter.input);
     dam_trace_put_address(w, "to", borrowed ? &frame->enter.code_address : &frame->enter.to);
-    dam_trace_put_u256(w, "value", &frame->enter.value);
+    dam_json_put_quantity_u256_at(w, "value", &frame->enter.value);
 }
 
 static void put_selfdestruct(struct dam_json_writer *w, const struct dam_call_frame *frame)
 {
     dam_trace_put_address(w, "address", &frame->enter.sender);
-    dam_trace_put_u256(w, "balance", &frame->enter.value);
+    dam_json_put_quantity_u256_at(w, "balance", &frame->enter.value);
     dam_trace_put_address(w, "refundAddress", &frame->enter.to);
 }
 
@@ -104,11 +104,11 @@ static void put_result(struct dam_json_writer *w, const struct dam_call_frame *f
         dam_trace_put_address(w, "address", &frame->enter.to);
     }
     if (create) {
-        dam_trace_put_data(w, "code", frame->output);
+        dam_json_put_data_at(w, "code", frame->output);
     }
-    dam_trace_put_u64(w, "gasUsed", frame->gas_used);
+    dam_json_put_quantity_at(w, "gasUsed", frame->gas_used);
     if (!create) {
-        dam_trace_put_data(w, "output", frame->output);
+        dam_json_put_data_at(w, "output", frame->output);
     }
     dam_json_put_object_end(w);
 }

@@ -6,6 +6,7 @@
 
 #include "core/crypto/keccak.h"
 #include "core/eth/address.h"
+#include "ledger/touch.h"
 #include "ledger/tracers.h"
 
 struct slot {
@@ -127,15 +128,6 @@ static void note_slot(struct prestate *p, const struct dam_address *address,
     p->err = p->err == DAM_OK ? err : p->err;
 }
 
-static struct dam_address address_of(const struct dam_u256 *word)
-{
-    uint8_t bytes[32];
-    struct dam_address address;
-    dam_u256_store_be(bytes, word);
-    memcpy(address.b, bytes + 12, 20);
-    return address;
-}
-
 static void note_created(struct prestate *p, const struct dam_address *address)
 {
     struct seen *seen = note(p, address);
@@ -198,48 +190,28 @@ static void note_selfdestruct(struct prestate *p, const struct dam_address *addr
 static void on_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step)
 {
     struct prestate *p = ctx;
-    const struct dam_u256 *top = step->stack + step->stack_count;
     struct dam_address address;
+    struct dam_u256 slot;
     (void)evm;
-    switch (step->op) {
-    case 0x54: /* SLOAD */
-    case 0x55: /* SSTORE */
-        if (step->stack_count >= 1) {
-            note_slot(p, &step->address, &top[-1]);
-        }
+    switch (dam_touch_of(step, &address, &slot)) {
+    case DAM_TOUCH_NOTHING:
         break;
-    case 0x31: /* BALANCE */
-    case 0x3b: /* EXTCODESIZE */
-    case 0x3c: /* EXTCODECOPY */
-    case 0x3f: /* EXTCODEHASH */
-    case 0xff: /* SELFDESTRUCT */
-        if (step->stack_count >= 1) {
-            address = address_of(&top[-1]);
-            (void)note(p, &address); /* a failure is kept */
-            if (step->op == 0xff) {
-                note_selfdestruct(p, &step->address);
-            }
-        }
+    case DAM_TOUCH_SLOT:
+        note_slot(p, &address, &slot);
         break;
-    case 0xf1: /* CALL */
-    case 0xf2: /* CALLCODE */
-    case 0xf4: /* DELEGATECALL */
-    case 0xfa: /* STATICCALL */
-        if (step->stack_count >= 5) {
-            address = address_of(&top[-2]);
-            note_callee(p, &address);
-        }
+    case DAM_TOUCH_ACCOUNT:
+        (void)note(p, &address); /* a failure is kept */
         break;
-    case 0xf0: /* CREATE */
+    case DAM_TOUCH_CALLEE:
+        note_callee(p, &address);
+        break;
+    }
+    if (step->op == 0xff && step->stack_count >= 1) { /* SELFDESTRUCT */
+        note_selfdestruct(p, &step->address);
+    } else if (step->op == 0xf0) { /* CREATE */
         note_create(p, &step->address);
-        break;
-    case 0xf5: /* CREATE2 */
-        if (step->stack_count >= 4) {
-            note_create2(p, step);
-        }
-        break;
-    default:
-        break;
+    } else if (step->op == 0xf5 && step->stack_count >= 4) { /* CREATE2 */
+        note_create2(p, step);
     }
 }
 
@@ -271,13 +243,7 @@ static bool is_empty(const struct seen *seen)
 
 static void begin_account(struct dam_json_writer *w, const struct dam_address *address)
 {
-    char text[43];
-    struct dam_buf buf;
-    dam_buf_init_fixed(&buf, text, 42);
-    dam_buf_put_text(&buf, "0x");
-    dam_buf_put_hex(&buf, address->b, 20);
-    text[42] = '\0';
-    dam_json_put_key(w, text);
+    dam_json_put_key_data(w, address->b, sizeof(address->b));
     dam_json_put_object(w);
 }
 
@@ -297,9 +263,9 @@ static void put_code(struct dam_json_writer *w, const struct dam_trace_options *
                      const struct dam_evm_account *account, struct dam_bytes code)
 {
     if (!options->no_code) {
-        dam_trace_put_data(w, "code", code);
+        dam_json_put_data_at(w, "code", code);
     }
-    dam_trace_put_data(w, "codeHash", dam_bytes(account->code_hash.b, 32));
+    dam_json_put_data_at(w, "codeHash", dam_bytes(account->code_hash.b, 32));
 }
 
 /* An account as it was. after: values of its slots now, for a diff: only those that changed and
@@ -309,7 +275,7 @@ static void put_before(struct dam_json_writer *w, const struct dam_trace_options
 {
     bool open = false;
     begin_account(w, &seen->address);
-    dam_trace_put_u256(w, "balance", &seen->account.balance);
+    dam_json_put_quantity_u256_at(w, "balance", &seen->account.balance);
     if (seen->account.nonce != 0) {
         dam_json_put_key(w, "nonce");
         dam_json_put_u64(w, seen->account.nonce);
@@ -362,7 +328,7 @@ static void put_after(struct dam_json_writer *w, const struct dam_trace_options 
     bool open = false;
     begin_account(w, &seen->address);
     if (!dam_u256_eq(&seen->account.balance, &now->account.balance)) {
-        dam_trace_put_u256(w, "balance", &now->account.balance);
+        dam_json_put_quantity_u256_at(w, "balance", &now->account.balance);
     }
     if (seen->account.nonce != now->account.nonce) {
         dam_json_put_key(w, "nonce");

@@ -135,7 +135,7 @@ static void struct_step(void *ctx, struct dam_evm *evm, const struct dam_evm_ste
         put_memory(t->w, step->memory);
     }
     if (t->options->return_data && step->return_data.len > 0) {
-        dam_trace_put_data(t->w, "returnData", step->return_data);
+        dam_json_put_data_at(t->w, "returnData", step->return_data);
     }
     if (step->refund != 0) {
         dam_json_put_key(t->w, "refund");
@@ -193,7 +193,7 @@ enum dam_err dam_trace_struct(struct dam_trace_target *target,
         dam_json_put_u64(w, receipt.gas_used);
         dam_json_put_key(w, "failed");
         dam_json_put_bool(w, receipt.status != DAM_EVM_SUCCESS);
-        dam_trace_put_data(w, "returnValue", shown ? receipt.output : dam_bytes(NULL, 0));
+        dam_json_put_data_at(w, "returnValue", shown ? receipt.output : dam_bytes(NULL, 0));
     }
     dam_json_put_object_end(w);
     return DAM_OK;

@@ -17,38 +17,14 @@ void dam_trace_put_word(struct dam_json_writer *w, const struct dam_u256 *word)
 void dam_trace_put_word_key(struct dam_json_writer *w, const struct dam_u256 *word)
 {
     uint8_t bytes[32];
-    char text[67];
-    struct dam_buf buf;
     dam_u256_store_be(bytes, word);
-    dam_buf_init_fixed(&buf, text, 66);
-    dam_buf_put_text(&buf, "0x");
-    dam_buf_put_hex(&buf, bytes, 32);
-    text[66] = '\0';
-    dam_json_put_key(w, text);
+    dam_json_put_key_data(w, bytes, sizeof(bytes));
 }
 
 void dam_trace_put_address(struct dam_json_writer *w, const char *key,
                            const struct dam_address *address)
 {
-    dam_trace_put_data(w, key, dam_bytes(address->b, 20));
-}
-
-void dam_trace_put_data(struct dam_json_writer *w, const char *key, struct dam_bytes data)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_data(w, data.data, data.len);
-}
-
-void dam_trace_put_u64(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_quantity(w, value);
-}
-
-void dam_trace_put_u256(struct dam_json_writer *w, const char *key, const struct dam_u256 *value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_quantity_u256(w, value);
+    dam_json_put_data_at(w, key, dam_bytes(address->b, 20));
 }
 
 const char *dam_trace_op_name(uint8_t op)

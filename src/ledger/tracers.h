@@ -94,9 +94,6 @@ void dam_trace_put_word(struct dam_json_writer *w, const struct dam_u256 *word);
 void dam_trace_put_word_key(struct dam_json_writer *w, const struct dam_u256 *word);
 void dam_trace_put_address(struct dam_json_writer *w, const char *key,
                            const struct dam_address *address);
-void dam_trace_put_data(struct dam_json_writer *w, const char *key, struct dam_bytes data);
-void dam_trace_put_u64(struct dam_json_writer *w, const char *key, uint64_t value);
-void dam_trace_put_u256(struct dam_json_writer *w, const char *key, const struct dam_u256 *value);
 
 /* A log in a frame. */
 struct dam_trace_log {
