@@ -259,16 +259,15 @@ static int choose_genesis(struct ledger_args *args, struct dam_buf *buf)
         if (code != DAM_EXIT_OK) {
             return code;
         }
-    } else if (is_new(args->data)) {
-        args->genesis.funded = args->funded;
-        dam_genesis_builtin(&args->genesis, buf);
-    } else if (args->new_chain_options) {
+    } else if (args->new_chain_options && !is_new(args->data)) {
         return dam_verb_fail(DAM_EXIT_CONFIG, "leave them out, or choose another --data",
                              "%s holds a ledger already: --chain-id, --fund, --base-fee*, "
                              "--gasless are for a new one",
                              args->data);
     } else {
-        return DAM_EXIT_OK;
+        args->genesis.funded = args->funded;
+        args->options.genesis_is_default = true;
+        dam_genesis_builtin(&args->genesis, buf);
     }
     args->options.genesis = (const char *)buf->data;
     args->options.genesis_len = buf->len;
@@ -301,15 +300,14 @@ static void print_banner(const struct ledger_args *args, const struct running *r
     dam_hex_encode(chain->head.hash.b, 32, hash);
     (void)fprintf(stderr, "chain %" PRIu64 ", block %" PRIu64 " 0x%.16s..., data %s\n",
                   chain->rules.config.chain_id, chain->head.header.number, hash, args->data);
-    const struct dam_dev_account *accounts = args->options.dev ? dam_dev_accounts() : NULL;
-    if (accounts != NULL && isatty(STDERR_FILENO)) {
+    if (args->options.dev && isatty(STDERR_FILENO) && dam_dev_secret(0) != NULL) {
         (void)fputs("\nDevelopment accounts, 10,000 coins each. Everybody knows these keys:\n",
                     stderr);
         for (size_t i = 0; i < DAM_DEV_ACCOUNT_COUNT; i++) {
             char address[DAM_ADDRESS_TEXT_SIZE];
             char secret[65];
-            dam_address_to_text(&accounts[i].address, address);
-            dam_hex_encode(accounts[i].secret, 32, secret);
+            dam_address_to_text(&dam_dev_addresses[i], address);
+            dam_hex_encode(dam_dev_secret(i), 32, secret);
             (void)fprintf(stderr, "  %s  0x%s\n", address, secret);
         }
         (void)fputs("Mnemonic: " DAM_DEV_MNEMONIC "\n\n", stderr);

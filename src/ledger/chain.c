@@ -406,15 +406,13 @@ static void complete_header(const struct dam_chain_config *config, struct dam_he
     }
 }
 
-static enum dam_err write_genesis(struct dam_ledger_chain *chain, const struct dam_genesis *genesis,
-                                  struct dam_bytes text)
+static enum dam_err write_genesis(struct dam_ledger_chain *chain, struct dam_store_txn *txn,
+                                  const struct dam_genesis *genesis, struct dam_bytes text)
 {
-    struct dam_store_txn *txn;
     struct dam_state_writer writer;
     struct dam_evm_diff diff;
     static const uint8_t empty_list[] = {0xc0};
     DAM_TRY(genesis_diff(&chain->arena, genesis, &diff));
-    DAM_TRY(dam_store_begin(chain->store, true, &txn));
     dam_state_write_begin(&writer, txn, &chain->arena, 0, &dam_empty_trie_root);
     enum dam_err err = dam_state_write(&writer, &diff);
     struct dam_ledger_chain_block block = {.header = genesis->header};
@@ -438,11 +436,7 @@ static enum dam_err write_genesis(struct dam_ledger_chain *chain, const struct d
         err = dam_ledger_chain_put_block(chain, txn, &block, &writer.root);
     }
     dam_arena_trim(&chain->arena, DAM_LEDGER_ARENA_KEPT);
-    if (err != DAM_OK) {
-        dam_store_abort(txn);
-        return err;
-    }
-    return dam_store_commit(txn);
+    return err;
 }
 
 static enum dam_err genesis_diff(struct dam_arena *arena, const struct dam_genesis *genesis,
@@ -490,9 +484,10 @@ static enum dam_err bad_genesis(struct dam_store_fault *fault, const char *what)
     return DAM_EPARSE;
 }
 
-/* Read the rules from the genesis text and, for a new store, write its first block. */
-static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes text, bool is_new,
-                                struct dam_store_fault *fault)
+/* Read the rules from the genesis text and, if a new store is to be filled, write its first block.
+ * In: txn: NULL if it is there already. */
+static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes text,
+                                struct dam_store_txn *txn, struct dam_store_fault *fault)
 {
     struct dam_arena arena;
     dam_arena_init(&arena, dam_heap(), 0);
@@ -507,7 +502,7 @@ static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes
                        error.line, error.column, error.what);
     } else if ((err = dam_genesis_rules(json, &chain->rules, &where)) != DAM_OK) {
         err = bad_genesis(fault, where);
-    } else if (is_new) {
+    } else if (txn != NULL) {
         err = dam_genesis_read(&arena, json, &genesis, &at);
         if (err != DAM_OK) {
             char part[96];
@@ -516,11 +511,32 @@ static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes
                            at != NULL && at->text != NULL ? at->text : "");
             err = bad_genesis(fault, part);
         } else {
-            err = write_genesis(chain, &genesis, text);
+            err = write_genesis(chain, txn, &genesis, text);
         }
     }
     dam_arena_finish(&arena);
     return err;
+}
+
+/* What a new store is filled from. */
+struct filling {
+    struct dam_ledger_chain *chain;
+    const struct dam_ledger_chain_options *options;
+    struct dam_store_fault *fault;
+};
+
+static enum dam_err fill_store(void *ctx, struct dam_store_txn *txn)
+{
+    const struct filling *filling = ctx;
+    const struct dam_ledger_chain_options *options = filling->options;
+    if (options->genesis == NULL) {
+        (void)snprintf(filling->fault->text, sizeof(filling->fault->text),
+                       "%s: there is no ledger here yet; start one with `dam ledger --data %s`",
+                       options->store.dir, options->store.dir);
+        return DAM_ENOTFOUND;
+    }
+    return use_genesis(filling->chain, dam_bytes(options->genesis, options->genesis_len), txn,
+                       filling->fault);
 }
 
 static enum dam_err open_genesis(struct dam_ledger_chain *chain,
@@ -533,26 +549,15 @@ static enum dam_err open_genesis(struct dam_ledger_chain *chain,
     if (txn == NULL) {
         return DAM_EIO;
     }
-    enum dam_err err = dam_store_get(txn, DAM_STORE_META, meta(genesis_key), &stored);
-    if (err == DAM_ENOTFOUND) {
-        dam_ledger_chain_release_reader(chain);
-        if (options->genesis == NULL || options->store.read_only) {
-            (void)snprintf(fault->text, sizeof(fault->text),
-                           "%s: there is no ledger here yet; start one with `dam ledger --data %s`",
-                           options->store.dir, options->store.dir);
-            return DAM_ENOTFOUND;
-        }
-        return use_genesis(chain, given, true, fault);
-    }
-    DAM_TRY(err);
-    if (options->genesis != NULL && !dam_bytes_eq(given, stored)) {
+    DAM_TRY(dam_store_get(txn, DAM_STORE_META, meta(genesis_key), &stored));
+    if (options->genesis != NULL && !options->genesis_is_default && !dam_bytes_eq(given, stored)) {
         (void)snprintf(fault->text, sizeof(fault->text),
                        "%s: this ledger began with another genesis; leave the genesis options out "
                        "to go on with it, or choose another --data",
                        options->store.dir);
         return DAM_ECONFLICT;
     }
-    return use_genesis(chain, stored, false, fault);
+    return use_genesis(chain, stored, NULL, fault);
 }
 
 enum dam_err dam_ledger_chain_open(const struct dam_ledger_chain_options *options,
@@ -566,7 +571,11 @@ enum dam_err dam_ledger_chain_open(const struct dam_ledger_chain_options *option
     }
     chain->history = options->history;
     dam_arena_init(&chain->arena, dam_heap(), 0);
-    enum dam_err err = dam_store_open(&options->store, &chain->store, fault);
+    struct filling filling = {chain, options, fault};
+    struct dam_store_options store = options->store;
+    store.fill = fill_store;
+    store.fill_ctx = &filling;
+    enum dam_err err = dam_store_open(&store, &chain->store, fault);
     if (err == DAM_OK) {
         err = open_genesis(chain, options, fault);
     }

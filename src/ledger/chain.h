@@ -77,7 +77,8 @@ struct dam_ledger_chain_options {
     /* genesis.json text for a new store, checked against an old one's; NULL: take what is there. */
     const char *genesis;
     size_t genesis_len;
-    uint64_t history; /* 0: all */
+    bool genesis_is_default; /* an old store may have begun with another one */
+    uint64_t history;        /* 0: all */
 };
 
 /** Open the chain, writing the genesis into a new store.

@@ -34,13 +34,12 @@ DAM_MUST_USE enum dam_err dam_genesis_rules(const struct dam_json *genesis,
                                             struct dam_ledger_chain_rules *ret,
                                             const char **ret_where);
 
-struct dam_dev_account {
-    struct dam_address address;
-    uint8_t secret[32]; /* known to everybody */
-};
+/* The accounts of DAM_DEV_MNEMONIC at m/44'/60'/0'/0/i. */
+extern const struct dam_address dam_dev_addresses[DAM_DEV_ACCOUNT_COUNT];
 
-/** The accounts of DAM_DEV_MNEMONIC at m/44'/60'/0'/0/i, derived once. Returns:
- *  DAM_DEV_ACCOUNT_COUNT entries, or NULL if the derivation fails. */
-const struct dam_dev_account *dam_dev_accounts(void);
+/** The key of a development account, known to everybody; derived when first asked for, since that
+ *  takes longer than all else of a start. Returns: 32 bytes, or NULL if the derivation fails. In:
+ *  index: below DAM_DEV_ACCOUNT_COUNT. */
+const uint8_t *dam_dev_secret(size_t index);
 
 #endif

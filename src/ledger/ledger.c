@@ -229,6 +229,7 @@ static enum dam_err open_parts(struct dam_ledger *ledger, const struct dam_ledge
         .store = {.dir = options->data_dir, .size_max = options->store_len_max},
         .genesis = options->genesis,
         .genesis_len = options->genesis_len,
+        .genesis_is_default = options->genesis_is_default,
         .history = options->history,
     };
     DAM_TRY(dam_ledger_chain_open(&chain, &ledger->chain, fault));

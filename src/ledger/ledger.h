@@ -22,6 +22,7 @@ struct dam_ledger_options {
     /* genesis.json text for a new ledger; NULL: go on with what is there. */
     const char *genesis;
     size_t genesis_len;
+    bool genesis_is_default;    /* a ledger that is there may have begun with another one */
     bool dev;                   /* development methods and unlocked accounts */
     uint64_t block_interval_ms; /* 0: a block as soon as there are transactions */
     uint64_t history;           /* blocks whose bodies and states are kept; 0: all */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/heap.h"
+#include "core/crypto/secp256k1.h"
 #include "ledger/genesis.h"
 #include "ledger/ledger.h"
 
@@ -278,6 +279,55 @@ static void test_envelopes(void **state)
     }
 }
 
+static void test_dev_accounts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DAM_DEV_ACCOUNT_COUNT; i++) {
+        struct dam_secp256k1_pubkey key;
+        struct dam_address address;
+        assert_non_null(dam_dev_secret(i));
+        assert_int_equal(dam_secp256k1_pubkey(dam_dev_secret(i), &key), DAM_OK);
+        dam_secp256k1_address(&key, &address);
+        assert_memory_equal(&address, &dam_dev_addresses[i], sizeof(address));
+    }
+}
+
+/* A first start that was cut short, or a look at what is not there yet, leaves a file that is no
+ * ledger: the next start makes it one. */
+static void test_first_start(void **state)
+{
+    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock"};
+    static const char one[] = "{\"config\":{\"chainId\":1},\"gasLimit\":\"0x1\","
+                              "\"difficulty\":\"0x0\",\"alloc\":{}}";
+    static const char two[] = "{\"config\":{\"chainId\":2},\"gasLimit\":\"0x1\","
+                              "\"difficulty\":\"0x0\",\"alloc\":{}}";
+    char dir[] = "/tmp/dam-first-XXXXXX";
+    char path[64];
+    struct dam_ledger_chain *chain;
+    struct dam_store_fault fault;
+    struct dam_ledger_chain_options options = {.store = {.dir = dir, .size_max = (size_t)64 << 20}};
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(dam_ledger_chain_open(&options, &chain, &fault), DAM_ENOTFOUND);
+    assert_non_null(strstr(fault.text, "there is no ledger here yet"));
+    options.genesis = one;
+    options.genesis_len = sizeof(one) - 1;
+    assert_int_equal(dam_ledger_chain_open(&options, &chain, &fault), DAM_OK);
+    assert_int_equal(chain->rules.config.chain_id, 1);
+    dam_ledger_chain_close(chain);
+    options.genesis = two;
+    assert_int_equal(dam_ledger_chain_open(&options, &chain, &fault), DAM_ECONFLICT);
+    options.genesis_is_default = true;
+    assert_int_equal(dam_ledger_chain_open(&options, &chain, &fault), DAM_OK);
+    assert_int_equal(chain->rules.config.chain_id, 1);
+    dam_ledger_chain_close(chain);
+    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +337,8 @@ int main(void)
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_envelopes),
+        cmocka_unit_test(test_dev_accounts),
+        cmocka_unit_test(test_first_start),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -53,13 +53,12 @@ static void eth_sendRawTransactionSync(struct dam_rpc *rpc)
 
 /* ---- accounts of the node ---------------------------------------------------------------------*/
 
-static const struct dam_dev_account *dev_account(const struct dam_ledger *ledger,
-                                                 const struct dam_address *address)
+/* The key of an account that the node signs for. Returns: NULL if it does not. */
+static const uint8_t *dev_secret(const struct dam_ledger *ledger, const struct dam_address *address)
 {
-    const struct dam_dev_account *accounts = ledger->dev ? dam_dev_accounts() : NULL;
-    for (size_t i = 0; accounts != NULL && i < DAM_DEV_ACCOUNT_COUNT; i++) {
-        if (dam_address_eq(&accounts[i].address, address)) {
-            return &accounts[i];
+    for (size_t i = 0; ledger->dev && i < DAM_DEV_ACCOUNT_COUNT; i++) {
+        if (dam_address_eq(&dam_dev_addresses[i], address)) {
+            return dam_dev_secret(i);
         }
     }
     return NULL;
@@ -78,10 +77,9 @@ static bool is_impersonated(const struct dam_ledger *ledger, const struct dam_ad
 
 static void eth_accounts(struct dam_rpc *rpc)
 {
-    const struct dam_dev_account *accounts = rpc->ledger->dev ? dam_dev_accounts() : NULL;
     dam_json_put_array(rpc->w);
-    for (size_t i = 0; accounts != NULL && i < DAM_DEV_ACCOUNT_COUNT; i++) {
-        dam_rpc_put_address(rpc->w, &accounts[i].address);
+    for (size_t i = 0; rpc->ledger->dev && i < DAM_DEV_ACCOUNT_COUNT; i++) {
+        dam_rpc_put_address(rpc->w, &dam_dev_addresses[i]);
     }
     dam_json_put_array_end(rpc->w);
 }
@@ -172,16 +170,16 @@ static void sign_as(struct dam_tx *tx, const struct dam_address *sender)
 static bool sign_tx(struct dam_rpc *rpc, struct dam_tx *tx, const struct dam_address *from,
                     struct dam_buf *buf, bool *ret_impersonated)
 {
-    const struct dam_dev_account *account = dev_account(rpc->ledger, from);
-    *ret_impersonated = account == NULL && is_impersonated(rpc->ledger, from);
+    const uint8_t *secret = dev_secret(rpc->ledger, from);
+    *ret_impersonated = secret == NULL && is_impersonated(rpc->ledger, from);
     if (*ret_impersonated) {
         sign_as(tx, from);
-    } else if (account == NULL) {
+    } else if (secret == NULL) {
         char text[DAM_ADDRESS_TEXT_SIZE];
         dam_address_to_text(from, text);
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account: %s is not unlocked here", text);
         return false;
-    } else if (dam_tx_sign(tx, account->secret, rpc->arena) != DAM_OK) {
+    } else if (dam_tx_sign(tx, secret, rpc->arena) != DAM_OK) {
         dam_rpc_fail(rpc, DAM_RPC_INTERNAL, "the transaction cannot be signed");
         return false;
     }
@@ -279,9 +277,9 @@ static void eth_fillTransaction(struct dam_rpc *rpc)
 static void put_signature(struct dam_rpc *rpc, const struct dam_address *address,
                           const struct dam_hash *digest)
 {
-    const struct dam_dev_account *account = dev_account(rpc->ledger, address);
+    const uint8_t *secret = dev_secret(rpc->ledger, address);
     struct dam_secp256k1_sig sig;
-    if (account == NULL || dam_secp256k1_sign(account->secret, digest, &sig) != DAM_OK) {
+    if (secret == NULL || dam_secp256k1_sign(secret, digest, &sig) != DAM_OK) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account");
         return;
     }

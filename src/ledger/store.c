@@ -357,44 +357,52 @@ static enum dam_err refuse(struct dam_store_fault *fault, enum dam_err err, cons
     return err;
 }
 
-static enum dam_err open_tables(struct dam_store *store)
-{
-    MDB_txn *txn;
-    int code = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
-    if (code != 0) {
-        return err_of(code);
-    }
-    for (int i = 0; i < DAM_STORE_TABLE_COUNT && code == 0; i++) {
-        code = mdb_dbi_open(txn, table_names[i], store->read_only ? 0 : MDB_CREATE, &store->dbi[i]);
-    }
-    if (code != 0) {
-        mdb_txn_abort(txn);
-        return err_of(code);
-    }
-    return err_of(mdb_txn_commit(txn));
-}
-
 /* A new store gets its format; an old one must have ours. */
-static enum dam_err check_format(struct dam_store *store)
+static enum dam_err check_format(struct dam_store_txn *txn, bool *ret_is_new)
 {
-    struct dam_store_txn *txn;
     struct dam_bytes value;
     struct dam_bytes key = dam_bytes(FORMAT_KEY, sizeof(FORMAT_KEY) - 1);
     uint8_t format[4];
-    DAM_TRY(dam_store_begin(store, !store->read_only, &txn));
     enum dam_err err = dam_store_get(txn, DAM_STORE_META, key, &value);
-    if (err == DAM_ENOTFOUND && !store->read_only) {
+    *ret_is_new = err == DAM_ENOTFOUND && txn->write;
+    if (*ret_is_new) {
         dam_store_be32(format, FORMAT_VERSION);
-        err = dam_store_put(txn, DAM_STORE_META, key, dam_bytes(format, sizeof(format)));
-        if (err == DAM_OK) {
-            return dam_store_commit(txn);
-        }
-    } else if (err == DAM_OK &&
-               (value.len != sizeof(format) || dam_load_be32(value.data) != FORMAT_VERSION)) {
-        err = DAM_EVERSION;
+        return dam_store_put(txn, DAM_STORE_META, key, dam_bytes(format, sizeof(format)));
     }
-    dam_store_abort(txn);
-    return err;
+    DAM_TRY(err);
+    return value.len == sizeof(format) && dam_load_be32(value.data) == FORMAT_VERSION
+               ? DAM_OK
+               : DAM_EVERSION;
+}
+
+/* All that a new store begins with is one transaction: its tables, its format, and what the caller
+ * fills in. */
+static enum dam_err open_tables(struct dam_store *store, const struct dam_store_options *options)
+{
+    struct dam_store_txn *txn;
+    bool is_new = false;
+    int code = 0;
+    DAM_TRY(dam_store_begin(store, !store->read_only, &txn));
+    for (int i = 0; i < DAM_STORE_TABLE_COUNT && code == 0; i++) {
+        code = mdb_dbi_open(txn->txn, table_names[i], txn->write ? MDB_CREATE : 0, &store->dbi[i]);
+    }
+    enum dam_err err = err_of(code);
+    if (err == DAM_OK) {
+        err = check_format(txn, &is_new);
+    }
+    if (err == DAM_OK && is_new && options->fill != NULL) {
+        err = options->fill(options->fill_ctx, txn);
+    }
+    if (err != DAM_OK) {
+        dam_store_abort(txn);
+        return err;
+    }
+    if (is_new) {
+        return dam_store_commit(txn);
+    }
+    code = mdb_txn_commit(txn->txn); /* writes nothing; an abort would close the tables */
+    free(txn);
+    return err_of(code);
 }
 
 static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fault)
@@ -470,10 +478,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
         store->real_path[0] = '\0';
     }
     if (err == DAM_OK) {
-        err = open_tables(store);
-    }
-    if (err == DAM_OK) {
-        err = check_format(store);
+        err = open_tables(store, options);
     }
     if (err != DAM_OK) {
         if (fault->text[0] == '\0') {

@@ -64,6 +64,10 @@ struct dam_store_options {
     const char *dir; /* made if it is not there */
     size_t size_max; /* bytes the file may reach; 0: 1 TiB */
     bool read_only;  /* an inspector beside a running ledger */
+    /* Write what a new store begins with, in the transaction that makes its tables: with an error
+     * there is no store, and dam_store_open returns it. NULL: nothing. */
+    enum dam_err (*fill)(void *ctx, struct dam_store_txn *txn);
+    void *fill_ctx;
 };
 
 /* Why an open was refused, in words; see dam_store_open. */
