@@ -111,7 +111,8 @@ struct dam_link_kind {
      * Returns: DAM_OK, DAM_EPARSE for a bad option (*ret_why static text), DAM_ENOMEM, DAM_EIO. */
     enum dam_err (*open)(const struct dam_link_setup *setup, struct dam_link **ret_link,
                          const char **ret_why);
-    /* Begin one write; `written` tells its end within about write_timeout. Never blocks. */
+    /* Begin one write; `written` tells its end within about write_timeout. Never blocks. NULL for
+     * kinds that are only read: their check_key or open refuses a set-point. */
     void (*write)(struct dam_link *link, unsigned point, int64_t value, uint64_t ticket);
     /* Let replayed time pass: give every sample up to now_ms. Returns the time of the next sample,
      * INT64_MAX when there is no more. NULL for kinds that live in real time. */

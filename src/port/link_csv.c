@@ -275,13 +275,6 @@ static enum dam_err csv_open(const struct dam_link_setup *setup, struct dam_link
     return DAM_OK;
 }
 
-static void csv_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
-{
-    struct link_csv *link = (struct link_csv *)(void *)base;
-    (void)value;
-    link->events.written(link->events.ctx, point, ticket, DAM_LINK_REFUSED, false, 0);
-}
-
 static int64_t csv_advance(struct dam_link *base, int64_t now_ms)
 {
     struct link_csv *link = (struct link_csv *)(void *)base;
@@ -310,7 +303,6 @@ const struct dam_link_kind dam_link_csv = {
     .summary = "replays a recorded CSV file",
     .options = csv_options,
     .open = csv_open,
-    .write = csv_write,
     .advance = csv_advance,
     .close = csv_close,
 };

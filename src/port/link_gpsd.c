@@ -136,13 +136,6 @@ static void gpsd_close(struct dam_link *base)
     dam_link_lines_close(&l->lines);
 }
 
-static void gpsd_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
-{
-    struct link_gpsd *l = (struct link_gpsd *)(void *)base;
-    (void)value;
-    l->events.written(l->events.ctx, point, ticket, DAM_LINK_REFUSED, false, 0);
-}
-
 static const char *gpsd_check_key(const char *key, bool write)
 {
     return write         ? "a receiver cannot be written to"
@@ -214,6 +207,5 @@ const struct dam_link_kind dam_link_gpsd = {
     .check_key = gpsd_check_key,
     .key_unit = gpsd_key_unit,
     .open = gpsd_open,
-    .write = gpsd_write,
     .close = gpsd_close,
 };

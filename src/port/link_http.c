@@ -134,9 +134,7 @@ static void on_begin(void *ctx, bool timed)
 {
     struct link_http *l = ctx;
     l->poll_due = timed;
-    for (size_t i = 0; i < l->point_count; i++) {
-        dam_link_slot_begin(&l->slots[i]);
-    }
+    dam_link_slots_begin(l->slots, l->point_count);
 }
 
 static uint64_t on_done(void *ctx)
@@ -146,9 +144,7 @@ static uint64_t on_done(void *ctx)
     if (l->poll_due) {
         wait_ms = dam_link_health_tell(&l->health, &l->events, l->good, l->good ? l->url : l->why);
     }
-    for (unsigned i = 0; i < l->point_count; i++) {
-        dam_link_slot_tell(&l->slots[i], &l->events, i);
-    }
+    dam_link_slots_tell(l->slots, l->point_count, &l->events);
     return wait_ms > l->every_ms ? wait_ms : l->every_ms;
 }
 

@@ -367,9 +367,7 @@ static void on_begin(void *ctx, bool timed)
 {
     struct link_modbus *l = ctx;
     l->poll_due = timed;
-    for (size_t i = 0; i < l->point_count; i++) {
-        dam_link_slot_begin(&l->slots[i]);
-    }
+    dam_link_slots_begin(l->slots, l->point_count);
 }
 
 static uint64_t on_done(void *ctx)
@@ -379,9 +377,7 @@ static uint64_t on_done(void *ctx)
     if (l->poll_due || l->connected != l->health.up) {
         wait_ms = dam_link_health_tell(&l->health, &l->events, l->connected, l->text);
     }
-    for (unsigned i = 0; i < l->point_count; i++) {
-        dam_link_slot_tell(&l->slots[i], &l->events, i);
-    }
+    dam_link_slots_tell(l->slots, l->point_count, &l->events);
     return l->connected ? l->every_ms : wait_ms;
 }
 

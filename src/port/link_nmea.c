@@ -85,13 +85,6 @@ static void nmea_close(struct dam_link *base)
     dam_link_lines_close(&l->lines);
 }
 
-static void nmea_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
-{
-    struct link_nmea *l = (struct link_nmea *)(void *)base;
-    (void)value;
-    l->events.written(l->events.ctx, point, ticket, DAM_LINK_REFUSED, false, 0);
-}
-
 static const char *nmea_check_key(const char *key, bool write)
 {
     return write ? "a receiver cannot be written to"
@@ -177,6 +170,5 @@ const struct dam_link_kind dam_link_nmea = {
     .check_key = nmea_check_key,
     .key_unit = nmea_key_unit,
     .open = nmea_open,
-    .write = nmea_write,
     .close = nmea_close,
 };

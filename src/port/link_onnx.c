@@ -317,13 +317,6 @@ static enum dam_err onnx_open(const struct dam_link_setup *setup, struct dam_lin
     return DAM_OK;
 }
 
-static void onnx_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
-{
-    struct link_onnx *link = link_of(base);
-    (void)value;
-    link->events.written(link->events.ctx, point, ticket, DAM_LINK_REFUSED, false, 0);
-}
-
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct link_onnx *link = handle->data;
@@ -346,6 +339,5 @@ const struct dam_link_kind dam_link_onnx = {
     .options = onnx_options,
     .check_key = onnx_check_key,
     .open = onnx_open,
-    .write = onnx_write,
     .close = onnx_close,
 };

@@ -103,7 +103,7 @@ void dam_link_slot_write(struct dam_link_slot *slot, const struct dam_link_event
     slot->is_pending = true;
 }
 
-void dam_link_slot_begin(struct dam_link_slot *slot)
+static void slot_begin(struct dam_link_slot *slot)
 {
     slot->is_running = slot->is_pending;
     slot->is_pending = false;
@@ -115,8 +115,15 @@ void dam_link_slot_begin(struct dam_link_slot *slot)
     slot->got_readback = false;
 }
 
-void dam_link_slot_tell(struct dam_link_slot *slot, const struct dam_link_events *events,
-                        unsigned point)
+void dam_link_slots_begin(struct dam_link_slot *slots, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        slot_begin(&slots[i]);
+    }
+}
+
+static void slot_tell(struct dam_link_slot *slot, const struct dam_link_events *events,
+                      unsigned point)
 {
     if (slot->is_running) {
         slot->is_running = false;
@@ -129,4 +136,12 @@ void dam_link_slot_tell(struct dam_link_slot *slot, const struct dam_link_events
                       slot->got_why != NULL ? slot->got_why : dam_err_text(slot->got_err));
     }
     slot->got_answer = false;
+}
+
+void dam_link_slots_tell(struct dam_link_slot *slots, size_t count,
+                         const struct dam_link_events *events)
+{
+    for (size_t i = 0; i < count; i++) {
+        slot_tell(&slots[i], events, (unsigned)i);
+    }
 }

@@ -64,10 +64,10 @@ void dam_link_slot_write(struct dam_link_slot *slot, const struct dam_link_event
                          unsigned point, int64_t value, uint64_t ticket);
 
 /** Before a job: what is pending becomes running, old answers are forgotten. */
-void dam_link_slot_begin(struct dam_link_slot *slot);
+void dam_link_slots_begin(struct dam_link_slot *slots, size_t count);
 
-/** After a job: tell sample, fault or written. */
-void dam_link_slot_tell(struct dam_link_slot *slot, const struct dam_link_events *events,
-                        unsigned point);
+/** After a job: tell sample, fault or written, of each point in turn. */
+void dam_link_slots_tell(struct dam_link_slot *slots, size_t count,
+                         const struct dam_link_events *events);
 
 #endif

@@ -175,21 +175,32 @@ static void secret_wipe(uint8_t *page)
     }
 }
 
-static enum dam_err key_read(const char *folder, const struct dam_signer_password *password,
-                             uint8_t secret[32])
+/* The keystore as JSON, with the text that it views, in the arena. */
+static enum dam_err keystore_parse(const char *folder, struct dam_arena *arena,
+                                   const struct dam_json **ret)
 {
     uint8_t *text = NULL;
     size_t len = 0;
+    DAM_TRY(file_read(folder, "keystore", &text, &len));
+    uint8_t *kept = dam_arena_alloc(arena, len + 1);
+    if (kept != NULL) {
+        memcpy(kept, text, len);
+    }
+    free(text);
+    return kept == NULL ? DAM_ENOMEM : dam_json_parse(arena, (const char *)kept, len, 0, ret, NULL);
+}
+
+static enum dam_err key_read(const char *folder, const struct dam_signer_password *password,
+                             uint8_t secret[32])
+{
     const struct dam_json *json;
     struct dam_arena arena;
-    DAM_TRY(file_read(folder, "keystore", &text, &len));
     dam_arena_init(&arena, dam_heap(), 0);
-    enum dam_err err = dam_json_parse(&arena, (const char *)text, len, 0, &json, NULL);
+    enum dam_err err = keystore_parse(folder, &arena, &json);
     if (err == DAM_OK) {
         err = dam_keystore_decrypt(&arena, json, password->text, password->len, secret);
     }
     dam_arena_finish(&arena);
-    free(text);
     return err;
 }
 
@@ -302,18 +313,14 @@ enum dam_err dam_signer_home_token(const char *folder, struct dam_signer_token_p
 /* The keystore's own word on it, which home_open and reset compare with the secret. */
 static enum dam_err keystore_address(const char *folder, struct dam_address *ret)
 {
-    uint8_t *text = NULL;
-    size_t len = 0;
     const struct dam_json *json;
     struct dam_arena arena;
-    DAM_TRY(file_read(folder, "keystore", &text, &len));
     dam_arena_init(&arena, dam_heap(), 0);
-    enum dam_err err = dam_json_parse(&arena, (const char *)text, len, 0, &json, NULL);
+    enum dam_err err = keystore_parse(folder, &arena, &json);
     if (err == DAM_OK && dam_json_hex_exact(dam_json_get(json, "address"), ret->b, 20) != DAM_OK) {
         err = DAM_EPARSE;
     }
     dam_arena_finish(&arena);
-    free(text);
     return err;
 }
 
