@@ -251,9 +251,16 @@ enum dam_err dam_pin_revoke(const struct dam_manifest *m, uint32_t epoch)
     return number_write(m, "revoked", epoch);
 }
 
+/* Where nobody can tell any more, the stop holds. */
 bool dam_pin_held(const struct dam_manifest *m)
 {
-    return number_read(m, "held") != 0;
+    struct dam_arena arena;
+    struct dam_bytes text;
+    dam_arena_init(&arena, dam_heap(), 0);
+    enum dam_err err = file_read(m, "held", &arena, &text);
+    bool none = err == DAM_ENOTFOUND || (err == DAM_OK && dam_bytes_eq(text, dam_bytes("0\n", 2)));
+    dam_arena_finish(&arena);
+    return !none;
 }
 
 enum dam_err dam_pin_hold(const struct dam_manifest *m, bool held)

@@ -36,7 +36,8 @@ DAM_MUST_USE enum dam_err dam_pin_terms(const struct dam_manifest *manifest, uin
 /** The highest epoch that was taken back by rule; 0: none. */
 uint32_t dam_pin_revoked(const struct dam_manifest *manifest);
 
-/** Is the machine stopped by its guardian, as far as it knows? */
+/** Is the machine stopped by its guardian, as far as it knows? A record that cannot be read counts
+ *  as a stop. */
 bool dam_pin_held(const struct dam_manifest *manifest);
 
 /** Remember it, durably. Returns: DAM_OK, DAM_EIO, DAM_ENOSPC. */
