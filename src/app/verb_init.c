@@ -12,11 +12,13 @@
 
 #define PATH_LEN 4096
 
-/* Where profiles are: DAM_PROFILES, beside the program in a source tree, or installed. Returns
- * false if there is none of that name. */
-static bool profile_find(const char *name, char *path, size_t size)
+#define PLACES 5
+
+/* Where profiles are: DAM_PROFILES, beside the program in a source tree, or installed. An empty
+ * place is none. */
+static void places_find(char places[PLACES][PATH_LEN])
 {
-    char exe[PATH_LEN];
+    char exe[PATH_LEN / 2];
     ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     exe[len < 0 ? 0 : len] = 0;
     char *slash = strrchr(exe, '/');
@@ -24,23 +26,69 @@ static bool profile_find(const char *name, char *path, size_t size)
         *slash = 0;
     }
     const char *env = getenv("DAM_PROFILES");
-    const struct {
-        const char *folder;
-        const char *below;
-    } places[] = {{env == NULL ? "" : env, ""},
-                  {exe, "/../profiles"},
-                  {exe, "/../../profiles"},
-                  {exe, "/../share/dam/profiles"},
-                  {"/usr/share/dam", "/profiles"}};
-    for (size_t i = 0; i < DAM_COUNT_OF(places); i++) {
-        (void)snprintf(path, size, "%s%s/%s/%s", places[i].folder, places[i].below, name,
-                       DAM_MANIFEST_FILE);
-        if (places[i].folder[0] != 0 && access(path, R_OK) == 0) {
-            (void)snprintf(path, size, "%s%s/%s", places[i].folder, places[i].below, name);
+    (void)snprintf(places[0], PATH_LEN, "%s", env == NULL ? "" : env);
+    (void)snprintf(places[1], PATH_LEN, "%s/../profiles", exe);
+    (void)snprintf(places[2], PATH_LEN, "%s/../../profiles", exe);
+    (void)snprintf(places[3], PATH_LEN, "%s/../share/dam/profiles", exe);
+    (void)snprintf(places[4], PATH_LEN, "/usr/share/dam/profiles");
+}
+
+/* Returns: whether a place has a profile of that name. Out: path: its folder. */
+static bool profile_at(const char *place, const char *name, char *path)
+{
+    char manifest[PATH_LEN];
+    int len = snprintf(manifest, PATH_LEN, "%s/%s/%s", place, name, DAM_MANIFEST_FILE);
+    (void)snprintf(path, PATH_LEN, "%s/%s", place, name);
+    return place[0] != 0 && len < PATH_LEN && access(manifest, R_OK) == 0;
+}
+
+static bool profile_find(const char *name, char *path)
+{
+    char places[PLACES][PATH_LEN];
+    places_find(places);
+    for (size_t i = 0; i < PLACES; i++) {
+        if (profile_at(places[i], name, path)) {
             return true;
         }
     }
     return false;
+}
+
+/* What a profile is: the first sentence at the head of its manifest, below the licence. */
+static void profile_about(const char *path, char *ret, int size)
+{
+    char file[PATH_LEN + 16];
+    (void)snprintf(file, sizeof(file), "%s/%s", path, DAM_MANIFEST_FILE);
+    FILE *in = fopen(file, "r");
+    ret[0] = 0;
+    if (in != NULL) {
+        bool ok = fgets(ret, size, in) != NULL && fgets(ret, size, in) != NULL;
+        (void)fclose(in); /* only read from */
+        size_t skip = ok ? strspn(ret, "# ") : strlen(ret);
+        memmove(ret, ret + skip, strlen(ret + skip) + 1);
+        ret[strcspn(ret, ".\n")] = 0;
+    }
+}
+
+/* Tells which profiles there are. */
+static void profiles_tell(void)
+{
+    char places[PLACES][PATH_LEN];
+    places_find(places);
+    for (size_t i = 0; i < PLACES; i++) {
+        struct dirent **names = NULL;
+        int count = places[i][0] == 0 ? 0 : scandir(places[i], &names, NULL, alphasort);
+        for (int k = 0; k < count; k++) {
+            char path[PATH_LEN];
+            char about[160];
+            if (names[k]->d_name[0] != '.' && profile_at(places[i], names[k]->d_name, path)) {
+                profile_about(path, about, sizeof(about));
+                (void)fprintf(stderr, "  %-14s %s\n", names[k]->d_name, about);
+            }
+            free(names[k]);
+        }
+        free(names);
+    }
 }
 
 static bool file_copy(const char *from, const char *to)
@@ -92,15 +140,16 @@ int dam_verb_init(int argc, char **argv)
     if (!dam_args_parse(argc, argv, table, 2, &args)) {
         return DAM_EXIT_USAGE;
     }
-    if (args.count < 1) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "dam init PROFILE [DIR]", "which profile?");
+    bool named = args.count > 0;
+    if (!named || strchr(args.words[0], '/') != NULL || !profile_find(args.words[0], profile)) {
+        int code = named
+                       ? dam_verb_fail(DAM_EXIT_NOT_FOUND, "DAM_PROFILES names a folder of others",
+                                       "there is no profile '%s'", args.words[0])
+                       : dam_verb_fail(DAM_EXIT_USAGE, "dam init PROFILE [DIR]", "which profile?");
+        profiles_tell();
+        return code;
     }
     const char *to = args.count > 1 ? args.words[1] : args.words[0];
-    if (strchr(args.words[0], '/') != NULL || !profile_find(args.words[0], profile, PATH_LEN)) {
-        return dam_verb_fail(DAM_EXIT_NOT_FOUND,
-                             "profiles are the folders of profiles/; DAM_PROFILES names others",
-                             "there is no profile '%s'", args.words[0]);
-    }
     (void)snprintf(path, sizeof(path), "%s/%s", to, DAM_MANIFEST_FILE);
     if (access(path, F_OK) == 0) {
         return dam_verb_fail(DAM_EXIT_REFUSED, "name another folder",
