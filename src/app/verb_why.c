@@ -193,6 +193,10 @@ static void print_other(const struct dam_record_leaf *leaf)
                      (const char *)leaf->boot.version.data);
         break;
     case DAM_RECORD_GAP:
+        if (leaf->gap.from_ms == leaf->gap.to_ms) {
+            (void)printf("%.*s\n", (int)leaf->gap.reason.len, (const char *)leaf->gap.reason.data);
+            break;
+        }
         (void)printf("no turns from %s to %s: %.*s\n", dam_opened_time(leaf->gap.from_ms, from),
                      dam_opened_time(leaf->gap.to_ms, to), (int)leaf->gap.reason.len,
                      (const char *)leaf->gap.reason.data);

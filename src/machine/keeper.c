@@ -444,7 +444,8 @@ static bool anchor_is_due(struct dam_keeper *k, uint64_t size, int64_t wall_ms)
     }
     int64_t oldest =
         rules->every_ms > 0 ? leaf_ms(dam_machine_evidence(k->machine), k->anchored_size) : 0;
-    return rules->every_ms > 0 && oldest <= wall_ms && wall_ms - oldest >= rules->every_ms;
+    /* A leaf of the future: the clock was set back, and how old it is nobody knows. */
+    return rules->every_ms > 0 && (oldest > wall_ms || wall_ms - oldest >= rules->every_ms);
 }
 
 void dam_keeper_begin(struct dam_keeper *k, const struct dam_now *now)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define CLOCK_SLACK_MS 60000 /* a clock that is kept right moves by less at once */
+
 void dam_machine_say(struct dam_machine *m, const char *fmt, ...)
 {
     char text[512];
@@ -238,6 +240,26 @@ static void stake_add(struct dam_machine *m, struct dam_bytes observation)
     }
 }
 
+/* From the leaves' times alone it would look as if turns were missing, or had been made before. */
+void dam_machine_clock_jump(struct dam_machine *m, const struct dam_now *now, int64_t by_ms,
+                            const char *meaning)
+{
+    char reason[160];
+    (void)snprintf(reason, sizeof(reason), "the clock went %s by %lld s: %s",
+                   by_ms > 0 ? "forward" : "back", (long long)(by_ms > 0 ? by_ms : -by_ms) / 1000,
+                   meaning);
+    dam_machine_gap(m, now, now->wall_ms, reason);
+}
+
+static void clock_watch(struct dam_machine *m, const struct dam_now *now)
+{
+    int64_t by_ms = now->wall_ms - m->turn.wall_ms - (int64_t)(now->mono_ms - m->turn.mono_ms);
+    if (m->stats.turns > 0 && (by_ms > CLOCK_SLACK_MS || by_ms < -CLOCK_SLACK_MS)) {
+        dam_machine_clock_jump(m, now, by_ms, "no turn is missing");
+    }
+    m->turn = *now;
+}
+
 enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now)
 {
     uint8_t observation[DAM_FLOW_SAMPLE_LEN * DAM_FLOW_CHANNELS_MAX];
@@ -249,6 +271,7 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
     if (m->pending.waiting) { /* the next decision does not wait for the last one's devices */
         dam_machine_receipt(m, now);
     }
+    clock_watch(m, now);
     dam_machine_amend(m, now);
     bool vital_good = dam_sense_observe(&m->sense, now->wall_ms, now->mono_ms, observation);
     const struct dam_decide_input input = {

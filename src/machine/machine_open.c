@@ -179,8 +179,11 @@ static enum dam_err boot_record(struct dam_machine *m, const struct dam_now *now
         memset(m->pending.status, DAM_RECORD_UNKNOWN, sizeof(m->pending.status));
         dam_machine_receipt(m, now);
     }
-    if (past->has_decision && now->wall_ms - past->last_ms > 3 * m->manifest.period_ms) {
+    int64_t off_ms = now->wall_ms - past->last_ms;
+    if (past->has_decision && off_ms > 3 * m->manifest.period_ms) {
         dam_machine_gap(m, now, past->last_ms, "the machine was not running");
+    } else if (past->has_decision && off_ms < -3 * m->manifest.period_ms) {
+        dam_machine_clock_jump(m, now, off_ms, "nobody knows how long the machine was not running");
     }
     leaf = (struct dam_record_leaf){.kind = DAM_RECORD_CHANGE};
     leaf.change = (struct dam_record_change){

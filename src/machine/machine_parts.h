@@ -52,7 +52,7 @@ struct dam_machine {
     struct pending pending;
     struct dam_envoy *envoy; /* on its chain; NULL: it has none */
     struct dam_field field;
-    struct dam_now now; /* of the caller's last call, for callbacks between calls */
+    struct dam_now turn; /* of the last one */
     struct dam_machine_stats stats;
     size_t number;
     void *user;
@@ -72,6 +72,11 @@ DAM_MUST_USE enum dam_err dam_machine_append(struct dam_machine *machine, const 
 /** The same outside of a turn: the next sync makes it durable. */
 void dam_machine_note(struct dam_machine *machine, const struct dam_now *now,
                       struct dam_record_leaf *leaf);
+
+/** The wall's clock is not where it should be: a gap of no length, so that whoever reads the
+ * leaves' times is told. In: meaning: what follows from it. */
+void dam_machine_clock_jump(struct dam_machine *machine, const struct dam_now *now, int64_t by_ms,
+                            const char *meaning);
 
 /** Record the fate of the decision that is waited for. */
 void dam_machine_receipt(struct dam_machine *machine, const struct dam_now *now);
