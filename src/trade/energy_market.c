@@ -11,43 +11,12 @@
 #define PRICE_BACK 4u   /* intervals that are searched for the last price */
 #define SIDE_SELL 1u    /* EnergyMarket.Side */
 
-/* ---- reading --------------------------------------------------------------------------------- */
-
-/* A view whose results are all static: its words. */
-static enum dam_err view(struct dam_energy_market *m, const struct dam_address *to,
-                         const char *signature, const struct dam_u256 *words, size_t count,
-                         struct dam_u256 *ret, size_t ret_count)
-{
-    return dam_envoy_view(m->envoy, to, signature, words, count,
-                          dam_remote_at_tag(DAM_REMOTE_LATEST), ret, ret_count);
-}
-
-static enum dam_err view_u64(struct dam_energy_market *m, const struct dam_address *to,
-                             const char *signature, uint64_t max, uint64_t *ret)
-{
-    struct dam_u256 word;
-    uint64_t value = 0;
-    DAM_TRY(view(m, to, signature, NULL, 0, &word, 1));
-    if (!dam_u256_to_u64(&word, &value) || value > max) {
-        return DAM_ERANGE;
-    }
-    *ret = value;
-    return DAM_OK;
-}
-
 /* ---- signing and sending --------------------------------------------------------------------- */
 
-/* What is done at most once for an interval: the cause that names a transaction of the outbox. */
+/* What is done at most once for an interval. */
 static struct dam_hash cause(const struct dam_energy_market *m, const char *what, uint32_t interval)
 {
-    uint8_t text[16 + 20 + 20 + 4] = {0};
-    struct dam_hash id;
-    memcpy(text, what, strlen(what));
-    memcpy(text + 16, m->account.b, 20);
-    memcpy(text + 36, m->market.b, 20);
-    dam_store_be32(text + 56, interval);
-    dam_keccak256(text, sizeof(text), &id);
-    return id;
+    return dam_seat_cause(&m->seat, what, interval, sizeof(interval));
 }
 
 static enum dam_err send_calls(struct dam_energy_market *m, const char *what, uint32_t interval,
@@ -55,13 +24,10 @@ static enum dam_err send_calls(struct dam_energy_market *m, const char *what, ui
                                bool *ret_recorded)
 {
     struct dam_hash id = cause(m, what, interval);
-    enum dam_err err = dam_envoy_execute(m->envoy, &id, calls, count, ret_recorded);
+    enum dam_err err = dam_envoy_execute(m->seat.envoy, &id, calls, count, ret_recorded);
     if (err != DAM_OK) {
-        const char *why = m->envoy->why[0] != 0 ? m->envoy->why
-                          : err == DAM_EREFUSED ? m->envoy->chain.error.message
-                                                : dam_err_text(err);
-        (void)snprintf(m->why, sizeof(m->why), "%s for interval %" PRIu32 ": %s", what, interval,
-                       why);
+        (void)snprintf(m->seat.why, sizeof(m->seat.why), "%s for interval %" PRIu32 ": %s", what,
+                       interval, dam_seat_reason(&m->seat, err));
     }
     return err;
 }
@@ -69,9 +35,9 @@ static enum dam_err send_calls(struct dam_energy_market *m, const char *what, ui
 static enum dam_err send_word(struct dam_energy_market *m, const char *what, uint32_t interval,
                               const char *signature, const struct dam_u256 *word)
 {
-    struct dam_calldata_call call = {.target = m->market};
+    struct dam_calldata_call call = {.target = m->seat.contract};
     bool recorded = false;
-    DAM_TRY(dam_calldata_make(&m->envoy->arena, signature, word, 1, &call.data));
+    DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, signature, word, 1, &call.data));
     return send_calls(m, what, interval, &call, 1, &recorded);
 }
 
@@ -79,18 +45,18 @@ static enum dam_err send_word(struct dam_energy_market *m, const char *what, uin
 
 static enum dam_err constants_read(struct dam_energy_market *m)
 {
-    const struct dam_address *market = &m->market;
+    const struct dam_address *market = &m->seat.contract;
     struct dam_u256 token;
     uint64_t length = 0;
     uint64_t gate = 0;
     uint64_t decimals = 0;
-    DAM_TRY(view(m, market, "token()", NULL, 0, &token, 1));
+    DAM_TRY(dam_seat_view(&m->seat, market, "token()", NULL, 0, &token, 1));
     m->token = dam_envoy_address(&token);
-    DAM_TRY(view_u64(m, market, "length()", UINT32_MAX, &length));
-    DAM_TRY(view_u64(m, market, "gate()", UINT32_MAX, &gate));
-    DAM_TRY(view_u64(m, market, "step()", UINT64_MAX, &m->step));
-    DAM_TRY(view_u64(m, market, "deposit()", UINT64_MAX, &m->deposit));
-    DAM_TRY(view_u64(m, &m->token, "decimals()", UINT8_MAX, &decimals));
+    DAM_TRY(dam_seat_view_u64(&m->seat, market, "length()", UINT32_MAX, &length));
+    DAM_TRY(dam_seat_view_u64(&m->seat, market, "gate()", UINT32_MAX, &gate));
+    DAM_TRY(dam_seat_view_u64(&m->seat, market, "step()", UINT64_MAX, &m->step));
+    DAM_TRY(dam_seat_view_u64(&m->seat, market, "deposit()", UINT64_MAX, &m->deposit));
+    DAM_TRY(dam_seat_view_u64(&m->seat, &m->token, "decimals()", UINT8_MAX, &decimals));
     if (length == 0) {
         return DAM_ERANGE;
     }
@@ -109,7 +75,8 @@ static enum dam_err open_find(struct dam_energy_market *m, uint64_t now_s)
         struct dam_hash id = cause(m, "order", i);
         enum dam_outbox_state state;
         struct dam_remote_receipt receipt;
-        DAM_TRY(dam_outbox_look(&m->envoy->outbox, &m->envoy->arena, &id, &state, &receipt));
+        DAM_TRY(
+            dam_outbox_look(&m->seat.envoy->outbox, &m->seat.envoy->arena, &id, &state, &receipt));
         if (state != DAM_OUTBOX_UNKNOWN && m->open_count < DAM_TRADE_OPEN_MAX) {
             m->open[m->open_count++] = i;
         }
@@ -123,37 +90,23 @@ static uint64_t later(int64_t wall_ms, uint64_t chain_s)
     return wall_s > chain_s ? wall_s : chain_s;
 }
 
-static enum dam_err connect_parts(struct dam_energy_market *m, int64_t wall_ms)
+static enum dam_err first_look(struct dam_energy_market *m, int64_t wall_ms)
 {
     uint64_t chain_s = 0;
-    enum dam_err err = dam_envoy_arm(m->envoy);
-    if (err != DAM_OK) {
-        memcpy(m->why, m->envoy->why, sizeof(m->envoy->why));
-        return err;
-    }
-    if (m->ready) {
-        return DAM_OK;
-    }
-    if (!dam_address_eq(&m->envoy->pin.account, &m->account)) {
-        (void)snprintf(m->why, sizeof(m->why), "the signer is not the one of this account");
-        return DAM_ECONFLICT;
-    }
     DAM_TRY(constants_read(m));
-    DAM_TRY(dam_envoy_chain_time(m->envoy, &chain_s));
+    DAM_TRY(dam_envoy_chain_time(m->seat.envoy, &chain_s));
     return open_find(m, later(wall_ms, chain_s));
 }
 
 enum dam_err dam_energy_market_connect(struct dam_energy_market *m, int64_t wall_ms)
 {
-    m->why[0] = 0;
-    dam_envoy_enter(m->envoy);
-    enum dam_err err = connect_parts(m, wall_ms);
-    dam_envoy_leave(m->envoy);
-    if (err != DAM_OK && m->why[0] == 0) {
-        (void)snprintf(m->why, sizeof(m->why), "connecting: %s", dam_err_text(err));
+    dam_seat_begin(&m->seat);
+    enum dam_err err = dam_seat_arm(&m->seat);
+    if (err == DAM_OK && !m->seat.ready) {
+        err = first_look(m, wall_ms);
+        m->seat.ready = err == DAM_OK;
     }
-    m->ready = m->ready || err == DAM_OK;
-    return err;
+    return dam_seat_end(&m->seat, err, "connecting");
 }
 
 /* ---- settling -------------------------------------------------------------------------------- */
@@ -168,7 +121,7 @@ static bool order_id(const struct dam_energy_market *m, const struct dam_remote_
     for (size_t i = 0; i < receipt->log_count; i++) {
         const struct dam_log *log = &receipt->logs[i];
         if (log->topic_count == 4 && dam_hash_eq(&log->topics[0], &topic) &&
-            dam_address_eq(&log->address, &m->market)) {
+            dam_address_eq(&log->address, &m->seat.contract)) {
             *ret = dam_u256_load_be(log->topics[1].b);
             return true;
         }
@@ -182,11 +135,11 @@ static enum dam_err claim(struct dam_energy_market *m, uint32_t interval, const 
     const struct dam_u256 word = dam_u256_from_u64(interval);
     struct dam_u256 book[9]; /* EnergyMarket.Book; the first is cleared */
     struct dam_u256 order[2];
-    DAM_TRY(view(m, &m->market, "bookOf(uint32)", &word, 1, book, 9));
+    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "bookOf(uint32)", &word, 1, book, 9));
     if (dam_u256_is_zero(&book[0])) {
         return DAM_EAGAIN;
     }
-    DAM_TRY(view(m, &m->market, "orders(uint256)", id, 1, order, 2));
+    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "orders(uint256)", id, 1, order, 2));
     if (dam_u256_is_zero(&order[1])) {
         return DAM_OK; /* claimed, by us or by whoever was first */
     }
@@ -196,15 +149,18 @@ static enum dam_err claim(struct dam_energy_market *m, uint32_t interval, const 
 
 static enum dam_err collect(struct dam_energy_market *m, uint32_t interval, uint64_t now_s)
 {
-    const struct dam_u256 words[] = {dam_u256_from_u64(interval), dam_calldata_word(&m->account)};
+    const struct dam_u256 words[] = {dam_u256_from_u64(interval),
+                                     dam_calldata_word(&m->seat.account)};
     struct dam_u256 end_word;
     struct dam_u256 position[3]; /* sold, metered, collected */
     uint64_t end_s = 0;
-    DAM_TRY(view(m, &m->market, "meteringEnd(uint32)", words, 1, &end_word, 1));
+    DAM_TRY(
+        dam_seat_view(&m->seat, &m->seat.contract, "meteringEnd(uint32)", words, 1, &end_word, 1));
     if (!dam_u256_to_u64(&end_word, &end_s) || now_s < end_s) {
         return DAM_EAGAIN;
     }
-    DAM_TRY(view(m, &m->market, "positions(uint32,address)", words, 2, position, 3));
+    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "positions(uint32,address)", words, 2,
+                          position, 3));
     if (dam_u256_is_zero(&position[1]) || !dam_u256_is_zero(&position[2])) {
         return DAM_OK; /* nothing was metered, so nothing is earned; or it is collected */
     }
@@ -219,7 +175,7 @@ static enum dam_err is_past(struct dam_energy_market *m, const char *what, uint3
     struct dam_hash id = cause(m, what, interval);
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
-    DAM_TRY(dam_outbox_look(&m->envoy->outbox, &m->envoy->arena, &id, &state, &receipt));
+    DAM_TRY(dam_outbox_look(&m->seat.envoy->outbox, &m->seat.envoy->arena, &id, &state, &receipt));
     *ret = *ret && state != DAM_OUTBOX_SENT && state != DAM_OUTBOX_MINED;
     return DAM_OK;
 }
@@ -235,7 +191,7 @@ static enum dam_err forget(struct dam_energy_market *m, uint32_t interval, bool 
     }
     for (size_t i = 0; *ret_done && i < DAM_COUNT_OF(all); i++) {
         struct dam_hash id = cause(m, all[i], interval);
-        DAM_TRY(dam_outbox_forget(&m->envoy->outbox, &id));
+        DAM_TRY(dam_outbox_forget(&m->seat.envoy->outbox, &id));
     }
     return DAM_OK;
 }
@@ -248,7 +204,7 @@ static enum dam_err settle_one(struct dam_energy_market *m, uint32_t interval, u
     struct dam_remote_receipt receipt;
     struct dam_u256 order;
     enum dam_outbox_state state;
-    DAM_TRY(dam_outbox_look(&m->envoy->outbox, &m->envoy->arena, &id, &state, &receipt));
+    DAM_TRY(dam_outbox_look(&m->seat.envoy->outbox, &m->seat.envoy->arena, &id, &state, &receipt));
     if (state == DAM_OUTBOX_SENT) {
         return DAM_OK; /* settle has sent it again */
     }
@@ -270,7 +226,8 @@ static enum dam_err last_price_read(struct dam_energy_market *m, uint64_t now_s)
         const struct dam_u256 interval = dam_u256_from_u64(next - back);
         struct dam_u256 book[9]; /* cleared, tick, ..., 6: volume */
         uint64_t tick = 0;
-        DAM_TRY(view(m, &m->market, "bookOf(uint32)", &interval, 1, book, 9));
+        DAM_TRY(
+            dam_seat_view(&m->seat, &m->seat.contract, "bookOf(uint32)", &interval, 1, book, 9));
         if (!dam_u256_is_zero(&book[6]) && dam_u256_to_u64(&book[1], &tick) && tick <= UINT8_MAX) {
             const struct dam_u256 step = dam_u256_from_u64(m->step);
             m->last_price = dam_u256_from_u64(tick + 1);
@@ -284,12 +241,12 @@ static enum dam_err last_price_read(struct dam_energy_market *m, uint64_t now_s)
 
 static enum dam_err settle_all(struct dam_energy_market *m)
 {
-    const struct dam_u256 account = dam_calldata_word(&m->account);
+    const struct dam_u256 account = dam_calldata_word(&m->seat.account);
     uint64_t now_s = 0;
     size_t kept = 0;
     enum dam_err first = DAM_OK;
-    DAM_TRY(dam_outbox_resend(&m->envoy->outbox, &m->envoy->arena));
-    DAM_TRY(dam_envoy_chain_time(m->envoy, &now_s));
+    DAM_TRY(dam_outbox_resend(&m->seat.envoy->outbox, &m->seat.envoy->arena));
+    DAM_TRY(dam_envoy_chain_time(m->seat.envoy, &now_s));
     for (size_t i = 0; i < m->open_count; i++) {
         bool done = false;
         /* One interval that cannot be settled, by policy or market, does not hold up the others. */
@@ -301,20 +258,14 @@ static enum dam_err settle_all(struct dam_energy_market *m)
     }
     m->open_count = kept;
     DAM_TRY(last_price_read(m, now_s));
-    DAM_TRY(view(m, &m->token, "balanceOf(address)", &account, 1, &m->balance, 1));
+    DAM_TRY(dam_seat_view(&m->seat, &m->token, "balanceOf(address)", &account, 1, &m->balance, 1));
     return first;
 }
 
 enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
 {
-    m->why[0] = 0;
-    dam_envoy_enter(m->envoy);
-    enum dam_err err = settle_all(m);
-    dam_envoy_leave(m->envoy);
-    if (err != DAM_OK && m->why[0] == 0) {
-        (void)snprintf(m->why, sizeof(m->why), "settling: %s", dam_err_text(err));
-    }
-    return err;
+    dam_seat_begin(&m->seat);
+    return dam_seat_end(&m->seat, settle_all(m), "settling");
 }
 
 /* ---- offering -------------------------------------------------------------------------------- */
@@ -322,15 +273,15 @@ enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
 static enum dam_err place(struct dam_energy_market *m, uint32_t interval, uint8_t tick, uint64_t wh,
                           bool *ret_recorded)
 {
-    struct dam_calldata_call calls[2] = {{.target = m->token}, {.target = m->market}};
-    struct dam_u256 approve[2] = {dam_calldata_word(&m->market), dam_u256_from_u64(wh)};
+    struct dam_calldata_call calls[2] = {{.target = m->token}, {.target = m->seat.contract}};
+    struct dam_u256 approve[2] = {dam_calldata_word(&m->seat.contract), dam_u256_from_u64(wh)};
     const struct dam_u256 order[4] = {dam_u256_from_u64(interval), dam_u256_from_u64(SIDE_SELL),
                                       dam_u256_from_u64(tick), dam_u256_from_u64(wh)};
     const struct dam_u256 deposit = dam_u256_from_u64(m->deposit);
     dam_u256_mul(&approve[1], &approve[1], &deposit);
-    DAM_TRY(dam_calldata_make(&m->envoy->arena, "approve(address,uint256)", approve, 2,
+    DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, "approve(address,uint256)", approve, 2,
                               &calls[0].data));
-    DAM_TRY(dam_calldata_make(&m->envoy->arena, "place(uint32,uint8,uint8,uint64)", order, 4,
+    DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, "place(uint32,uint8,uint8,uint64)", order, 4,
                               &calls[1].data));
     return send_calls(m, "order", interval, calls, 2, ret_recorded);
 }
@@ -339,11 +290,11 @@ static enum dam_err offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t
                           bool *ret_recorded)
 {
     uint64_t chain_s = 0;
-    enum dam_err err = dam_envoy_chain_time(m->envoy, &chain_s);
+    enum dam_err err = dam_envoy_chain_time(m->seat.envoy, &chain_s);
     uint32_t interval = dam_trade_interval(later(wall_ms, chain_s), m->length, m->gate);
     bool has_order = m->open_count > 0 && m->open[m->open_count - 1] >= interval;
     if (err != DAM_OK || has_order || m->open_count == DAM_TRADE_OPEN_MAX) {
-        (void)snprintf(m->why, sizeof(m->why), "%s",
+        (void)snprintf(m->seat.why, sizeof(m->seat.why), "%s",
                        err != DAM_OK ? dam_err_text(err)
                        : has_order   ? "the interval has an order already, and orders are firm"
                                      : "too many intervals are not settled");
@@ -354,7 +305,7 @@ static enum dam_err offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t
         m->open[m->open_count++] = interval;
     }
     if (err == DAM_OK) {
-        (void)snprintf(m->why, sizeof(m->why),
+        (void)snprintf(m->seat.why, sizeof(m->seat.why),
                        "offered %" PRIu64 " Wh at tick %u for interval %" PRIu32, wh, tick,
                        interval);
     }
@@ -368,12 +319,13 @@ enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_m
     *ret_recorded = false;
     enum dam_err err = dam_trade_tick(price, decimals, m->token_decimals, m->step, &tick);
     if (err != DAM_OK) {
-        (void)snprintf(m->why, sizeof(m->why), "the price is above the market's highest tick");
+        (void)snprintf(m->seat.why, sizeof(m->seat.why),
+                       "the price is above the market's highest tick");
         return err;
     }
-    dam_envoy_enter(m->envoy);
+    dam_envoy_enter(m->seat.envoy);
     err = offer(m, wall_ms, wh, tick, ret_recorded);
-    dam_envoy_leave(m->envoy);
+    dam_envoy_leave(m->seat.envoy);
     return err;
 }
 
@@ -382,12 +334,11 @@ enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_m
 void dam_energy_market_init(struct dam_energy_market *m, struct dam_envoy *envoy,
                             const struct dam_address *account, const struct dam_address *address)
 {
-    *m = (struct dam_energy_market){
-        .envoy = dam_envoy_share(envoy), .account = *account, .market = *address};
+    *m = (struct dam_energy_market){.has_price = false};
+    dam_seat_init(&m->seat, envoy, account, address);
 }
 
 void dam_energy_market_finish(struct dam_energy_market *m)
 {
-    dam_envoy_release(m->envoy);
-    m->envoy = NULL;
+    dam_seat_finish(&m->seat);
 }

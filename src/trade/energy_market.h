@@ -7,17 +7,13 @@
 #ifndef DAM_TRADE_ENERGY_MARKET_H
 #define DAM_TRADE_ENERGY_MARKET_H
 
-#include "chain/envoy.h"
+#include "trade/seat.h"
 
-#define DAM_TRADE_WHY_SIZE (DAM_ENVOY_WHY_SIZE + 64u)
 #define DAM_TRADE_OPEN_MAX 64u /* intervals that are not settled; when full nothing is offered */
 
 struct dam_energy_market {
-    struct dam_envoy *envoy; /* shared */
-    struct dam_address account;
-    struct dam_address market;
-    bool ready; /* the fields below are known */
-    struct dam_address token;
+    struct dam_seat seat;
+    struct dam_address token; /* from here on: known when the seat is ready */
     uint32_t length;
     uint32_t gate;
     uint64_t step;
@@ -28,7 +24,6 @@ struct dam_energy_market {
     bool has_price; /* something was traded in one of the last intervals */
     struct dam_u256 last_price;
     struct dam_u256 balance;
-    char why[DAM_TRADE_WHY_SIZE]; /* of the last failure or the last order, for people */
 };
 
 /** Prepare; touches nothing outside. In: envoy: of the machine whose account sells; shared until

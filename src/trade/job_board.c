@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trade/job_board.h"
 
-#include "core/crypto/keccak.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -20,20 +18,13 @@ static bool is_active(const struct dam_job *job)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static enum dam_err view(struct dam_job_board *b, const struct dam_address *to,
-                         const char *signature, const struct dam_u256 *words, size_t count,
-                         struct dam_u256 *ret, size_t ret_count)
-{
-    return dam_envoy_view(b->envoy, to, signature, words, count,
-                          dam_remote_at_tag(DAM_REMOTE_LATEST), ret, ret_count);
-}
-
 static enum dam_err job_read(struct dam_job_board *b, uint64_t id, struct dam_job *ret,
                              struct dam_u256 words[JOB_WORDS])
 {
     const struct dam_u256 asked = dam_u256_from_u64(id);
     uint64_t status = 0;
-    DAM_TRY(view(b, &b->board, "getJob(uint256)", &asked, 1, words, JOB_WORDS));
+    DAM_TRY(
+        dam_seat_view(&b->seat, &b->seat.contract, "getJob(uint256)", &asked, 1, words, JOB_WORDS));
     ret->id = id;
     ret->budget = words[6];
     if (!dam_u256_to_u64(&words[1], &ret->expires_s) || !dam_u256_to_u64(&words[2], &status) ||
@@ -56,10 +47,10 @@ static enum dam_err job_meet(struct dam_job_board *b, uint64_t id)
     struct dam_u256 words[JOB_WORDS];
     struct dam_job job;
     DAM_TRY(job_read(b, id, &job, words));
-    if (is_word(&words[0], &b->account) && is_word(&words[3], &b->terms.provider)) {
+    if (is_word(&words[0], &b->seat.account) && is_word(&words[3], &b->terms.provider)) {
         b->hired = job; /* ids come in order: the newest stays */
     }
-    if (is_word(&words[3], &b->account) && is_active(&job) && !is_active(&b->job)) {
+    if (is_word(&words[3], &b->seat.account) && is_active(&job) && !is_active(&b->job)) {
         b->job = job;
     }
     return DAM_OK;
@@ -73,9 +64,7 @@ static enum dam_err job_refresh(struct dam_job_board *b, struct dam_job *job)
 
 static enum dam_err job_count(struct dam_job_board *b, uint64_t *ret)
 {
-    struct dam_u256 word;
-    DAM_TRY(view(b, &b->board, "jobCount()", NULL, 0, &word, 1));
-    return dam_u256_to_u64(&word, ret) ? DAM_OK : DAM_ERANGE;
+    return dam_seat_view_u64(&b->seat, &b->seat.contract, "jobCount()", UINT64_MAX, ret);
 }
 
 /* A finished job of ours makes room for the next: ids that were passed over meanwhile count. */
@@ -98,17 +87,10 @@ static enum dam_err jobs_look(struct dam_job_board *b)
 
 /* ---- signing and sending --------------------------------------------------------------------- */
 
-/* What is done at most once for a job: the cause that names a transaction of the outbox. */
+/* What is done at most once for a job. */
 static struct dam_hash cause(const struct dam_job_board *b, const char *what, uint64_t id)
 {
-    uint8_t text[16 + 20 + 20 + 8] = {0};
-    struct dam_hash hash;
-    memcpy(text, what, strlen(what));
-    memcpy(text + 16, b->account.b, 20);
-    memcpy(text + 36, b->board.b, 20);
-    dam_store_be64(text + 56, id);
-    dam_keccak256(text, sizeof(text), &hash);
-    return hash;
+    return dam_seat_cause(&b->seat, what, id, sizeof(id));
 }
 
 /* An attempt that is past all change and did nothing stands in the way of the next. */
@@ -116,9 +98,9 @@ static enum dam_err failed_forget(struct dam_job_board *b, const struct dam_hash
 {
     enum dam_outbox_state state;
     struct dam_remote_receipt receipt;
-    DAM_TRY(dam_outbox_look(&b->envoy->outbox, &b->envoy->arena, id, &state, &receipt));
+    DAM_TRY(dam_outbox_look(&b->seat.envoy->outbox, &b->seat.envoy->arena, id, &state, &receipt));
     if (state == DAM_OUTBOX_LOST || (state == DAM_OUTBOX_FINAL && !receipt.succeeded)) {
-        return dam_outbox_forget(&b->envoy->outbox, id);
+        return dam_outbox_forget(&b->seat.envoy->outbox, id);
     }
     return DAM_OK;
 }
@@ -130,13 +112,10 @@ static enum dam_err send_calls(struct dam_job_board *b, const char *what, uint64
     struct dam_hash hash = cause(b, what, id);
     enum dam_err err = failed_forget(b, &hash);
     if (err == DAM_OK) {
-        err = dam_envoy_execute(b->envoy, &hash, calls, count, ret_recorded);
+        err = dam_envoy_execute(b->seat.envoy, &hash, calls, count, ret_recorded);
     }
-    const char *why = err == DAM_OK           ? "sent"
-                      : b->envoy->why[0] != 0 ? b->envoy->why
-                      : err == DAM_EREFUSED   ? b->envoy->chain.error.message
-                                              : dam_err_text(err);
-    (void)snprintf(b->why, sizeof(b->why), "%s, job %" PRIu64 ": %s", what, id, why);
+    const char *why = err == DAM_OK ? "sent" : dam_seat_reason(&b->seat, err);
+    (void)snprintf(b->seat.why, sizeof(b->seat.why), "%s, job %" PRIu64 ": %s", what, id, why);
     return err;
 }
 
@@ -144,8 +123,8 @@ static enum dam_err send_words(struct dam_job_board *b, const char *what, uint64
                                const char *signature, const struct dam_u256 *words, size_t count,
                                bool *ret_recorded)
 {
-    struct dam_calldata_call call = {.target = b->board};
-    DAM_TRY(dam_calldata_make(&b->envoy->arena, signature, words, count, &call.data));
+    struct dam_calldata_call call = {.target = b->seat.contract};
+    DAM_TRY(dam_calldata_make(&b->seat.envoy->arena, signature, words, count, &call.data));
     return send_calls(b, what, id, &call, 1, ret_recorded);
 }
 
@@ -169,8 +148,9 @@ static enum dam_err create_make(struct dam_job_board *b, uint64_t expires_s, str
     for (size_t i = 0; i < TEXT_WORDS; i++) {
         words[6 + i] = dam_u256_load_be(text + 32 * i);
     }
-    return dam_calldata_make(&b->envoy->arena, "createJob(address,address,address,uint64,string)",
-                             words, 6 + (len + 31) / 32, ret);
+    return dam_calldata_make(&b->seat.envoy->arena,
+                             "createJob(address,address,address,uint64,string)", words,
+                             6 + (len + 31) / 32, ret);
 }
 
 /* While one is on its way another could make two. */
@@ -179,7 +159,7 @@ static enum dam_err hire_is_pending(struct dam_job_board *b, bool *ret)
     struct dam_hash id = cause(b, "hire", b->hire_id);
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
-    DAM_TRY(dam_outbox_look(&b->envoy->outbox, &b->envoy->arena, &id, &state, &receipt));
+    DAM_TRY(dam_outbox_look(&b->seat.envoy->outbox, &b->seat.envoy->arena, &id, &state, &receipt));
     *ret = state == DAM_OUTBOX_SENT;
     return DAM_OK;
 }
@@ -187,11 +167,11 @@ static enum dam_err hire_is_pending(struct dam_job_board *b, bool *ret)
 static enum dam_err hire(struct dam_job_board *b, const struct dam_u256 *budget, uint64_t wall_s,
                          bool *ret_recorded)
 {
-    struct dam_arena *arena = &b->envoy->arena;
-    struct dam_calldata_call calls[4] = {{.target = b->board},
-                                         {.target = b->board},
+    struct dam_arena *arena = &b->seat.envoy->arena;
+    struct dam_calldata_call calls[4] = {{.target = b->seat.contract},
+                                         {.target = b->seat.contract},
                                          {.target = b->terms.token},
-                                         {.target = b->board}};
+                                         {.target = b->seat.contract}};
     uint64_t chain_s = 0;
     bool is_pending = false;
     DAM_TRY(hire_is_pending(b, &is_pending));
@@ -199,12 +179,12 @@ static enum dam_err hire(struct dam_job_board *b, const struct dam_u256 *budget,
     if (is_pending || is_active(&b->hired)) {
         return DAM_OK;
     }
-    DAM_TRY(dam_envoy_chain_time(b->envoy, &chain_s));
+    DAM_TRY(dam_envoy_chain_time(b->seat.envoy, &chain_s));
     /* The board numbers in order. If another job comes between, price and funding name a job that
      * is not ours, and the whole batch fails: the next turn tries the next number. */
     uint64_t id = b->seen + 1;
     const struct dam_u256 job[2] = {dam_u256_from_u64(id), *budget};
-    const struct dam_u256 approve[2] = {dam_calldata_word(&b->board), *budget};
+    const struct dam_u256 approve[2] = {dam_calldata_word(&b->seat.contract), *budget};
     uint64_t now_s = wall_s > chain_s ? wall_s : chain_s;
     DAM_TRY(create_make(b, now_s + b->terms.lifetime_s, &calls[0].data));
     DAM_TRY(dam_calldata_make(arena, "setBudget(uint256,uint256)", job, 2, &calls[1].data));
@@ -218,9 +198,9 @@ enum dam_err dam_job_board_hire(struct dam_job_board *b, const struct dam_u256 *
                                 uint64_t wall_s, bool *ret_recorded)
 {
     *ret_recorded = false;
-    dam_envoy_enter(b->envoy);
+    dam_envoy_enter(b->seat.envoy);
     enum dam_err err = hire(b, budget, wall_s, ret_recorded);
-    dam_envoy_leave(b->envoy);
+    dam_envoy_leave(b->seat.envoy);
     return err;
 }
 
@@ -245,10 +225,10 @@ enum dam_err dam_job_board_quote(struct dam_job_board *b, const struct dam_u256 
     if (b->job.status != DAM_JOB_OPEN || !dam_u256_is_zero(&b->job.budget)) {
         return DAM_OK;
     }
-    dam_envoy_enter(b->envoy);
+    dam_envoy_enter(b->seat.envoy);
     enum dam_err err =
         send_words(b, "quote", b->job.id, "setBudget(uint256,uint256)", words, 2, ret_recorded);
-    dam_envoy_leave(b->envoy);
+    dam_envoy_leave(b->seat.envoy);
     return err;
 }
 
@@ -259,10 +239,10 @@ enum dam_err dam_job_board_deliver(struct dam_job_board *b, uint64_t decision, b
     if (b->job.status != DAM_JOB_FUNDED) {
         return DAM_OK;
     }
-    dam_envoy_enter(b->envoy);
+    dam_envoy_enter(b->seat.envoy);
     enum dam_err err =
         send_words(b, "deliver", b->job.id, "submit(uint256,bytes32)", words, 2, ret_recorded);
-    dam_envoy_leave(b->envoy);
+    dam_envoy_leave(b->seat.envoy);
     return err;
 }
 
@@ -270,51 +250,30 @@ enum dam_err dam_job_board_deliver(struct dam_job_board *b, uint64_t decision, b
 
 static enum dam_err settle(struct dam_job_board *b)
 {
-    const struct dam_u256 account = dam_calldata_word(&b->account);
+    const struct dam_u256 account = dam_calldata_word(&b->seat.account);
     uint64_t now_s = 0;
-    DAM_TRY(dam_outbox_resend(&b->envoy->outbox, &b->envoy->arena));
+    DAM_TRY(dam_outbox_resend(&b->seat.envoy->outbox, &b->seat.envoy->arena));
     DAM_TRY(jobs_look(b));
-    DAM_TRY(dam_envoy_chain_time(b->envoy, &now_s));
-    DAM_TRY(view(b, &b->terms.token, "balanceOf(address)", &account, 1, &b->balance, 1));
+    DAM_TRY(dam_envoy_chain_time(b->seat.envoy, &now_s));
+    DAM_TRY(dam_seat_view(&b->seat, &b->terms.token, "balanceOf(address)", &account, 1, &b->balance,
+                          1));
     enum dam_err err = refund(b, now_s);
     return err == DAM_EREFUSED ? DAM_OK : err; /* said in why; nothing else waits for it */
 }
 
 enum dam_err dam_job_board_settle(struct dam_job_board *b)
 {
-    b->why[0] = 0;
-    dam_envoy_enter(b->envoy);
-    enum dam_err err = settle(b);
-    dam_envoy_leave(b->envoy);
-    if (err != DAM_OK && b->why[0] == 0) {
-        (void)snprintf(b->why, sizeof(b->why), "settling: %s", dam_err_text(err));
-    }
-    return err;
+    dam_seat_begin(&b->seat);
+    return dam_seat_end(&b->seat, settle(b), "settling");
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static enum dam_err connect_parts(struct dam_job_board *b)
+static enum dam_err first_look(struct dam_job_board *b)
 {
-    struct dam_u256 word;
     uint64_t decimals = 0;
     uint64_t count = 0;
-    enum dam_err err = dam_envoy_arm(b->envoy);
-    if (err != DAM_OK) {
-        (void)snprintf(b->why, sizeof(b->why), "%s", b->envoy->why);
-        return err;
-    }
-    if (b->ready) {
-        return DAM_OK;
-    }
-    if (!dam_address_eq(&b->envoy->pin.account, &b->account)) {
-        (void)snprintf(b->why, sizeof(b->why), "the signer is not the one of this account");
-        return DAM_ECONFLICT;
-    }
-    DAM_TRY(view(b, &b->terms.token, "decimals()", NULL, 0, &word, 1));
-    if (!dam_u256_to_u64(&word, &decimals) || decimals > UINT8_MAX) {
-        return DAM_ERANGE;
-    }
+    DAM_TRY(dam_seat_view_u64(&b->seat, &b->terms.token, "decimals()", UINT8_MAX, &decimals));
     b->token_decimals = (unsigned)decimals;
     DAM_TRY(job_count(b, &count));
     b->seen = count > LOOK_BACK ? count - LOOK_BACK : 0;
@@ -327,27 +286,24 @@ static enum dam_err connect_parts(struct dam_job_board *b)
 
 enum dam_err dam_job_board_connect(struct dam_job_board *b)
 {
-    b->why[0] = 0;
-    dam_envoy_enter(b->envoy);
-    enum dam_err err = connect_parts(b);
-    dam_envoy_leave(b->envoy);
-    if (err != DAM_OK && b->why[0] == 0) {
-        (void)snprintf(b->why, sizeof(b->why), "connecting: %s", dam_err_text(err));
+    dam_seat_begin(&b->seat);
+    enum dam_err err = dam_seat_arm(&b->seat);
+    if (err == DAM_OK && !b->seat.ready) {
+        err = first_look(b);
+        b->seat.ready = err == DAM_OK;
     }
-    b->ready = b->ready || err == DAM_OK;
-    return err;
+    return dam_seat_end(&b->seat, err, "connecting");
 }
 
 void dam_job_board_init(struct dam_job_board *b, struct dam_envoy *envoy,
                         const struct dam_address *account, const struct dam_address *address,
                         const struct dam_job_terms *terms)
 {
-    *b = (struct dam_job_board){
-        .envoy = dam_envoy_share(envoy), .account = *account, .board = *address, .terms = *terms};
+    *b = (struct dam_job_board){.terms = *terms};
+    dam_seat_init(&b->seat, envoy, account, address);
 }
 
 void dam_job_board_finish(struct dam_job_board *b)
 {
-    dam_envoy_release(b->envoy);
-    b->envoy = NULL;
+    dam_seat_finish(&b->seat);
 }

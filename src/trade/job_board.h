@@ -7,10 +7,9 @@
 #ifndef DAM_TRADE_JOB_BOARD_H
 #define DAM_TRADE_JOB_BOARD_H
 
-#include "chain/envoy.h"
+#include "trade/seat.h"
 
 #define DAM_JOB_TEXT_MAX 96u
-#define DAM_JOB_WHY_SIZE (DAM_ENVOY_WHY_SIZE + 64u)
 
 /* JobBoard.Status, after "none". Values of channels: do not renumber. */
 enum dam_job_status {
@@ -40,18 +39,14 @@ struct dam_job_terms {
 };
 
 struct dam_job_board {
-    struct dam_envoy *envoy; /* shared */
-    struct dam_address account;
-    struct dam_address board;
+    struct dam_seat seat;
     struct dam_job_terms terms;
-    bool ready; /* the fields below are known */
-    unsigned token_decimals;
-    uint64_t seen;        /* job ids up to this one were looked at */
+    unsigned token_decimals; /* from here on: known when the seat is ready */
+    uint64_t seen;           /* job ids up to this one were looked at */
     uint64_t hire_id;     /* the number of the last hire that was sent; 0: none since the start */
     struct dam_job hired; /* the newest job that the account gave on these terms */
     struct dam_job job;   /* the oldest unfinished one that names the account as provider */
     struct dam_u256 balance;
-    char why[DAM_JOB_WHY_SIZE]; /* of the last failure or the last act, for people */
 };
 
 /** Prepare; touches nothing outside. In: envoy: of the machine whose account acts; shared until

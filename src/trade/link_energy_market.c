@@ -31,7 +31,7 @@ static void offer(struct link_energy_market *l, uint64_t wh)
         dam_energy_market_offer(&l->market, s->turn.wall_ms, wh, s->turn.values[KEY_PRICE],
                                 s->decimals[KEY_PRICE], &recorded);
     s->result = err == DAM_OK ? DAM_LINK_DONE : recorded ? DAM_LINK_UNKNOWN : DAM_LINK_REFUSED;
-    (void)snprintf(s->why, sizeof(s->why), "%s", l->market.why);
+    (void)snprintf(s->why, sizeof(s->why), "%s", l->market.seat.why);
 }
 
 static void work(struct dam_skill *s)
@@ -49,7 +49,7 @@ static void work(struct dam_skill *s)
     err = err == DAM_OK ? dam_energy_market_settle(&l->market) : err;
     s->reached = err == DAM_OK;
     if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->market.why);
+        (void)snprintf(s->why, sizeof(s->why), "%s", l->market.seat.why);
     }
 }
 
@@ -98,22 +98,17 @@ static enum dam_err market_open(const struct dam_link_setup *setup, struct dam_l
     if (l == NULL) {
         return DAM_ENOMEM;
     }
-    *ret_why = dam_skill_open(&l->skill, &dam_link_energy_market, &ops, setup, &account, &envoy);
-    if (*ret_why == NULL && !dam_skill_address(setup, "market", &address)) {
-        *ret_why = "'market' is the address of the EnergyMarket";
-    } else if (*ret_why == NULL && !(l->skill.is_used[KEY_OFFER] && l->skill.is_used[KEY_PRICE])) {
-        *ret_why = "an order needs both: an actuator with the key \"offer\" and one with \"price\"";
+    const char *why =
+        dam_skill_open(&l->skill, &dam_link_energy_market, &ops, setup, &account, &envoy);
+    if (why == NULL && !dam_skill_address(setup, "market", &address)) {
+        why = "'market' is the address of the EnergyMarket";
+    } else if (why == NULL && !(l->skill.is_used[KEY_OFFER] && l->skill.is_used[KEY_PRICE])) {
+        why = "an order needs both: an actuator with the key \"offer\" and one with \"price\"";
     }
-    if (*ret_why != NULL) {
-        dam_envoy_release(envoy);
-        free(l);
-        return DAM_EPARSE;
+    if (why == NULL) {
+        dam_energy_market_init(&l->market, envoy, &account, &address);
     }
-    dam_energy_market_init(&l->market, envoy, &account, &address);
-    dam_envoy_release(envoy); /* the market has it now */
-    *ret_link = (struct dam_link *)(void *)l;
-    dam_skill_start(&l->skill);
-    return DAM_OK;
+    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {DAM_SKILL_OPTIONS, "market", NULL};

@@ -58,7 +58,7 @@ static void act(struct link_job_board *l)
             s->result = recorded ? s->result : DAM_LINK_REFUSED;
         }
     }
-    (void)snprintf(s->why, sizeof(s->why), "%s", l->board.why);
+    (void)snprintf(s->why, sizeof(s->why), "%s", l->board.seat.why);
 }
 
 static void work(struct dam_skill *s)
@@ -75,7 +75,7 @@ static void work(struct dam_skill *s)
     err = err == DAM_OK ? dam_job_board_settle(&l->board) : err;
     s->reached = err == DAM_OK;
     if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->board.why);
+        (void)snprintf(s->why, sizeof(s->why), "%s", l->board.seat.why);
     }
 }
 
@@ -151,24 +151,17 @@ static enum dam_err board_open(const struct dam_link_setup *setup, struct dam_li
         return DAM_ENOMEM;
     }
     const bool *is_used = l->skill.is_used;
-    *ret_why = dam_skill_open(&l->skill, &dam_link_job_board, &ops, setup, &account, &envoy);
-    if (*ret_why == NULL && !dam_skill_address(setup, "board", &address)) {
-        *ret_why = "'board' is the address of the JobBoard";
-    } else if (*ret_why == NULL &&
-               !(is_used[KEY_HIRE] || is_used[KEY_QUOTE] || is_used[KEY_DELIVER])) {
-        *ret_why = "an actuator with the key \"hire\", \"quote\" or \"deliver\" is needed";
+    const char *why = dam_skill_open(&l->skill, &dam_link_job_board, &ops, setup, &account, &envoy);
+    if (why == NULL && !dam_skill_address(setup, "board", &address)) {
+        why = "'board' is the address of the JobBoard";
+    } else if (why == NULL && !(is_used[KEY_HIRE] || is_used[KEY_QUOTE] || is_used[KEY_DELIVER])) {
+        why = "an actuator with the key \"hire\", \"quote\" or \"deliver\" is needed";
     }
-    *ret_why = *ret_why == NULL ? terms_read(l, setup, &terms) : *ret_why;
-    if (*ret_why != NULL) {
-        dam_envoy_release(envoy);
-        free(l);
-        return DAM_EPARSE;
+    why = why == NULL ? terms_read(l, setup, &terms) : why;
+    if (why == NULL) {
+        dam_job_board_init(&l->board, envoy, &account, &address, &terms);
     }
-    dam_job_board_init(&l->board, envoy, &account, &address, &terms);
-    dam_envoy_release(envoy); /* the board has it now */
-    *ret_link = (struct dam_link *)(void *)l;
-    dam_skill_start(&l->skill);
-    return DAM_OK;
+    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {DAM_SKILL_OPTIONS, "board",       "token",      "provider",

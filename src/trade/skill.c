@@ -259,8 +259,17 @@ const char *dam_skill_open(struct dam_skill *s, const struct dam_link_kind *kind
     return why == NULL ? envoy_get(s, setup, ret_envoy) : why;
 }
 
-void dam_skill_start(struct dam_skill *s)
+enum dam_err dam_skill_begin(struct dam_skill *s, struct dam_envoy *envoy, const char *why,
+                             struct dam_link **ret_link, const char **ret_why)
 {
+    dam_envoy_release(envoy);
+    if (why != NULL) {
+        *ret_why = why;
+        free(s);
+        return DAM_EPARSE;
+    }
+    *ret_link = (struct dam_link *)(void *)s;
     s->turn.wall_ms = wall_ms(s);
     begin(s);
+    return DAM_OK;
 }

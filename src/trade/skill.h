@@ -80,13 +80,19 @@ bool dam_skill_knows(const struct dam_skill_ops *ops, const char *key, bool writ
 
 /** Fill the head: points, and the envoy (the machine's own, or one that the options describe).
  *  Returns: NULL, or static text that says what is wrong; then nothing was taken.
- *  In:      skill: zeroed. Out: ret_account: the machine's; ret_envoy: released by ops.finish. */
+ *  In:      skill: zeroed, at the start of allocated memory. Out: ret_account: the machine's;
+ *           ret_envoy: for dam_skill_begin. */
 const char *dam_skill_open(struct dam_skill *skill, const struct dam_link_kind *kind,
                            const struct dam_skill_ops *ops, const struct dam_link_setup *setup,
                            struct dam_address *ret_account, struct dam_envoy **ret_envoy);
 
-/** The first look, at the end of a kind's open. Where it fails, each turn tries again. */
-void dam_skill_start(struct dam_skill *skill);
+/** The end of a kind's open: with nothing wrong the first look begins (where it fails, each turn
+ *  tries again), else the skill's memory is given back. The envoy of dam_skill_open is released
+ *  either way: the kind has shared it by now.
+ *  Returns: DAM_OK, or DAM_EPARSE. In: why: NULL, or what is wrong. */
+DAM_MUST_USE enum dam_err dam_skill_begin(struct dam_skill *skill, struct dam_envoy *envoy,
+                                          const char *why, struct dam_link **ret_link,
+                                          const char **ret_why);
 
 /** An option that is an address. Returns: false if it is not. */
 bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
