@@ -303,7 +303,7 @@ static int make(struct deploy *d, const struct options *options)
 {
     char folder[4096];
     const char *what = "";
-    struct dam_tx_signer signer = {d->sender, tx_sign, d->secret};
+    struct dam_tx_signer signer = {.address = d->sender, .sign = tx_sign, .ctx = d->secret};
     int code = funds_check(d);
     if (code != DAM_EXIT_OK) {
         return code;

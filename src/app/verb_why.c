@@ -186,6 +186,7 @@ static void print_other(const struct dam_record_leaf *leaf)
 {
     char from[32];
     char to[32];
+    char hash[65] = {0};
     switch ((enum dam_record_kind)leaf->kind) {
     case DAM_RECORD_BOOT:
         (void)printf("the machine started (boot %" PRIu64 ", version %.*s)\n",
@@ -213,8 +214,9 @@ static void print_other(const struct dam_record_leaf *leaf)
                      leaf->receipt.decision_seq, leaf->receipt.decision_seq);
         break;
     case DAM_RECORD_MONEY:
-        (void)printf("money: %.*s\n", (int)leaf->money.description.len,
-                     (const char *)leaf->money.description.data);
+        dam_hex_encode(leaf->money.transaction.b, sizeof(leaf->money.transaction.b), hash);
+        (void)printf("signed and sent: %.*s, transaction 0x%s\n", (int)leaf->money.description.len,
+                     (const char *)leaf->money.description.data, hash);
         break;
     case DAM_RECORD_TRIAL:
         (void)printf("%s: %" PRIu64 " turns, %" PRIu64 " errors, %" PRIu64

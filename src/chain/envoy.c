@@ -102,13 +102,57 @@ static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
     return err;
 }
 
-enum dam_err dam_envoy_execute(struct dam_envoy *e, const struct dam_hash *id,
+/* ---- deeds ----------------------------------------------------------------------------------- */
+
+static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_hash *tx_hash)
+{
+    struct dam_envoy *e = ctx;
+    if (e->deeds == NULL) {
+        return;
+    }
+    uv_mutex_lock(&e->deeds_lock);
+    if (e->deed_count < DAM_ENVOY_DEEDS_MAX) {
+        struct dam_envoy_deed *deed =
+            &e->deeds[(e->deed_first + e->deed_count++) % DAM_ENVOY_DEEDS_MAX];
+        *deed = (struct dam_envoy_deed){.id = *id, .tx_hash = *tx_hash};
+        (void)snprintf(deed->what, sizeof(deed->what), "%s",
+                       e->what != NULL ? e->what : "signed before, sent again");
+    }
+    uv_mutex_unlock(&e->deeds_lock);
+}
+
+bool dam_envoy_deed_take(struct dam_envoy *e, struct dam_envoy_deed *ret)
+{
+    if (e->deeds == NULL) {
+        return false;
+    }
+    uv_mutex_lock(&e->deeds_lock);
+    bool any = e->deed_count > 0;
+    if (any) {
+        *ret = e->deeds[e->deed_first];
+        e->deed_first = (e->deed_first + 1) % DAM_ENVOY_DEEDS_MAX;
+        e->deed_count--;
+    }
+    uv_mutex_unlock(&e->deeds_lock);
+    return any;
+}
+
+static bool deeds_are_full(struct dam_envoy *e)
+{
+    uv_mutex_lock(&e->deeds_lock);
+    bool full = e->deed_count == DAM_ENVOY_DEEDS_MAX;
+    uv_mutex_unlock(&e->deeds_lock);
+    return full;
+}
+
+enum dam_err dam_envoy_execute(struct dam_envoy *e, const struct dam_hash *id, const char *what,
                                const struct dam_calldata_call *calls, size_t count,
                                bool *ret_recorded)
 {
     struct dam_outbox_order order = {.id = *id, .to = &e->pin.account};
     struct dam_hash tx_hash;
     *ret_recorded = false;
+    e->why[0] = 0;
     if (e->signer == NULL || (is_own_account(e) && count != 1)) {
         return dam_envoy_fail(e, DAM_EUNSUPPORTED, "there is no signer, or no account for a batch");
     }
@@ -118,8 +162,13 @@ enum dam_err dam_envoy_execute(struct dam_envoy *e, const struct dam_hash *id,
     } else {
         DAM_TRY(dam_calldata_execute(&e->arena, calls, count, &order.data));
     }
-    e->why[0] = 0;
-    return dam_outbox_send(&e->outbox, &e->arena, &order, &tx_hash, ret_recorded);
+    if (deeds_are_full(e)) {
+        return dam_envoy_fail(e, DAM_EFULL, "the evidence is too far behind");
+    }
+    e->what = what;
+    enum dam_err err = dam_outbox_send(&e->outbox, &e->arena, &order, &tx_hash, ret_recorded);
+    e->what = NULL;
+    return err;
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */
@@ -188,9 +237,14 @@ static enum dam_err signer_start(struct dam_envoy *e)
         return dam_envoy_fail(e, DAM_EREFUSED, "the signer: %s",
                               dam_signer_refusal_text(reply.refusal));
     }
-    const struct dam_tx_signer tx_signer = {.address = e->pin.key, .sign = sign, .ctx = e};
+    const struct dam_tx_signer tx_signer = {
+        .address = e->pin.key, .sign = sign, .signed_is = e->met ? NULL : signed_is, .ctx = e};
     dam_outbox_close(&e->outbox);
-    return dam_outbox_open(&e->outbox, &e->arena, &e->chain, &tx_signer, e->options.outbox_folder);
+    DAM_TRY(
+        dam_outbox_open(&e->outbox, &e->arena, &e->chain, &tx_signer, e->options.outbox_folder));
+    e->outbox.signer.signed_is = signed_is;
+    e->met = true;
+    return DAM_OK;
 }
 
 static enum dam_err parts_connect(struct dam_envoy *e)
@@ -263,10 +317,20 @@ enum dam_err dam_envoy_create(const struct dam_envoy_options *options, struct da
         free(e);
         return DAM_ENOMEM;
     }
+    if (uv_mutex_init(&e->deeds_lock) != 0) {
+        uv_mutex_destroy(&e->lock);
+        free(e);
+        return DAM_ENOMEM;
+    }
+    e->deeds = options->has_witness ? calloc(DAM_ENVOY_DEEDS_MAX, sizeof(*e->deeds)) : NULL;
     e->options = *options;
     e->users = 1;
     e->outbox.folder = -1;
     dam_arena_init(&e->arena, dam_heap(), ARENA_MAX);
+    if (options->has_witness && e->deeds == NULL) {
+        dam_envoy_release(e);
+        return DAM_ENOMEM;
+    }
     *ret = e;
     return DAM_OK;
 }
@@ -287,5 +351,7 @@ void dam_envoy_release(struct dam_envoy *e)
     dam_http_client_destroy(&e->http);
     dam_arena_finish(&e->arena);
     uv_mutex_destroy(&e->lock);
+    uv_mutex_destroy(&e->deeds_lock);
+    free(e->deeds);
     free(e);
 }

@@ -14,6 +14,8 @@
 
 #define DAM_ENVOY_WHY_SIZE 384u
 #define DAM_ENVOY_WORDS_MAX 24u
+#define DAM_ENVOY_DEEDS_MAX 128u
+#define DAM_ENVOY_WHAT_SIZE 96u
 
 /* Texts are borrowed for the envoy's life. */
 struct dam_envoy_options {
@@ -25,6 +27,14 @@ struct dam_envoy_options {
     const char *signer_folder; /* signer/home.h; NULL: it only reads */
     const char *password_path;
     const char *outbox_folder;
+    bool has_witness; /* whoever made it takes the deeds: dam_envoy_deed_take */
+};
+
+/* A transaction that was signed for the machine. */
+struct dam_envoy_deed {
+    struct dam_hash id; /* its cause: the outbox's */
+    struct dam_hash tx_hash;
+    char what[DAM_ENVOY_WHAT_SIZE]; /* for people */
 };
 
 struct dam_envoy {
@@ -42,6 +52,13 @@ struct dam_envoy {
     struct dam_u256 id;              /* the machine's token; with a signer of an account only */
     struct dam_address constitution; /* of that account */
     char why[DAM_ENVOY_WHY_SIZE];    /* of the last failure, for people */
+    const char *what;                /* what is being signed; NULL: something known before */
+    bool met;                        /* what was in the outbox at the start has been told */
+
+    uv_mutex_t deeds_lock; /* of the fields below: held for moments only */
+    struct dam_envoy_deed *deeds;
+    size_t deed_first;
+    size_t deed_count;
 };
 
 /** Prepare; touches nothing outside. Returns: DAM_OK or DAM_ENOMEM. */
@@ -92,11 +109,18 @@ DAM_MUST_USE enum dam_err dam_envoy_chain_time(struct dam_envoy *envoy, uint64_t
 
 /** Have the machine's account make calls, once for each id (chain/outbox.h).
  *  Returns: DAM_OK once the order is durable and a node has it; DAM_EREFUSED if policy, signer or
- *           chain said no; else the world's failure. In: count: at most DAM_CALLDATA_CALLS_MAX.
- *  Out: ret_recorded: after a failure, whether the order may still reach the chain. */
+ *           chain said no; DAM_EFULL if the witness is too far behind: nothing was signed; else the
+ *           world's failure.
+ *  In:      what: it is, for people and for the evidence. count: at most DAM_CALLDATA_CALLS_MAX.
+ *  Out:     ret_recorded: after a failure, whether the order may still reach the chain. */
 DAM_MUST_USE enum dam_err dam_envoy_execute(struct dam_envoy *envoy, const struct dam_hash *id,
-                                            const struct dam_calldata_call *calls, size_t count,
-                                            bool *ret_recorded);
+                                            const char *what, const struct dam_calldata_call *calls,
+                                            size_t count, bool *ret_recorded);
+
+/** The oldest deed that was not taken yet: each signature since the start, and at the start those
+ *  of the outbox, which may have been taken before. Returns: false if there is none. Never waits
+ *  for the chain: not between enter and leave, on any thread. */
+bool dam_envoy_deed_take(struct dam_envoy *envoy, struct dam_envoy_deed *ret);
 
 /** An address in the low 20 bytes of a word. */
 struct dam_address dam_envoy_address(const struct dam_u256 *word);

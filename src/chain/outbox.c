@@ -197,13 +197,26 @@ static enum dam_err records_each(struct dam_outbox *outbox, struct dam_arena *ar
     return err;
 }
 
-static enum dam_err nonce_note(struct dam_outbox *outbox, struct dam_arena *arena,
-                               const struct record *record)
+static void nonce_note(struct dam_outbox *outbox, const struct record *record)
 {
-    (void)arena;
     if (record->nonce >= outbox->nonce_next) {
         outbox->nonce_next = record->nonce + 1;
     }
+}
+
+static void signed_tell(const struct dam_outbox *outbox, const struct record *record)
+{
+    if (record->is_signed && outbox->signer.signed_is != NULL) {
+        outbox->signer.signed_is(outbox->signer.ctx, &record->id, &record->tx_hash);
+    }
+}
+
+static enum dam_err record_meet(struct dam_outbox *outbox, struct dam_arena *arena,
+                                const struct record *record)
+{
+    (void)arena;
+    nonce_note(outbox, record);
+    signed_tell(outbox, record);
     return DAM_OK;
 }
 
@@ -224,7 +237,7 @@ enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
         err = errno == EWOULDBLOCK ? DAM_ECONFLICT : DAM_EIO;
     }
     if (err == DAM_OK) {
-        err = records_each(outbox, arena, nonce_note);
+        err = records_each(outbox, arena, record_meet);
     }
     if (err != DAM_OK) {
         dam_outbox_close(outbox);
@@ -310,6 +323,15 @@ static enum dam_err file_remove(struct dam_outbox *outbox, const struct dam_hash
     return fsync(outbox->folder) == 0 ? DAM_OK : DAM_EIO;
 }
 
+static enum dam_err signed_record(struct dam_outbox *outbox, struct dam_arena *arena,
+                                  const struct dam_tx *tx, struct record *record)
+{
+    DAM_TRY(raw_set(arena, tx, true, record));
+    DAM_TRY(record_write(outbox, arena, record));
+    signed_tell(outbox, record);
+    return DAM_OK;
+}
+
 /* A record that is durable and not signed: ask the signer. Asked again after a crash it gives the
  * same bytes; what it refuses was never signed, so its nonce is free for the next. */
 static enum dam_err record_sign(struct dam_outbox *outbox, struct dam_arena *arena,
@@ -326,8 +348,7 @@ static enum dam_err record_sign(struct dam_outbox *outbox, struct dam_arena *are
             record->nonce + 1 == outbox->nonce_next ? record->nonce : outbox->nonce_next;
     }
     DAM_TRY(err);
-    DAM_TRY(raw_set(arena, &tx, true, record));
-    return record_write(outbox, arena, record);
+    return signed_record(outbox, arena, &tx, record);
 }
 
 /* Makes a new transaction durable. */
@@ -339,7 +360,8 @@ static enum dam_err order_record(struct dam_outbox *outbox, struct dam_arena *ar
     *ret = (struct record){.id = order->id, .nonce = tx.nonce};
     DAM_TRY(raw_set(arena, &tx, false, ret));
     DAM_TRY(record_write(outbox, arena, ret));
-    return nonce_note(outbox, arena, ret);
+    nonce_note(outbox, ret);
+    return DAM_OK;
 }
 
 enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_arena *arena,
@@ -476,8 +498,7 @@ static enum dam_err record_bump(struct dam_outbox *outbox, struct dam_arena *are
     }
     DAM_TRY(err);
     record->replaced[record->replaced_count++] = record->tx_hash;
-    DAM_TRY(raw_set(arena, &tx, true, record));
-    return record_write(outbox, arena, record);
+    return signed_record(outbox, arena, &tx, record);
 }
 
 static enum dam_err record_resend(struct dam_outbox *outbox, struct dam_arena *arena,

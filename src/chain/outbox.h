@@ -17,6 +17,9 @@ struct dam_tx_signer {
     /* Sets y parity, r and s. May block (the signer is a process of its own); DAM_EREFUSED if the
      * signer's own limits forbid it. */
     enum dam_err (*sign)(void *ctx, struct dam_tx *tx, struct dam_arena *arena);
+    /* Told of each transaction that was signed, when its bytes are durable and before they leave;
+     * and at open of those that are in the folder. Must not block. NULL: nobody wants to know. */
+    void (*signed_is)(void *ctx, const struct dam_hash *id, const struct dam_hash *tx_hash);
     void *ctx;
 };
 

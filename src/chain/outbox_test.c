@@ -178,9 +178,23 @@ static struct dam_remote chain;
 static struct dam_outbox outbox;
 static const struct dam_address to = {{9}};
 
+static struct {
+    size_t count;
+    struct dam_hash id;
+    struct dam_hash tx_hash;
+} told;
+
+static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_hash *tx_hash)
+{
+    (void)ctx;
+    told.count++;
+    told.id = *id;
+    told.tx_hash = *tx_hash;
+}
+
 static void outbox_open(void)
 {
-    const struct dam_tx_signer signer = {.address = {{5}}, .sign = sign};
+    const struct dam_tx_signer signer = {.address = {{5}}, .sign = sign, .signed_is = signed_is};
     assert_int_equal(dam_outbox_open(&outbox, &arena, &chain, &signer, folder), DAM_OK);
 }
 
@@ -190,6 +204,7 @@ static int begin(void **state)
     (void)state;
     memset(&node, 0, sizeof(node));
     memset(&signing, 0, sizeof(signing));
+    memset(&told, 0, sizeof(told));
     node.base_fee = 100;
     memcpy(folder, "/tmp/dam-outbox-XXXXXX", sizeof(folder));
     dam_arena_init(&arena, dam_heap(), 0);
@@ -237,6 +252,37 @@ static void sent_read(size_t index, struct dam_tx *ret)
     assert_int_equal(
         dam_tx_decode(&arena, dam_bytes(node.sent[index], node.sent_len[index]), ret, NULL),
         DAM_OK);
+}
+
+static void each_signature_is_told(void **state)
+{
+    const struct dam_hash id = {{1}};
+    struct dam_hash sent;
+    bool recorded = false;
+    (void)state;
+    assert_int_equal(order(1, &recorded), DAM_OK);
+    assert_int_equal(told.count, 1);
+    assert_memory_equal(told.id.b, id.b, 32);
+    dam_keccak256(node.sent[0], node.sent_len[0], &sent);
+    assert_memory_equal(told.tx_hash.b, sent.b, 32);
+    assert_int_equal(order(1, &recorded), DAM_OK); /* the same bytes again: no news */
+    assert_int_equal(told.count, 1);
+    signing.dies = true;
+    assert_int_equal(order(2, &recorded), DAM_ECLOSED);
+    assert_int_equal(told.count, 1);
+    dam_outbox_close(&outbox);
+    outbox_open(); /* whoever was told may have died before the word was written down */
+    assert_int_equal(told.count, 2);
+    assert_memory_equal(told.id.b, id.b, 32);
+    signing.dies = false;
+    assert_int_equal(dam_outbox_resend(&outbox, &arena), DAM_OK);
+    assert_int_equal(told.count, 3);
+    node.base_fee = 1000; /* dearer: both are signed anew */
+    assert_int_equal(dam_outbox_resend(&outbox, &arena), DAM_OK);
+    assert_int_equal(told.count, 5);
+    signing.refuses = true;
+    assert_int_equal(order(3, &recorded), DAM_EREFUSED);
+    assert_int_equal(told.count, 5);
 }
 
 static void a_signature_that_got_lost_is_asked_for_again(void **state)
@@ -338,6 +384,7 @@ static void a_silent_node_loses_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_signature_is_told, begin, end),
         cmocka_unit_test_setup_teardown(a_signature_that_got_lost_is_asked_for_again, begin, end),
         cmocka_unit_test_setup_teardown(a_refusal_leaves_no_trace, begin, end),
         cmocka_unit_test_setup_teardown(fees_follow_the_chain_upwards, begin, end),

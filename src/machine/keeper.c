@@ -291,7 +291,7 @@ static enum dam_err anchor(struct dam_keeper *k)
         return DAM_OK;
     }
     DAM_TRY(anchor_call(k, &call));
-    enum dam_err err = dam_envoy_execute(k->envoy, &id, &call, 1, &recorded);
+    enum dam_err err = dam_envoy_execute(k->envoy, &id, "anchor", &call, 1, &recorded);
     k->anchoring = err == DAM_OK || recorded;
     if (err == DAM_EREFUSED) {
         return dam_envoy_fail(k->envoy, err, "the anchor: %s", k->envoy->chain.error.message);
@@ -315,7 +315,7 @@ static enum dam_err constitution_call(struct dam_keeper *k, const char *what, co
         return DAM_OK; /* resent above */
     }
     DAM_TRY(dam_calldata_make(&k->envoy->arena, signature, &k->id, 1, &call.data));
-    enum dam_err err = dam_envoy_execute(k->envoy, &id, &call, 1, &recorded);
+    enum dam_err err = dam_envoy_execute(k->envoy, &id, what, &call, 1, &recorded);
     return err == DAM_EREFUSED
                ? dam_envoy_fail(k->envoy, err, "%s: %s", what, k->envoy->chain.error.message)
                : err;

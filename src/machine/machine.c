@@ -260,6 +260,23 @@ static void clock_watch(struct dam_machine *m, const struct dam_now *now)
     m->turn = *now;
 }
 
+/* What was signed for the machine since the last turn: every transaction has its leaf. */
+static enum dam_err deeds_append(struct dam_machine *m, const struct dam_now *now)
+{
+    struct dam_envoy_deed deed;
+    uint64_t seq = 0;
+    while (m->envoy != NULL && dam_envoy_deed_take(m->envoy, &deed)) {
+        struct dam_record_leaf leaf = {.kind = DAM_RECORD_MONEY};
+        leaf.money =
+            (struct dam_record_money){.intent_id = deed.id,
+                                      .status = DAM_RECORD_MONEY_SENT,
+                                      .transaction = deed.tx_hash,
+                                      .description = dam_bytes(deed.what, strlen(deed.what))};
+        DAM_TRY(dam_machine_append(m, now, &leaf, &seq));
+    }
+    return DAM_OK;
+}
+
 enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now)
 {
     uint8_t observation[DAM_FLOW_SAMPLE_LEN * DAM_FLOW_CHANNELS_MAX];
@@ -272,6 +289,7 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
         dam_machine_receipt(m, now);
     }
     clock_watch(m, now);
+    DAM_TRY(deeds_append(m, now));
     dam_machine_amend(m, now);
     bool vital_good = dam_sense_observe(&m->sense, now->wall_ms, now->mono_ms, observation);
     const struct dam_decide_input input = {

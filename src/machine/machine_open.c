@@ -206,6 +206,7 @@ static enum dam_err envoy_make(struct dam_machine *m)
         .signer_folder = f->signer.folder,
         .password_path = f->signer.password_path,
         .outbox_folder = f->signer.outbox,
+        .has_witness = true, /* dam_machine_decide */
     };
     memcpy(options.urls, f->chain.urls, sizeof(options.urls));
     return f->chain.url_count == 0 ? DAM_OK : dam_envoy_create(&options, &m->envoy);

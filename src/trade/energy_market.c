@@ -23,11 +23,13 @@ static enum dam_err send_calls(struct dam_energy_market *m, const char *what, ui
                                const struct dam_calldata_call *calls, size_t count,
                                bool *ret_recorded)
 {
+    char text[DAM_ENVOY_WHAT_SIZE];
     struct dam_hash id = cause(m, what, interval);
-    enum dam_err err = dam_envoy_execute(m->seat.envoy, &id, calls, count, ret_recorded);
+    (void)snprintf(text, sizeof(text), "%s for interval %" PRIu32, what, interval);
+    enum dam_err err = dam_envoy_execute(m->seat.envoy, &id, text, calls, count, ret_recorded);
     if (err != DAM_OK) {
-        (void)snprintf(m->seat.why, sizeof(m->seat.why), "%s for interval %" PRIu32 ": %s", what,
-                       interval, dam_seat_reason(&m->seat, err));
+        (void)snprintf(m->seat.why, sizeof(m->seat.why), "%s: %s", text,
+                       dam_seat_reason(&m->seat, err));
     }
     return err;
 }

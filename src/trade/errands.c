@@ -4,6 +4,7 @@
 #include "base/heap.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "trade/errand.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,37 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_LEN_MAX 48u
 #define FILE_LEN_MAX (64u << 10)
 
-struct errand {
-    char name[NAME_LEN_MAX + 1];
-    struct dam_calldata_call calls[DAM_CALLDATA_CALLS_MAX];
-    size_t call_count;
-};
-
 /* ---- files ----------------------------------------------------------------------------------- */
-
-/* "hire-1.json" -> "hire-1". Returns: false if the name is none of ours. */
-static bool name_read(const char *file, char ret[NAME_LEN_MAX + 1])
-{
-    static const char suffix[] = ".json";
-    size_t len = strlen(file);
-    if (len <= sizeof(suffix) - 1 || len > NAME_LEN_MAX + sizeof(suffix) - 1 ||
-        strcmp(file + len - (sizeof(suffix) - 1), suffix) != 0) {
-        return false;
-    }
-    len -= sizeof(suffix) - 1;
-    for (size_t i = 0; i < len; i++) {
-        char c = file[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
-            return false;
-        }
-    }
-    memcpy(ret, file, len);
-    ret[len] = 0;
-    return true;
-}
 
 static int by_name(const void *a, const void *b)
 {
@@ -50,7 +23,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Names of all errands, sorted, so that the order of what is signed is not the file system's. */
-static enum dam_err names_list(int folder, char names[][NAME_LEN_MAX + 1], size_t *ret_count)
+static enum dam_err names_list(int folder, char names[][DAM_ERRAND_NAME_SIZE], size_t *ret_count)
 {
     int fd = dup(folder);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -65,50 +38,58 @@ static enum dam_err names_list(int folder, char names[][NAME_LEN_MAX + 1], size_
             err = DAM_EFULL;
             break;
         }
-        *ret_count += name_read(entry->d_name, names[*ret_count]);
+        *ret_count += dam_errand_name(entry->d_name, names[*ret_count]);
     }
     (void)closedir(dir); /* only read from */
     qsort(names, *ret_count, sizeof(names[0]), by_name);
     return err;
 }
 
-/* Returns: the file's JSON; NULL if it is not there, too long, or none. */
-static const struct dam_json *file_read(struct dam_arena *arena, int folder, const char *name,
-                                        const char *suffix)
+/* Returns: the file's text; empty if it is not there, too long, or no file. */
+static struct dam_bytes file_read(struct dam_arena *arena, int folder, const char *name,
+                                  const char *suffix)
 {
-    char path[NAME_LEN_MAX + 16];
+    char path[DAM_ERRAND_NAME_SIZE + 16];
     struct stat info;
-    const struct dam_json *root = NULL;
+    struct dam_bytes none = dam_bytes(NULL, 0);
     (void)snprintf(path, sizeof(path), "%s%s", name, suffix);
     int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return NULL;
+        return none;
     }
-    char *text = NULL;
+    uint8_t *text = NULL;
     ssize_t len = 0;
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= FILE_LEN_MAX) {
         text = dam_arena_alloc(arena, (size_t)info.st_size + 1);
         len = text == NULL ? -1 : read(fd, text, (size_t)info.st_size);
     }
     (void)close(fd); /* only read from */
-    if (len <= 0 || dam_json_parse(arena, text, (size_t)len, 16, &root, NULL) != DAM_OK) {
+    return len <= 0 ? none : dam_bytes(text, (size_t)len);
+}
+
+/* The state in an answer of ours. Returns: NULL if there is none. */
+static const struct dam_json *state_read(struct dam_arena *arena, int folder, const char *name)
+{
+    struct dam_bytes text = file_read(arena, folder, name, ".answer");
+    const struct dam_json *root = NULL;
+    if (dam_json_parse(arena, (const char *)text.data, text.len, 4, &root, NULL) != DAM_OK) {
         return NULL;
     }
-    return root;
+    return dam_json_get(root, "state");
 }
 
 static bool is_there(int folder, const char *name)
 {
-    char path[NAME_LEN_MAX + 16];
-    (void)snprintf(path, sizeof(path), "%.*s.json", (int)NAME_LEN_MAX, name);
+    char path[DAM_ERRAND_NAME_SIZE + 16];
+    (void)snprintf(path, sizeof(path), "%.*s.json", (int)DAM_ERRAND_NAME_SIZE - 1, name);
     return faccessat(folder, path, F_OK, 0) == 0;
 }
 
 /* Move an answer into place; the skill sees a whole one or none. */
 static enum dam_err answer_write(int folder, const char *name, const struct dam_buf *text)
 {
-    char path[NAME_LEN_MAX + 16];
-    char draft[NAME_LEN_MAX + 16];
+    char path[DAM_ERRAND_NAME_SIZE + 16];
+    char draft[DAM_ERRAND_NAME_SIZE + 16];
     (void)snprintf(path, sizeof(path), "%s.answer", name);
     (void)snprintf(draft, sizeof(draft), ".%s.draft", name);
     int fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -147,30 +128,10 @@ static enum dam_err answer(int folder, const char *name, const char *state, cons
 
 /* ---- one errand ------------------------------------------------------------------------------ */
 
-/* {"calls": [{"to": "0x...", "data": "0x..."}]}. Returns: NULL, or what is wrong. */
-static const char *errand_parse(struct dam_arena *arena, const struct dam_json *root,
-                                struct errand *ret)
-{
-    ret->call_count = 0;
-    DAM_JSON_EACH(item, dam_json_get(root, "calls"))
-    {
-        struct dam_calldata_call *call = &ret->calls[ret->call_count];
-        if (ret->call_count == DAM_CALLDATA_CALLS_MAX) {
-            return "too many calls";
-        }
-        if (dam_json_hex_exact(dam_json_get(item, "to"), call->target.b, 20) != DAM_OK ||
-            dam_json_hex(dam_json_get(item, "data"), arena, &call->data) != DAM_OK) {
-            return "a call is {\"to\": \"0x...\", \"data\": \"0x...\"}";
-        }
-        ret->call_count++;
-    }
-    return ret->call_count > 0 ? NULL : "it needs {\"calls\": [...]}";
-}
-
 /* The cause that names the errand's transaction in the outbox. */
 static struct dam_hash cause(const struct dam_errands *e, const char *name)
 {
-    uint8_t text[6 + 20 + NAME_LEN_MAX] = "errand";
+    uint8_t text[6 + 20 + DAM_ERRAND_NAME_SIZE] = "errand";
     struct dam_hash id;
     size_t len = strlen(name);
     memcpy(text + 6, e->envoy->pin.account.b, 20);
@@ -187,16 +148,19 @@ static enum dam_err refuse(struct dam_errands *e, int folder, const char *name, 
 }
 
 static enum dam_err begin(struct dam_errands *e, int folder, const char *name,
-                          const struct dam_json *root, const struct dam_hash *id)
+                          struct dam_bytes text, const struct dam_hash *id)
 {
     struct dam_envoy *envoy = e->envoy;
-    struct errand errand;
+    struct dam_errand errand;
     bool recorded = false;
-    const char *wrong = errand_parse(&envoy->arena, root, &errand);
+    char what[DAM_ENVOY_WHAT_SIZE];
+    const char *wrong = dam_errand_parse(&envoy->arena, text, &errand);
     if (wrong != NULL) {
         return refuse(e, folder, name, wrong);
     }
-    enum dam_err err = dam_envoy_execute(envoy, id, errand.calls, errand.call_count, &recorded);
+    (void)snprintf(what, sizeof(what), "errand %s", name);
+    enum dam_err err =
+        dam_envoy_execute(envoy, id, what, errand.calls, errand.call_count, &recorded);
     if (err == DAM_EREFUSED && !recorded) {
         const char *why = envoy->why[0] != 0 ? envoy->why : envoy->chain.error.message;
         return refuse(e, folder, name, why);
@@ -211,10 +175,9 @@ static enum dam_err begin(struct dam_errands *e, int folder, const char *name,
 static enum dam_err follow(struct dam_errands *e, int folder, const char *name)
 {
     struct dam_envoy *envoy = e->envoy;
-    const struct dam_json *root = file_read(&envoy->arena, folder, name, ".json");
-    const struct dam_json *said = file_read(&envoy->arena, folder, name, ".answer");
-    const struct dam_json *state_said = dam_json_get(said, "state");
-    if (root == NULL && !is_there(folder, name)) {
+    const struct dam_json *state_said = state_read(&envoy->arena, folder, name);
+    struct dam_bytes text = file_read(&envoy->arena, folder, name, ".json");
+    if (text.len == 0 && !is_there(folder, name)) {
         return DAM_OK; /* the skill has taken it away */
     }
     if (dam_json_is(state_said, "done") || dam_json_is(state_said, "failed") ||
@@ -228,7 +191,7 @@ static enum dam_err follow(struct dam_errands *e, int folder, const char *name)
     DAM_TRY(dam_outbox_look(&envoy->outbox, &envoy->arena, &id, &state, &receipt));
     switch (state) {
     case DAM_OUTBOX_UNKNOWN:
-        return begin(e, folder, name, root, &id);
+        return begin(e, folder, name, text, &id);
     case DAM_OUTBOX_SENT:
         return dam_json_is(state_said, "sent") ? DAM_OK : answer(folder, name, "sent", NULL, NULL);
     case DAM_OUTBOX_LOST:
@@ -242,7 +205,7 @@ static enum dam_err follow(struct dam_errands *e, int folder, const char *name)
 
 enum dam_err dam_errands_round(struct dam_errands *e)
 {
-    char names[DAM_ERRANDS_MAX][NAME_LEN_MAX + 1];
+    char names[DAM_ERRANDS_MAX][DAM_ERRAND_NAME_SIZE];
     size_t count = 0;
     int folder = open(e->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     e->sent = 0;

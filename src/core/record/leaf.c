@@ -284,7 +284,7 @@ static void body_load(struct reader *r, struct dam_record_leaf *leaf)
         return;
     case DAM_RECORD_MONEY:
         take_hash(r, &leaf->money.intent_id);
-        leaf->money.status = take_u8(r, 4);
+        leaf->money.status = take_u8(r, DAM_RECORD_MONEY_REPLACED);
         take_zero(r, 7);
         take_hash(r, &leaf->money.transaction);
         leaf->money.description = take_text(r);

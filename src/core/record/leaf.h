@@ -36,6 +36,15 @@ enum dam_record_trial_phase {
     DAM_RECORD_TRIAL_REVOKED = 3, /* in force, and taken back by rule */
 };
 
+/* Numbers of the format: do not renumber. */
+enum dam_record_money_status {
+    DAM_RECORD_MONEY_INTENDED = 0,
+    DAM_RECORD_MONEY_SENT = 1,
+    DAM_RECORD_MONEY_FINAL = 2,
+    DAM_RECORD_MONEY_FAILED = 3,
+    DAM_RECORD_MONEY_REPLACED = 4,
+};
+
 enum dam_record_receipt_status {
     DAM_RECORD_DONE = 0,
     DAM_RECORD_DONE_UNREAD = 1,
@@ -91,7 +100,7 @@ struct dam_record_stop {
 
 struct dam_record_money {
     struct dam_hash intent_id;
-    uint8_t status; /* 0 intended, 1 sent, 2 final, 3 failed, 4 replaced */
+    uint8_t status; /* enum dam_record_money_status */
     struct dam_hash transaction;
     struct dam_bytes description;
 };
