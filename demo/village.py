@@ -46,25 +46,33 @@ def rules_blob():
 X402 = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
 
 
-def policy_blob(v):
-    """docs/spec/policy.md: what the site's key may call and spend."""
+def rule(contract, name, count, amount=0xFE, payee=0xFF, bucket=0xFF, checks=()):
+    """docs/spec/policy.md: one function that the account may call. In: checks: (word, test, bound)."""
+    _, selector = contract._function(name, count)
+    text = bytes.fromhex(contract.address[2:]) + selector + bytes([0, amount, payee, bucket, 0xFF, len(checks), 0, 0])
+    for word, test, bound in checks:
+        text += bytes([word, test]) + bytes(30) + bound.to_bytes(32, "big")
+    return text
+
+
+def only(address, word=0):
+    """A check: this argument is this address."""
+    return (word, 0, int(address, 16))
+
+
+def policy(v, rules):
+    """A policy of the village: its allowances of the token, and rules."""
     token = bytes.fromhex(v.token.address[2:])
     buckets = b""
     # A week of the story may pass in three minutes of the signer's clock, which is real: the day's allowance must hold all of it.
     for kind, window, capacity, ask in BUCKETS:
         buckets += token + struct.pack(">B7xI", kind, window) + capacity.to_bytes(16, "big") + ask.to_bytes(16, "big")
+    return struct.pack(">4sBBBB24x", b"DAMP", 1, len(BUCKETS), 0, len(rules)) + buckets + b"".join(rules)
 
-    def rule(contract, name, count, amount=0xFE, payee=0xFF, bucket=0xFF, checks=()):
-        _, selector = contract._function(name, count)
-        text = bytes.fromhex(contract.address[2:]) + selector + bytes([0, amount, payee, bucket, 0xFF, len(checks), 0, 0])
-        for word, test, bound in checks:
-            text += bytes([word, test]) + bytes(30) + bound.to_bytes(32, "big")
-        return text
 
-    def only(address):
-        return (0, 0, int(address, 16))
-
-    rules = [
+def policy_blob(v):
+    """What the site's key may call and spend."""
+    return policy(v, [
         # the market may draw deposits, within the day's allowance
         rule(v.token, "approve", 2, amount=1, payee=0, bucket=0, checks=[only(v.market.address)]),
         # maintenance: escrow for the board, by payee and week, above 250 with a human
@@ -77,10 +85,9 @@ def policy_blob(v):
         # what every machine does for itself: anchor its log, report terms that it took back
         rule(v.evidence, "anchor", 5), rule(v.constitution, "rollback", 1), rule(v.constitution, "enact", 1),
         # what is paid to the account by signature (x402) it may carry out itself: the payer's money, to nobody else
-        rule(v.token, X402, 7, checks=[(1, 0, int(v.account.address, 16))]),
+        rule(v.token, X402, 7, checks=[only(v.account.address, 1)]),
         rule(v.access, "make", 4), rule(v.access, "setPrice", 3), rule(v.access, "grant", 4),
-    ]
-    return struct.pack(">4sBBBB24x", b"DAMP", 1, 2, 0, len(rules)) + buckets + b"".join(rules)
+    ])
 
 
 @dataclass

@@ -4,6 +4,7 @@
 #include "trade/link_energy_market.h"
 #include "trade/link_errands.h"
 #include "trade/link_job_board.h"
+#include "trade/link_treasury.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,7 @@ int main(int argc, char **argv)
     dam_link_kind_add(&dam_link_energy_market);
     dam_link_kind_add(&dam_link_job_board);
     dam_link_kind_add(&dam_link_errands);
+    dam_link_kind_add(&dam_link_treasury);
     if (argc < 2) {
         list_verbs(stderr);
         return DAM_EXIT_USAGE;

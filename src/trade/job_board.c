@@ -112,13 +112,8 @@ static enum dam_err send_calls(struct dam_job_board *b, const char *what, uint64
     char text[DAM_ENVOY_WHAT_SIZE];
     struct dam_hash hash = cause(b, what, id);
     (void)snprintf(text, sizeof(text), "%s, job %" PRIu64, what, id);
-    enum dam_err err = failed_forget(b, &hash);
-    if (err == DAM_OK) {
-        err = dam_envoy_execute(b->seat.envoy, &hash, text, calls, count, ret_recorded);
-    }
-    const char *why = err == DAM_OK ? "sent" : dam_seat_reason(&b->seat, err);
-    (void)snprintf(b->seat.why, sizeof(b->seat.why), "%s: %s", text, why);
-    return err;
+    DAM_TRY(failed_forget(b, &hash));
+    return dam_seat_send(&b->seat, &hash, text, calls, count, ret_recorded);
 }
 
 static enum dam_err send_words(struct dam_job_board *b, const char *what, uint64_t id,

@@ -53,10 +53,7 @@ static void act(struct link_job_board *l)
                                                        (uint64_t)s->turn.wall_ms / 1000, &recorded)
                                   : dam_job_board_quote(&l->board, &money, &recorded);
         }
-        if (err != DAM_OK) {
-            s->result = recorded && s->result == DAM_LINK_DONE ? DAM_LINK_UNKNOWN : s->result;
-            s->result = recorded ? s->result : DAM_LINK_REFUSED;
-        }
+        dam_skill_judge(s, err, recorded);
     }
     (void)snprintf(s->why, sizeof(s->why), "%s", l->board.seat.why);
 }

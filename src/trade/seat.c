@@ -95,3 +95,26 @@ const char *dam_seat_reason(const struct dam_seat *s, enum dam_err err)
            : err == DAM_EREFUSED ? s->envoy->chain.error.message
                                  : dam_err_text(err);
 }
+
+enum dam_err dam_seat_send(struct dam_seat *s, const struct dam_hash *id, const char *what,
+                           const struct dam_calldata_call *calls, size_t count, bool *ret_recorded)
+{
+    enum dam_err err = dam_envoy_execute(s->envoy, id, what, calls, count, ret_recorded);
+    (void)snprintf(s->why, sizeof(s->why), "%s: %s", what,
+                   err == DAM_OK ? "sent" : dam_seat_reason(s, err));
+    return err;
+}
+
+enum dam_err dam_seat_forget(struct dam_seat *s, const struct dam_hash *id, const char *what,
+                             bool *ret_gone)
+{
+    struct dam_remote_receipt receipt;
+    enum dam_outbox_state state = DAM_OUTBOX_SENT;
+    DAM_TRY(dam_outbox_look(&s->envoy->outbox, &s->envoy->arena, id, &state, &receipt));
+    bool is_past = state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST;
+    if (is_past && !(state == DAM_OUTBOX_FINAL && receipt.succeeded)) {
+        (void)snprintf(s->why, sizeof(s->why), "%s: it failed on the chain", what);
+    }
+    *ret_gone = is_past || state == DAM_OUTBOX_UNKNOWN;
+    return is_past ? dam_outbox_forget(&s->envoy->outbox, id) : DAM_OK;
+}

@@ -54,6 +54,17 @@ DAM_MUST_USE enum dam_err dam_seat_view_u64(struct dam_seat *seat, const struct 
 struct dam_hash dam_seat_cause(const struct dam_seat *seat, const char *what, uint64_t number,
                                size_t size);
 
+/** Have the account make calls once for a cause, and say in why what came of it. Returns: as
+ *  dam_envoy_execute. In: id: of dam_seat_cause; what: it is, for people and for the evidence. */
+DAM_MUST_USE enum dam_err dam_seat_send(struct dam_seat *seat, const struct dam_hash *id,
+                                        const char *what, const struct dam_calldata_call *calls,
+                                        size_t count, bool *ret_recorded);
+
+/** Forget what was sent once it is past all change; a failure on the chain is said in why. Out:
+ *  ret_gone: nothing of it is left in the outbox. */
+DAM_MUST_USE enum dam_err dam_seat_forget(struct dam_seat *seat, const struct dam_hash *id,
+                                          const char *what, bool *ret_gone);
+
 /** Why dam_envoy_execute gave this error, for people. */
 const char *dam_seat_reason(const struct dam_seat *seat, enum dam_err err);
 

@@ -129,6 +129,15 @@ void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint6
     begin(s);
 }
 
+void dam_skill_judge(struct dam_skill *s, enum dam_err err, bool recorded)
+{
+    if (err != DAM_OK && !recorded) {
+        s->result = DAM_LINK_REFUSED;
+    } else if (err != DAM_OK && s->result == DAM_LINK_DONE) {
+        s->result = DAM_LINK_UNKNOWN;
+    }
+}
+
 void dam_skill_sample(struct dam_skill *s, unsigned key, int64_t value)
 {
     if (s->is_used[key]) {

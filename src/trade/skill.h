@@ -98,6 +98,10 @@ DAM_MUST_USE enum dam_err dam_skill_begin(struct dam_skill *skill, struct dam_en
 bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
                        struct dam_address *ret);
 
+/** One set-point more of the turn: its result is that of the worst. For ops.work. In: err: how the
+ *  set-point ended; recorded: after a failure, whether its order may still reach the chain. */
+void dam_skill_judge(struct dam_skill *skill, enum dam_err err, bool recorded);
+
 /** Tell a channel's value, if the manifest has the channel. For ops.tell. */
 void dam_skill_sample(struct dam_skill *skill, unsigned key, int64_t value);
 

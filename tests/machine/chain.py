@@ -105,7 +105,6 @@ def terms(v, mind):
 
 village_terms = village.terms
 village.terms = terms
-village_policy = village.policy_blob
 
 
 def enact(v, mind):
