@@ -51,6 +51,8 @@ const char dam_verb_ledger_help[] =
     "                         transactions)\n"
     "  --history N|all        blocks whose bodies and states are kept (default all)\n"
     "  --max-size SIZE        most the store may take on disk, as 500M or 20G\n"
+    "  --call-timeout SECONDS most that a call, an estimate, a trace or a query of logs may take\n"
+    "                         (default 5)\n"
     "  --coinbase ADDRESS     who gets the fees\n"
     "  --gas-limit N          of new blocks (default 200000000)\n"
     "\n"
@@ -110,6 +112,15 @@ static bool read_size(const char *text, size_t *ret)
     return *ret >> shift == value && value > 0;
 }
 
+static bool read_seconds(const char *text, uint64_t *ret_ms)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    bool good = end != text && *end == '\0' && seconds >= 0.001 && seconds < 1e6;
+    *ret_ms = good ? (uint64_t)(seconds * 1000) : 0;
+    return good;
+}
+
 static bool read_listen(const char *text, struct ledger_args *args)
 {
     const char *colon = strrchr(text, ':');
@@ -151,10 +162,9 @@ static bool read_option(struct ledger_args *args, const char *name, const char *
     } else if (strcmp(name, "--cors") == 0) {
         args->cors = value;
     } else if (strcmp(name, "--block-time") == 0) {
-        char *end;
-        double seconds = strtod(value, &end);
-        args->options.block_interval_ms = (uint64_t)(seconds * 1000);
-        return *end == '\0' && seconds > 0 && seconds < 1e6;
+        return read_seconds(value, &args->options.block_interval_ms);
+    } else if (strcmp(name, "--call-timeout") == 0) {
+        return read_seconds(value, &args->options.call_time_max_ms);
     } else if (strcmp(name, "--history") == 0) {
         return strcmp(value, "all") == 0 ||
                (read_u64(value, &args->options.history) && args->options.history > 0);

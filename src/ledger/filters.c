@@ -148,15 +148,20 @@ static enum dam_err next_block(struct dam_store_txn *txn, const struct dam_log_q
     return DAM_OK;
 }
 
-static enum dam_err each_log(struct dam_ledger *ledger, const struct dam_log_query *query,
-                             uint64_t first, uint64_t last, log_fn *visit, void *ctx)
+/* The logs of the blocks first..last. In: rpc: whose time it takes, and which may fail. */
+static enum dam_err each_log(struct dam_rpc *rpc, const struct dam_log_query *query, uint64_t first,
+                             uint64_t last, log_fn *visit, void *ctx)
 {
     bool more = true;
+    struct dam_ledger *ledger = rpc->ledger;
     struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
     if (txn == NULL) {
         return DAM_EIO;
     }
     for (uint64_t n = first; n <= last && more; n++) {
+        if (dam_rpc_is_over(rpc)) {
+            return DAM_OK;
+        }
         struct dam_ledger_chain_block block;
         DAM_TRY(next_block(txn, query, n, &n));
         if (n > last) {
@@ -202,7 +207,7 @@ static void put_logs(struct dam_rpc *rpc, const struct dam_log_query *query, uin
         return;
     }
     dam_json_put_array(rpc->w);
-    enum dam_err err = each_log(rpc->ledger, query, first, last, write_log, &writer);
+    enum dam_err err = each_log(rpc, query, first, last, write_log, &writer);
     if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
         return;
@@ -416,6 +421,23 @@ static void put_new_hashes(struct dam_rpc *rpc, struct filter *filter, uint64_t 
     dam_json_put_array_end(rpc->w);
 }
 
+/* As many blocks as one call may hold the loop for; the rest comes with the next poll. */
+static void put_new_logs(struct dam_rpc *rpc, struct filter *filter, uint64_t last)
+{
+    struct writer_ctx writer = {rpc, 0};
+    enum dam_err err = DAM_OK;
+    dam_json_put_array(rpc->w);
+    while (filter->from <= last && err == DAM_OK && rpc->error_code == 0 &&
+           writer.count < LOGS_MAX / 2 && uv_hrtime() - rpc->began_ns < DAM_RPC_SLICE_NS) {
+        err = each_log(rpc, &filter->query, filter->from, filter->from, write_log, &writer);
+        filter->from++;
+    }
+    dam_json_put_array_end(rpc->w);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    }
+}
+
 static void eth_getFilterChanges(struct dam_rpc *rpc)
 {
     struct filter **at = find_filter(rpc);
@@ -430,8 +452,9 @@ static void eth_getFilterChanges(struct dam_rpc *rpc)
     }
     filter->polled_ms = (int64_t)(dam_clock_mono_ns(rpc->ledger->clock) / 1000000);
     if (filter->kind == FILTER_LOGS) {
-        uint64_t last = head < filter->last ? head : filter->last;
-        put_logs(rpc, &filter->query, filter->from, last);
+        uint64_t oldest = rpc->ledger->chain->oldest; /* what was pruned nobody can be told */
+        filter->from = filter->from < oldest ? oldest : filter->from;
+        put_new_logs(rpc, filter, head < filter->last ? head : filter->last);
     } else if (filter->kind == FILTER_BLOCKS) {
         put_new_hashes(rpc, filter, head);
     } else {
@@ -442,7 +465,7 @@ static void eth_getFilterChanges(struct dam_rpc *rpc)
         dam_json_put_array_end(rpc->w);
         filter->hash_count = 0;
     }
-    if (rpc->error_code == 0) {
+    if (rpc->error_code == 0 && filter->kind != FILTER_LOGS) {
         filter->from = head + 1;
     }
 }
@@ -692,7 +715,7 @@ void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *has
 }
 
 const struct dam_rpc_method dam_rpc_log_methods[] = {
-    {"eth_getLogs", eth_getLogs, false},
+    {"eth_getLogs", eth_getLogs, false, DAM_RPC_WORKER},
     {"eth_newFilter", eth_newFilter, false},
     {"eth_newBlockFilter", eth_newBlockFilter, false},
     {"eth_newPendingTransactionFilter", eth_newPendingTransactionFilter, false},

@@ -12,6 +12,7 @@
 
 #define CALL_GAS_MAX 50000000u /* geth's cap of eth_call */
 #define CALL_GAS_MAX_DEV ((uint64_t)1 << 32)
+#define CALL_TIME_MAX_MS 5000u /* geth's --rpc.evmtimeout */
 
 /* ---- JSON-RPC over HTTP and WebSocket -------------------------------------------------------- */
 
@@ -272,6 +273,8 @@ enum dam_err dam_ledger_open(uv_loop_t *loop, const struct dam_ledger_options *o
     ledger->call_gas_max = options->call_gas_max != 0 ? options->call_gas_max
                            : options->dev             ? CALL_GAS_MAX_DEV
                                                       : CALL_GAS_MAX;
+    ledger->call_time_max_ms =
+        options->call_time_max_ms != 0 ? options->call_time_max_ms : CALL_TIME_MAX_MS;
     ledger->dev_state.automine = true;
     ledger->arrival_next = 1;
     dam_arena_init(&ledger->arena, dam_heap(), 0);
@@ -312,10 +315,11 @@ void dam_ledger_close(struct dam_ledger *ledger)
     dam_rpc_queue_close(ledger);
     dam_http_server_destroy(ledger->http);
     free_parts(ledger);
-    ledger->handles_open = 3;
+    ledger->handles_open = 4;
     uv_close((uv_handle_t *)&ledger->turn, on_closed);
     uv_close((uv_handle_t *)&ledger->wake, on_closed);
     uv_close((uv_handle_t *)&ledger->interval, on_closed);
+    uv_close((uv_handle_t *)&ledger->watch, on_closed);
 }
 
 void dam_ledger_listen(struct dam_ledger *ledger, struct dam_ledger_listener *listener)

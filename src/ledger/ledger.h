@@ -28,6 +28,7 @@ struct dam_ledger_options {
     uint64_t history;           /* blocks whose bodies and states are kept; 0: all */
     size_t store_len_max;       /* 0: 1 TiB */
     uint64_t call_gas_max;      /* of eth_call and its like; 0: 2^32 with --dev, else 50,000,000 */
+    uint64_t call_time_max_ms;  /* of eth_call and its like; 0: 5,000 */
     uint64_t gas_limit;         /* of new blocks; 0: as the genesis has it */
     struct dam_address coinbase;
     struct dam_pool_limits pool;

@@ -9,6 +9,7 @@
 #include "port/http_server.h"
 
 struct dam_rpc_queue;
+struct dam_rpc_work;
 struct dam_filters;
 
 /* Why a transaction was taken out of the pool in this turn, for whoever waits for it. */
@@ -65,6 +66,8 @@ struct dam_ledger {
     bool dev;
     uint64_t interval_ms;
     uint64_t call_gas_max;
+    uint64_t call_time_max_ms;
+    int stop; /* of a view for a worker, see rpc_work.h: not zero, its call is to end */
     uint64_t gas_limit;
     struct dam_address coinbase;
     struct dam_dev_state dev_state;
@@ -72,14 +75,16 @@ struct dam_ledger {
     struct dam_pool_tx **fresh; /* offered since the last turn, to be stored if not mined */
     size_t fresh_count;
     size_t fresh_size;
-    bool work;                   /* a turn is due */
-    uint64_t untidy;             /* blocks and transactions since memory was given back */
-    int handles_open;            /* while closing */
-    struct dam_rpc_queue *queue; /* requests that wait, see rpc_request.c */
+    bool work;                    /* a turn is due */
+    uint64_t untidy;              /* blocks and transactions since memory was given back */
+    int handles_open;             /* while closing */
+    struct dam_rpc_queue *queue;  /* requests that wait, see rpc_request.c */
+    struct dam_rpc_work *workers; /* NULL: closed, or a view for a worker */
     struct dam_rejection *rejections;
     uv_check_t turn;
     uv_idle_t wake; /* keeps the loop from waiting while a turn is due */
     uv_timer_t interval;
+    uv_timer_t watch;       /* over calls on other threads, see rpc_work.c */
     struct dam_arena arena; /* scratch of a request */
     char data_dir[1024];
 };

@@ -810,7 +810,8 @@ void dam_ledger_start(struct dam_ledger *ledger)
     (void)uv_check_init(ledger->loop, &ledger->turn); /* these cannot fail */
     (void)uv_idle_init(ledger->loop, &ledger->wake);
     (void)uv_timer_init(ledger->loop, &ledger->interval);
-    ledger->turn.data = ledger->wake.data = ledger->interval.data = ledger;
+    (void)uv_timer_init(ledger->loop, &ledger->watch);
+    ledger->turn.data = ledger->wake.data = ledger->interval.data = ledger->watch.data = ledger;
     (void)uv_check_start(&ledger->turn, on_turn);
     uv_unref((uv_handle_t *)&ledger->turn);
     dam_ledger_set_interval(ledger, ledger->interval_ms);

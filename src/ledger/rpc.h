@@ -39,7 +39,12 @@ struct dam_rpc {
     struct dam_json_writer *w;
     struct dam_arena *arena; /* until the call ends */
     struct dam_ws *ws;       /* who asks, for subscriptions; NULL over HTTP */
-    int error_code;          /* 0: none */
+    uint64_t began_ns;       /* uv_hrtime of it */
+    /* Of a method in slices: a number that it keeps, 0 at first, and its wish to be called again
+     * when others have had their turn; what it wrote is forgotten then. */
+    uint64_t *progress;
+    bool again;
+    int error_code; /* 0: none */
     char error_text[512];
     struct dam_bytes error_data; /* hex'd into "data" if error_has_data */
     bool error_has_data;
@@ -57,6 +62,7 @@ enum dam_rpc_where {
     DAM_RPC_SEND,   /* there too; its first parameter is a raw transaction, read ahead */
     DAM_RPC_WORKER, /* on another thread, with what rpc_work.h says of rpc->ledger; it may also be
                      * called on the loop's thread */
+    DAM_RPC_SLICES, /* on the loop's thread, as often as it sets rpc->again */
 };
 
 struct dam_rpc_method {
@@ -89,7 +95,12 @@ void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws);
 /** Fail the call. The first failure counts. */
 void dam_rpc_fail(struct dam_rpc *rpc, int code, const char *fmt, ...) DAM_PRINTF(3, 4);
 
-/** Fail with what the store said. */
+#define DAM_RPC_SLICE_NS ((uint64_t)20 * 1000 * 1000) /* what one call may hold the loop for */
+
+/** Has the call had its time? For loops that may be long. Returns: true after failing the call. */
+bool dam_rpc_is_over(struct dam_rpc *rpc);
+
+/** Fail with what the store or the machine said; DAM_ETIMEOUT is the call's time. */
 void dam_rpc_fail_err(struct dam_rpc *rpc, enum dam_err err);
 
 /* Parameters; each returns false after failing the call with which argument was wrong and how. */

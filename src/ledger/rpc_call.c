@@ -404,6 +404,7 @@ static bool prepare(struct dam_rpc *rpc, struct run *run)
     }
     run->options =
         dam_evm_options_of(&ledger->chain->rules.config, run->block.number, run->block.time);
+    run->options.stop = &ledger->stop;
     run->call.tx.simulate = true;
     if (!run->call.has_gas || run->call.tx.gas_limit > ledger->call_gas_max) {
         run->call.tx.gas_limit = ledger->call_gas_max;

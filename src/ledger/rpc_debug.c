@@ -164,7 +164,8 @@ static void put_modified(struct dam_rpc *rpc, const struct dam_ledger_chain_bloc
         return;
     }
     dam_json_put_array(rpc->w);
-    for (uint64_t v = first->version + 1; err == DAM_OK && v <= last->version; v++) {
+    for (uint64_t v = first->version + 1;
+         err == DAM_OK && v <= last->version && !dam_rpc_is_over(rpc); v++) {
         struct dam_arena_mark mark = dam_arena_mark(rpc->arena);
         err = dam_state_each_changed(txn, rpc->arena, v, put_changed, rpc->w);
         dam_arena_release(rpc->arena, mark);
@@ -327,15 +328,15 @@ static void eth_getProof(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_debug_methods[] = {
-    {"eth_getProof", eth_getProof, false},
+    {"eth_getProof", eth_getProof, false, DAM_RPC_WORKER},
     {"debug_getRawHeader", debug_getRawHeader, false},
     {"debug_getRawBlock", debug_getRawBlock, false},
     {"debug_getRawReceipts", debug_getRawReceipts, false},
     {"debug_getRawTransaction", debug_getRawTransaction, false},
     {"debug_codeByHash", debug_codeByHash, false, DAM_RPC_LOOP},
     {"debug_getBadBlocks", debug_getBadBlocks, false, DAM_RPC_LOOP},
-    {"debug_getModifiedAccountsByNumber", debug_getModifiedAccounts, false, DAM_RPC_LOOP},
-    {"debug_getModifiedAccountsByHash", debug_getModifiedAccounts, false, DAM_RPC_LOOP},
+    {"debug_getModifiedAccountsByNumber", debug_getModifiedAccounts, false, DAM_RPC_WORKER},
+    {"debug_getModifiedAccountsByHash", debug_getModifiedAccounts, false, DAM_RPC_WORKER},
     {"debug_traceTransaction", dam_trace_transaction, false, DAM_RPC_WORKER},
     {"debug_traceCall", dam_trace_call, false, DAM_RPC_WORKER},
     {"debug_traceBlockByNumber", dam_trace_block_by_number, false, DAM_RPC_WORKER},

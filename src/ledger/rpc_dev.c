@@ -25,6 +25,31 @@ static bool mine(struct dam_rpc *rpc)
     return err == DAM_OK;
 }
 
+/* Make that many blocks, a slice of the loop's time at a call. In: interval: seconds between them,
+ * 0: as the clock has it. Returns: true when all are made. */
+static bool mine_blocks(struct dam_rpc *rpc, uint64_t blocks, uint64_t interval)
+{
+    struct dam_ledger *ledger = rpc->ledger;
+    if (blocks > MINE_MAX) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "more than %u blocks at once", MINE_MAX);
+        return false;
+    }
+    while (*rpc->progress < blocks) {
+        if (uv_hrtime() - rpc->began_ns > DAM_RPC_SLICE_NS) {
+            rpc->again = true;
+            return false;
+        }
+        if (interval != 0 && *rpc->progress > 0) {
+            ledger->dev_state.next_timestamp = ledger->chain->head.header.timestamp + interval;
+        }
+        if (!mine(rpc)) {
+            return false;
+        }
+        (*rpc->progress)++;
+    }
+    return true;
+}
+
 /* evm_mine takes nothing, a timestamp, or {timestamp, blocks}. */
 static void evm_mine(struct dam_rpc *rpc)
 {
@@ -40,15 +65,12 @@ static void evm_mine(struct dam_rpc *rpc)
     } else if (param != NULL && !dam_rpc_quantity(rpc, 0, &timestamp)) {
         return;
     }
-    if (timestamp != 0) {
+    if (timestamp != 0 && *rpc->progress == 0) {
         rpc->ledger->dev_state.next_timestamp = timestamp;
     }
-    for (uint64_t i = 0; i < blocks && i < MINE_MAX; i++) {
-        if (!mine(rpc)) {
-            return;
-        }
+    if (mine_blocks(rpc, blocks, 0)) {
+        dam_json_put_cstr(rpc->w, "0x0");
     }
-    dam_json_put_cstr(rpc->w, "0x0");
 }
 
 /* hardhat_mine, anvil_mine: a number of blocks and the seconds between them. */
@@ -56,23 +78,15 @@ static void mine_many(struct dam_rpc *rpc)
 {
     uint64_t blocks = 1;
     uint64_t interval = 0;
-    struct dam_dev_state *dev = &rpc->ledger->dev_state;
     if ((dam_rpc_param(rpc, 0) != NULL && !dam_rpc_quantity(rpc, 0, &blocks)) ||
-        (dam_rpc_param(rpc, 1) != NULL && !dam_rpc_quantity(rpc, 1, &interval))) {
+        (dam_rpc_param(rpc, 1) != NULL && !dam_rpc_quantity(rpc, 1, &interval)) ||
+        !mine_blocks(rpc, blocks, interval)) {
         return;
-    }
-    for (uint64_t i = 0; i < blocks && i < MINE_MAX; i++) {
-        if (interval != 0 && i > 0) {
-            dev->next_timestamp = rpc->ledger->chain->head.header.timestamp + interval;
-        }
-        if (!mine(rpc)) {
-            return;
-        }
     }
     if (interval != 0) { /* the clock follows the blocks */
         int64_t behind =
             (int64_t)(rpc->ledger->chain->head.header.timestamp - dam_ledger_now(rpc->ledger));
-        dev->time_offset_s += behind > 0 ? behind : 0;
+        rpc->ledger->dev_state.time_offset_s += behind > 0 ? behind : 0;
     }
     dam_json_put_null(rpc->w);
 }
@@ -83,12 +97,15 @@ static void mine_detailed(struct dam_rpc *rpc)
     struct dam_ledger_chain *chain = rpc->ledger->chain;
     struct dam_json_writer *real = rpc->w;
     struct dam_buf ignored;
-    uint64_t first = chain->head.header.number + 1;
     dam_buf_init_arena(&ignored, rpc->arena, 64);
     struct dam_json_writer w = {.buf = &ignored};
     rpc->w = &w;
     evm_mine(rpc);
     rpc->w = real;
+    if (rpc->again || rpc->error_code != 0) {
+        return;
+    }
+    uint64_t first = chain->head.header.number + 1 - *rpc->progress;
     dam_json_put_array(rpc->w);
     for (uint64_t n = first; rpc->error_code == 0 && n <= chain->head.header.number; n++) {
         struct dam_ledger_chain_block block;
@@ -627,7 +644,7 @@ static void metadata(struct dam_rpc *rpc)
     }
 
 const struct dam_rpc_method dam_rpc_dev_methods[] = {
-    {"evm_mine", evm_mine, true},
+    {"evm_mine", evm_mine, true, DAM_RPC_SLICES},
     {"evm_increaseTime", evm_increaseTime, true},
     {"anvil_increaseTime", evm_increaseTime, true},
     {"evm_setTime", evm_setTime, true},
@@ -645,8 +662,8 @@ const struct dam_rpc_method dam_rpc_dev_methods[] = {
     {"evm_revert", evm_revert, true},
     {"anvil_revert", evm_revert, true},
     {"anvil_rollback", anvil_rollback, true},
-    {"anvil_mine", mine_many, true},
-    {"hardhat_mine", mine_many, true},
+    {"anvil_mine", mine_many, true, DAM_RPC_SLICES},
+    {"hardhat_mine", mine_many, true, DAM_RPC_SLICES},
     {"anvil_setBlockTimestampInterval", setBlockTimestampInterval, true},
     {"anvil_removeBlockTimestampInterval", removeBlockTimestampInterval, true},
     {"evm_setAccountNonce", dam_dev_set_nonce, true},
@@ -660,8 +677,8 @@ const struct dam_rpc_method dam_rpc_dev_methods[] = {
     {"anvil_dropTransaction", anvil_dropTransaction, true},
     {"hardhat_dropTransaction", hardhat_dropTransaction, true},
     {"anvil_removePoolTransactions", removePoolTransactions, true},
-    {"anvil_mine_detailed", mine_detailed, true},
-    {"evm_mine_detailed", mine_detailed, true},
+    {"anvil_mine_detailed", mine_detailed, true, DAM_RPC_SLICES},
+    {"evm_mine_detailed", mine_detailed, true, DAM_RPC_SLICES},
     {"anvil_getIntervalMining", getIntervalMining, true},
     {"anvil_getGenesisTime", getGenesisTime, true},
     {"anvil_setChainId", setChainId, true},

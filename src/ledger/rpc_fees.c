@@ -249,6 +249,6 @@ const struct dam_rpc_method dam_rpc_fee_methods[] = {
     {"eth_maxPriorityFeePerGas", eth_maxPriorityFeePerGas, false, DAM_RPC_LOOP},
     {"eth_baseFee", eth_baseFee, false, DAM_RPC_LOOP},
     {"eth_blobBaseFee", eth_blobBaseFee, false, DAM_RPC_LOOP},
-    {"eth_feeHistory", eth_feeHistory, false, DAM_RPC_LOOP},
+    {"eth_feeHistory", eth_feeHistory, false, DAM_RPC_WORKER},
     {0},
 };

@@ -4,8 +4,9 @@
  *   dam_rpc_handle --> sends: nothing but raw transactions --> (turn's end, or another request)
  *         |                                                      recovered together --> run
  *         |--> at work: a call for another thread --> done --> run on
+ *         |--> paused: a call in slices --> (turn's end) --> run on
  *         `--> run --> held: a transaction was accepted --> dam_rpc_release (durable) --> reply
- *                `--> reply
+ *                `--> reply                                     `--> run on, if calls are left
  */
 #include "ledger/rpc.h"
 
@@ -41,6 +42,8 @@ struct dam_rpc_request {
     struct dam_arena arena;      /* text and tree of one that is at work */
     const struct dam_json *call; /* the next to run */
     uint32_t left;               /* calls from there on */
+    uint64_t progress;           /* of a call in slices */
+    bool is_paused;              /* it is to be run again */
     bool is_batch;
     bool any;                   /* a call wants an answer */
     struct dam_rpc_send *sends; /* of its calls from `call` on; NULL: not looked at ahead */
@@ -64,8 +67,8 @@ struct dam_rpc_queue {
     struct dam_arena_mark sends_mark; /* the ledger's arena before the first of them */
     struct dam_arena arenas[DAM_FAN_SLOTS_MAX];
     struct list at_work;
+    struct list paused;
     struct list held;
-    struct dam_rpc_work *work;
 };
 
 static void push(struct list *list, struct dam_rpc_request *request)
@@ -223,7 +226,9 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
                           .send = request->sends,
                           .w = w,
                           .arena = &ledger->arena,
-                          .ws = request->ws};
+                          .ws = request->ws,
+                          .began_ns = uv_hrtime(),
+                          .progress = &request->progress};
     struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
     begin_reply(w, id);
     size_t result_at = w->buf->len;
@@ -248,6 +253,7 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
     }
     dam_json_put_object_end(w);
     dam_arena_release(&ledger->arena, mark);
+    request->is_paused = rpc.again && rpc.error_code == 0;
 }
 
 static bool is_well_formed(const struct dam_json *call)
@@ -293,7 +299,7 @@ static void run_call(struct dam_rpc_request *request, struct dam_ledger *ledger,
     size_t before = w->buf->len;
     bool comma = w->comma;
     run_method(request, ledger, call, method, id);
-    if (id == NULL) { /* a notification gets no reply; its effects stay */
+    if (id == NULL || request->is_paused) { /* a notification gets no reply; its effects stay */
         w->buf->len = before;
         w->comma = comma;
     } else {
@@ -349,6 +355,10 @@ static void begin_calls(struct dam_rpc_request *request, const struct dam_json *
 static void run_next(struct dam_rpc_request *request, struct dam_ledger *ledger)
 {
     run_call(request, ledger, request->call);
+    if (request->is_paused) {
+        return;
+    }
+    request->progress = 0;
     request->call = dam_json_next(request->call);
     request->left--;
     if (request->sends != NULL) {
@@ -356,14 +366,11 @@ static void run_next(struct dam_rpc_request *request, struct dam_ledger *ledger)
     }
 }
 
-/* Once a transaction was accepted the rest runs here, so that the reply is ready at the turn's end,
- * which knows what became of it. */
 static bool is_for_worker(const struct dam_rpc_request *request)
 {
-    const struct dam_rpc_method *method =
-        request->left > 0 && request->mark_count == 0 && request->arena.first != NULL
-            ? method_of(request->ledger, request->call)
-            : NULL;
+    const struct dam_rpc_method *method = request->left > 0 && request->arena.first != NULL
+                                              ? method_of(request->ledger, request->call)
+                                              : NULL;
     return method != NULL && method->where == DAM_RPC_WORKER;
 }
 
@@ -372,8 +379,27 @@ static void run_at_work(struct dam_rpc_job *job, struct dam_ledger *view)
 {
     struct dam_rpc_request *request = (struct dam_rpc_request *)job;
     do {
+        const struct dam_json *call = request->call;
+        const struct dam_ledger_counters counters = view->counters;
+        size_t len = request->out.len;
+        bool comma = request->w.comma;
+        bool any = request->any;
         run_next(request, view);
-    } while (is_for_worker(request));
+        if (dam_rpc_work_is_cut(view)) {
+            view->counters = counters;
+            request->call = call;
+            request->left++;
+            request->out.len = len;
+            request->w.comma = comma;
+            request->any = any;
+            return;
+        }
+    } while (is_for_worker(request) && dam_rpc_work_goes_on(view));
+}
+
+static bool queue_is_open(const struct dam_rpc_request *request)
+{
+    return request->ledger->workers != NULL;
 }
 
 /* A call that no worker takes must not hold up the loop either. */
@@ -382,9 +408,11 @@ static void skip_next(struct dam_rpc_request *request)
     const struct dam_json *id = dam_json_get(request->call, "id");
     if (id != NULL) {
         put_failure(request, request->ledger, id, DAM_RPC_LIMIT,
-                    "too many calls are waiting; try again");
+                    queue_is_open(request) ? "too many calls are waiting; try again"
+                                           : "the ledger is closing");
         request->any = true;
     }
+    request->progress = 0;
     request->call = dam_json_next(request->call);
     request->left--;
 }
@@ -403,20 +431,45 @@ static void work_done(struct dam_rpc_job *job, bool has_run)
     }
 }
 
-/* Run what is left. Returns: false if a worker has it now. */
+/* Give the next call to a worker. Returns: false if none takes it. */
+static bool submit(struct dam_rpc_request *request)
+{
+    struct dam_rpc_queue *queue = request->ledger->queue;
+    if (!queue_is_open(request)) {
+        return false;
+    }
+    push(&queue->at_work, request);
+    if (dam_rpc_work_submit(request->ledger->workers, &request->job)) {
+        return true;
+    }
+    take_out(&queue->at_work, request);
+    return false;
+}
+
+/* Run what is left. Returns: false if it goes on later. */
 static bool advance(struct dam_rpc_request *request)
 {
     struct dam_rpc_queue *queue = request->ledger->queue;
     while (request->left > 0) {
-        if (is_for_worker(request)) {
-            push(&queue->at_work, request);
-            if (dam_rpc_work_submit(queue->work, &request->job)) {
+        bool for_worker = is_for_worker(request);
+        if (for_worker && request->mark_count > 0) {
+            /* The turn's end knows what became of the transactions so far: they come first. */
+            push(&queue->held, request);
+            dam_ledger_schedule(request->ledger);
+            return false;
+        }
+        if (for_worker) {
+            if (submit(request)) {
                 return false;
             }
-            take_out(&queue->at_work, request);
             skip_next(request);
-        } else {
-            run_next(request, request->ledger);
+            continue;
+        }
+        run_next(request, request->ledger);
+        if (request->is_paused) {
+            push(&queue->paused, request);
+            dam_ledger_schedule(request->ledger);
+            return false;
         }
     }
     return true;
@@ -527,13 +580,15 @@ static void refuse(struct dam_rpc_request *request, int code, const char *text)
     request->any = true;
 }
 
-/* A request with a call for a worker outlives its text: it gets a copy of its own. */
+/* A request with a call for a worker, or in slices, outlives its text: it gets a copy of its own.
+ */
 static bool has_work(const struct dam_rpc_request *request)
 {
     const struct dam_json *call = request->call;
     for (uint32_t i = 0; i < request->left; i++, call = dam_json_next(call)) {
         const struct dam_rpc_method *method = method_of(request->ledger, call);
-        if (method != NULL && method->where == DAM_RPC_WORKER) {
+        if (method != NULL &&
+            (method->where == DAM_RPC_WORKER || method->where == DAM_RPC_SLICES)) {
             return true;
         }
     }
@@ -617,7 +672,7 @@ void dam_rpc_handle(struct dam_ledger *ledger, const char *text, size_t len, str
         reply(ctx, full, sizeof(full) - 1);
         return;
     }
-    request->job = (struct dam_rpc_job){run_at_work, work_done, NULL};
+    request->job = (struct dam_rpc_job){.run = run_at_work, .done = work_done};
     request->ledger = ledger;
     request->reply = reply;
     request->ctx = ctx;
@@ -672,6 +727,7 @@ void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws)
     }
     forget_ws(&ledger->queue->sends, ws);
     forget_ws(&ledger->queue->at_work, ws);
+    forget_ws(&ledger->queue->paused, ws);
     forget_ws(&ledger->queue->held, ws);
 }
 
@@ -736,7 +792,7 @@ static void rebuild(struct dam_rpc_request *request, enum dam_err err)
     request->out = out;
 }
 
-void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err)
+static void release_held(struct dam_ledger *ledger, enum dam_err err)
 {
     struct list list = ledger->queue->held;
     ledger->queue->held = (struct list){0};
@@ -748,8 +804,34 @@ void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err)
         if (!plain) {
             rebuild(r, err);
         }
-        finish_request(r);
+        r->mark_count = 0;
+        if (r->left == 0) {
+            finish_request(r);
+        } else if (advance(r)) {
+            complete(r);
+        }
     }
+}
+
+static void run_paused(struct dam_ledger *ledger)
+{
+    struct list list = ledger->queue->paused;
+    ledger->queue->paused = (struct list){0};
+    for (struct dam_rpc_request *r = shift(&list); r != NULL; r = shift(&list)) {
+        if (!queue_is_open(r)) {
+            r->is_paused = false;
+            skip_next(r);
+        }
+        if (advance(r)) {
+            complete(r);
+        }
+    }
+}
+
+void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err)
+{
+    release_held(ledger, err);
+    run_paused(ledger);
 }
 
 /* ---- the queue ------------------------------------------------------------------------------- */
@@ -764,12 +846,12 @@ enum dam_err dam_rpc_queue_create(struct dam_ledger *ledger)
         dam_arena_init(&queue->arenas[i], dam_heap(), 0);
     }
     ledger->queue = queue;
-    return dam_rpc_work_create(ledger, &queue->work);
+    return dam_rpc_work_create(ledger, &ledger->workers);
 }
 
 void dam_rpc_wait(struct dam_ledger *ledger)
 {
-    dam_rpc_work_wait(ledger->queue->work);
+    dam_rpc_work_wait(ledger->workers);
 }
 
 void dam_rpc_queue_close(struct dam_ledger *ledger)
@@ -779,8 +861,12 @@ void dam_rpc_queue_close(struct dam_ledger *ledger)
         return;
     }
     dam_rpc_flush(ledger);
-    dam_rpc_work_close(queue->work);
-    dam_rpc_release(ledger, DAM_ECLOSED);
+    struct dam_rpc_work *work = ledger->workers;
+    ledger->workers = NULL;
+    dam_rpc_work_close(work);
+    while (queue->held.first != NULL || queue->paused.first != NULL) {
+        dam_rpc_release(ledger, DAM_ECLOSED);
+    }
     for (unsigned i = 0; i < DAM_FAN_SLOTS_MAX; i++) {
         dam_arena_finish(&queue->arenas[i]);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger/rpc_work.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -9,12 +10,26 @@
 /* libuv has four threads; one stays free for others (recovery, Modbus). */
 #define BENCHES_MAX 3u
 #define WAITING_MAX 8192u
+#define MS ((uint64_t)1000 * 1000)
+#define TICK_MS 20u
+#define LONG_NS (100 * MS) /* a call that takes longer is a long one */
+#define SHARE_NS (50 * MS) /* of a job with many calls, before others have their turn */
+
+/* Why a call is to end, in its view's `stop`. */
+enum stop {
+    STOP_NO,
+    STOP_LATE, /* its time is over */
+    STOP_CUT,  /* it shall begin again */
+};
 
 /* A place to work at: a ledger that only reads. */
 struct bench {
     struct dam_rpc_work *work;
     uv_work_t request;
     struct dam_rpc_job *job; /* NULL: free */
+    bool is_long;            /* it has a long call */
+    uint64_t job_began_ns;
+    uint64_t call_began_ns; /* guarded by the mutex, as view.stop is, but that it is read without */
     struct dam_ledger view;
     struct dam_ledger_chain chain;
 };
@@ -23,12 +38,15 @@ struct dam_rpc_work {
     struct dam_ledger *ledger;
     struct bench benches[BENCHES_MAX];
     unsigned bench_count;
-    struct dam_rpc_job *first; /* waiting */
-    struct dam_rpc_job *last;
+    struct queue {
+        struct dam_rpc_job *first;
+        struct dam_rpc_job *last;
+    } queues[2]; /* waiting: those that are not known to be long, and those that are */
     unsigned waiting;
-    unsigned held; /* requests that libuv has not given back */
+    unsigned long_count; /* benches with a long call */
+    unsigned held;       /* requests that libuv has not given back */
     bool closing;
-    uv_mutex_t mutex; /* guards running */
+    uv_mutex_t mutex; /* guards running and each bench's time */
     uv_cond_t idle;
     unsigned running; /* jobs that libuv has and whose run has not ended */
 };
@@ -100,6 +118,7 @@ static bool set_up(struct bench *bench)
                                       .clock = ledger->clock,
                                       .dev = ledger->dev,
                                       .call_gas_max = ledger->call_gas_max,
+                                      .call_time_max_ms = ledger->call_time_max_ms,
                                       .gas_limit = ledger->gas_limit,
                                       .coinbase = ledger->coinbase};
     bench->chain = *ledger->chain;
@@ -107,6 +126,64 @@ static bool set_up(struct bench *bench)
     memset(&bench->chain.arena, 0, sizeof(bench->chain.arena));
     return dam_ledger_chain_reader(&bench->chain) != NULL;
 }
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void set_stop(struct bench *bench, enum stop stop)
+{
+    __atomic_store_n(&bench->view.stop, stop, __ATOMIC_RELAXED);
+}
+
+static struct bench *bench_of(struct dam_ledger *view)
+{
+    return (struct bench *)((char *)view - offsetof(struct bench, view));
+}
+
+bool dam_rpc_work_is_cut(struct dam_ledger *view)
+{
+    return __atomic_load_n(&view->stop, __ATOMIC_RELAXED) == STOP_CUT;
+}
+
+bool dam_rpc_work_goes_on(struct dam_ledger *view)
+{
+    struct bench *bench = bench_of(view);
+    uint64_t now = uv_hrtime();
+    uv_mutex_lock(&bench->work->mutex);
+    bool goes_on = !bench->is_long && view->stop == STOP_NO && now - bench->job_began_ns < SHARE_NS;
+    bench->call_began_ns = now;
+    uv_mutex_unlock(&bench->work->mutex);
+    return goes_on;
+}
+
+/* Look at how long each call has run. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct dam_ledger *ledger = timer->data;
+    struct dam_rpc_work *work = ledger->workers;
+    uint64_t now = uv_hrtime();
+    uv_mutex_lock(&work->mutex);
+    for (unsigned i = 0; i < work->bench_count; i++) {
+        struct bench *bench = &work->benches[i];
+        uint64_t age = now - bench->call_began_ns;
+        if (bench->job == NULL || bench->view.stop != STOP_NO) {
+            continue;
+        }
+        if (age >= ledger->call_time_max_ms * MS) {
+            set_stop(bench, STOP_LATE);
+        } else if (bench->is_long || age < LONG_NS) {
+            continue;
+        } else if (work->long_count + 1 < work->bench_count) {
+            bench->is_long = true;
+            work->long_count++;
+        } else {
+            bench->job->is_long = true;
+            set_stop(bench, STOP_CUT);
+        }
+    }
+    uv_mutex_unlock(&work->mutex);
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static void on_done(uv_work_t *request, int status);
 
@@ -117,17 +194,28 @@ static bool begin(struct bench *bench, struct dam_rpc_job *job)
         return false;
     }
     bench->job = job;
+    bench->is_long = job->is_long;
+    work->long_count += job->is_long;
+    job->is_long = false;
+    bench->job_began_ns = bench->call_began_ns = uv_hrtime();
     uv_mutex_lock(&work->mutex);
     work->running++;
     uv_mutex_unlock(&work->mutex);
+    if (work->held == 0) {
+        (void)uv_timer_start(&work->ledger->watch, on_watch, TICK_MS, TICK_MS); /* cannot fail */
+    }
     int code = uv_queue_work(work->ledger->loop, &bench->request, on_run, on_done);
     DAM_ASSERT(code == 0); /* fails only without a function */
     work->held++;
     return true;
 }
 
-static struct bench *free_bench(struct dam_rpc_work *work)
+/* A place for such a job. Returns: NULL if there is none. */
+static struct bench *free_bench(struct dam_rpc_work *work, bool is_long)
 {
+    if (is_long && work->long_count + 1 >= work->bench_count) {
+        return NULL;
+    }
     for (unsigned i = 0; i < work->bench_count; i++) {
         if (work->benches[i].job == NULL) {
             return &work->benches[i];
@@ -136,14 +224,29 @@ static struct bench *free_bench(struct dam_rpc_work *work)
     return NULL;
 }
 
-static struct dam_rpc_job *shift(struct dam_rpc_work *work)
+static struct dam_rpc_job *shift(struct dam_rpc_work *work, bool is_long)
 {
-    struct dam_rpc_job *job = work->first;
+    struct dam_rpc_job *job = work->queues[is_long].first;
     if (job != NULL) {
-        work->first = job->next;
+        work->queues[is_long].first = job->next;
         work->waiting--;
     }
     return job;
+}
+
+/* Give free places to those who wait; to long ones first, which never get the last. */
+static void begin_waiting(struct dam_rpc_work *work)
+{
+    for (int is_long = 1; is_long >= 0; is_long--) {
+        struct bench *bench;
+        while (work->queues[is_long].first != NULL &&
+               (bench = free_bench(work, is_long == 1)) != NULL) {
+            struct dam_rpc_job *job = shift(work, is_long == 1);
+            if (!begin(bench, job)) {
+                job->done(job, false);
+            }
+        }
+    }
 }
 
 /* On the loop's thread; status is never "cancelled". */
@@ -155,6 +258,7 @@ static void on_done(uv_work_t *request, int status)
     struct dam_ledger_counters *counters = &work->ledger->counters;
     (void)status;
     bench->job = NULL;
+    work->long_count -= bench->is_long;
     work->held--;
     if (work->closing) {
         if (work->held == 0) {
@@ -166,19 +270,17 @@ static void on_done(uv_work_t *request, int status)
     counters->errors += bench->view.counters.errors;
     dam_arena_trim(&bench->view.arena, DAM_LEDGER_ARENA_KEPT);
     job->done(job, true);
-    struct bench *next = work->first != NULL ? free_bench(work) : NULL;
-    while (next != NULL && work->first != NULL) {
-        struct dam_rpc_job *waiting = shift(work);
-        if (!begin(next, waiting)) {
-            waiting->done(waiting, false);
-        }
-        next = free_bench(work);
+    begin_waiting(work);
+    if (work->held == 0) {
+        (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */
     }
 }
 
 bool dam_rpc_work_submit(struct dam_rpc_work *work, struct dam_rpc_job *job)
 {
-    struct bench *bench = work->first == NULL && !work->closing ? free_bench(work) : NULL;
+    struct queue *queue = &work->queues[job->is_long];
+    struct bench *bench =
+        queue->first == NULL && !work->closing ? free_bench(work, job->is_long) : NULL;
     if (bench != NULL) {
         return begin(bench, job);
     }
@@ -186,12 +288,12 @@ bool dam_rpc_work_submit(struct dam_rpc_work *work, struct dam_rpc_job *job)
         return false;
     }
     job->next = NULL;
-    if (work->first == NULL) {
-        work->first = job;
+    if (queue->first == NULL) {
+        queue->first = job;
     } else {
-        work->last->next = job;
+        queue->last->next = job;
     }
-    work->last = job;
+    queue->last = job;
     work->waiting++;
     return true;
 }
@@ -199,6 +301,9 @@ bool dam_rpc_work_submit(struct dam_rpc_work *work, struct dam_rpc_job *job)
 void dam_rpc_work_wait(struct dam_rpc_work *work)
 {
     uv_mutex_lock(&work->mutex);
+    for (unsigned i = 0; i < work->bench_count; i++) {
+        set_stop(&work->benches[i], STOP_CUT);
+    }
     while (work->running > 0) {
         uv_cond_wait(&work->idle, &work->mutex);
     }
@@ -211,8 +316,11 @@ void dam_rpc_work_close(struct dam_rpc_work *work)
         return;
     }
     work->closing = true;
-    for (struct dam_rpc_job *job = shift(work); job != NULL; job = shift(work)) {
-        job->done(job, false);
+    (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */
+    for (int is_long = 0; is_long < 2; is_long++) {
+        for (struct dam_rpc_job *job; (job = shift(work, is_long == 1)) != NULL;) {
+            job->done(job, false);
+        }
     }
     dam_rpc_work_wait(work);
     for (unsigned i = 0; i < work->bench_count; i++) {

@@ -83,6 +83,7 @@ static enum dam_err begin(struct replay *r)
     const struct dam_header *header = &r->block.header;
     r->hooks = (struct dam_evm_tracer){on_step, on_step_end, on_enter, on_exit_frame, on_log, r};
     r->options.tracer = &r->hooks;
+    r->options.stop = &r->rpc->ledger->stop;
     r->ran = 0;
     dam_evm_begin(r->rpc->ledger->evm, &r->view.view, &r->env, &r->options);
     if (r->in_block) {

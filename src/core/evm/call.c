@@ -384,6 +384,9 @@ static bool enter_create(struct dam_evm *evm, const struct dam_evm_request *requ
 
 bool dam_evm_enter(struct dam_evm *evm, const struct dam_evm_request *request)
 {
+    if (dam_evm_stops(evm)) {
+        return false;
+    }
     return is_create(request->kind) ? enter_create(evm, request) : enter_call(evm, request);
 }
 

@@ -90,6 +90,10 @@ struct dam_evm_options {
     bool all_warm;
     /* NULL: no tracing, no cost. Borrowed for the session. */
     const struct dam_evm_tracer *tracer;
+    /* Not zero: what runs is to end; the session's function returns DAM_ETIMEOUT. Looked at when
+     * code jumps or calls, and before long hashes and copies; one precompile is not interrupted.
+     * Another thread may set it, by __atomic_store_n. NULL: never. Borrowed for the session. */
+    const int *stop;
 };
 
 /** Options for a block of a chain: its fork, chain id and blob parameters, nothing refused. */

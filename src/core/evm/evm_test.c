@@ -259,6 +259,88 @@ static void test_view_error(void **state)
     fixture_finish(&f);
 }
 
+/* A world that wants the session to stop when it is asked for the account of address zero. */
+struct stopper {
+    struct dam_evm_view world;
+    int stop;
+};
+
+static enum dam_err stop_at_zero(void *ctx, const struct dam_address *address,
+                                 struct dam_evm_account *ret, bool *ret_exists)
+{
+    static const struct dam_address zero;
+    struct stopper *s = ctx;
+    if (dam_address_eq(address, &zero)) {
+        __atomic_store_n(&s->stop, 1, __ATOMIC_RELAXED);
+    }
+    return s->world.account(s->world.ctx, address, ret, ret_exists);
+}
+
+static enum dam_err pass_storage(void *ctx, const struct dam_address *address,
+                                 const struct dam_u256 *key, struct dam_u256 *ret)
+{
+    const struct stopper *s = ctx;
+    return s->world.storage(s->world.ctx, address, key, ret);
+}
+
+static enum dam_err pass_code(void *ctx, const struct dam_hash *code_hash, struct dam_bytes *ret)
+{
+    const struct stopper *s = ctx;
+    return s->world.code(s->world.ctx, code_hash, ret);
+}
+
+static enum dam_err run_to_stop(const uint8_t *code, size_t len, bool traced)
+{
+    static const struct dam_evm_tracer no_hooks = {0};
+    uint8_t whole[64] = {0x5f, 0x31, 0x50}; /* BALANCE of address zero, POP */
+    struct fixture f;
+    memcpy(whole + 3, code, len);
+    fixture_init(&f, whole, 3 + len);
+    struct stopper s = {.world = dam_evm_world_view(&f.world)};
+    const struct dam_evm_view view = {
+        .account = stop_at_zero, .storage = pass_storage, .code = pass_code, .ctx = &s};
+    const struct dam_evm_block block = {.number = 1, .time = 1, .gas_limit = 30000000};
+    const struct dam_evm_message message = {
+        .kind = DAM_EVM_KIND_CALL, .sender = caller, .to = contract, .gas = (int64_t)1 << 61};
+    f.options.stop = &s.stop;
+    f.options.tracer = traced ? &no_hooks : NULL;
+    enum dam_err err =
+        dam_evm_apply_call(f.evm, &view, &block, &f.options, &message, &f.result, &f.diff);
+    /* The machine is good for another session. */
+    f.options = (struct dam_evm_options){.fork = f.options.fork, .stop = &(const int){0}};
+    assert_int_equal(dam_evm_world_put_code(&f.world, &contract, dam_bytes(add_code, 11)), DAM_OK);
+    assert_int_equal(call(&f, f.evm, 1000), DAM_OK);
+    assert_int_equal(f.result.output.data[31], 5);
+    fixture_finish(&f);
+    return err;
+}
+
+static void test_stop(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t code[24];
+        size_t len;
+        enum dam_err err;
+    } cases[] = {
+        {{0x5b, 0x60, 3, 0x56}, 4, DAM_ETIMEOUT},          /* JUMP, for ever */
+        {{0x5b, 0x61, 0, 3, 0x56}, 5, DAM_ETIMEOUT},       /* with the PUSH2 before it */
+        {{0x5b, 0x60, 1, 0x60, 3, 0x57}, 6, DAM_ETIMEOUT}, /* JUMPI */
+        {{0x5b, 0x60, 1, 0x61, 0, 3, 0x57}, 7, DAM_ETIMEOUT},
+        {{0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x30, 0x5a, 0xf1}, 8, DAM_ETIMEOUT}, /* itself */
+        {{0x5f, 0x5f, 0x5f, 0xf0}, 4, DAM_ETIMEOUT},                         /* CREATE */
+        {{0x62, 1, 0, 0, 0x5f, 0x20}, 6, DAM_ETIMEOUT},             /* KECCAK256 of 64 KiB */
+        {{0x62, 1, 0, 0, 0x5f, 0x5f, 0x5e}, 7, DAM_ETIMEOUT},       /* MCOPY */
+        {{0x62, 1, 0, 0, 0x5f, 0x5f, 0x37}, 7, DAM_ETIMEOUT},       /* CALLDATACOPY */
+        {{0x62, 1, 0, 0, 0x5f, 0x5f, 0x30, 0x3c}, 8, DAM_ETIMEOUT}, /* EXTCODECOPY */
+        {{0x60, 32, 0x5f, 0x20}, 4, DAM_OK},                        /* short: it just ends */
+    };
+    for (size_t i = 0; i < DAM_COUNT_OF(cases); i++) {
+        assert_int_equal(run_to_stop(cases[i].code, cases[i].len, false), cases[i].err);
+        assert_int_equal(run_to_stop(cases[i].code, cases[i].len, true), cases[i].err);
+    }
+}
+
 static void test_forks(void **state)
 {
     (void)state;
@@ -286,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_view_error),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_forks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,9 @@
                          (frame->jumpdests[(to) >> 3] >> ((to)&7) & 1) == 0)) {                    \
             goto bad_jump;                                                                         \
         }                                                                                          \
+        if (DAM_UNLIKELY(__atomic_load_n(evm->stop, __ATOMIC_RELAXED) != 0)) {                     \
+            goto stopped;                                                                          \
+        }                                                                                          \
         pc = frame->code + (to);                                                                   \
     } while (0)
 
@@ -247,6 +250,9 @@ static int64_t memory_copy(struct dam_evm *evm, const struct dam_u256 *sp, int64
     if (gas < 0 || (gas -= 3 * (int64_t)((count + 31) / 32)) < 0) {
         return -1;
     }
+    if (count >= DAM_EVM_LONG_LEN && dam_evm_stops(evm)) {
+        return -1;
+    }
     memmove(evm->frame->memory + to->w[0], evm->frame->memory + from->w[0], count);
     return gas;
 }
@@ -262,7 +268,7 @@ static int64_t keccak(struct dam_evm *evm, struct dam_u256 *sp, int64_t gas)
     }
     gas = dam_evm_memory_need(evm, evm->frame, offset, len, gas);
     gas -= 30 + 6 * (int64_t)((len + 31) / 32);
-    if (gas < 0) {
+    if (gas < 0 || (len >= DAM_EVM_LONG_LEN && dam_evm_stops(evm))) {
         return -1;
     }
     dam_keccak256(len != 0 ? evm->frame->memory + offset : NULL, len, &hash);
@@ -811,6 +817,9 @@ underflow:
 overflow:
     status = DAM_EVM_STACK_OVERFLOW;
     goto failed;
+stopped:
+    (void)dam_evm_stops(evm);
+    return;
 bad_jump:
     status = DAM_EVM_BAD_JUMP;
     goto failed;

@@ -69,7 +69,10 @@ static int64_t copy_gas(struct dam_evm *evm, const struct dam_u256 *to, const st
         return -1;
     }
     gas = dam_evm_memory_need(evm, evm->frame, offset, count, gas);
-    return gas < 0 ? gas : gas - 3 * (int64_t)((count + 31) / 32);
+    if (gas < 0 || (count >= DAM_EVM_LONG_LEN && dam_evm_stops(evm))) {
+        return -1;
+    }
+    return gas - 3 * (int64_t)((count + 31) / 32);
 }
 
 /* Copy what the source has from `from` on, and zeros behind it. */

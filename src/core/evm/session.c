@@ -82,6 +82,7 @@ static void labels_init(struct dam_evm *evm, const struct dam_evm_options *optio
 void dam_evm_begin(struct dam_evm *evm, const struct dam_evm_view *view,
                    const struct dam_evm_block *block, const struct dam_evm_options *options)
 {
+    static const int never = 0;
     dam_evm_frames_reset(evm);
     dam_evm_state_reset(evm);
     if (!evm->labels_valid || evm->options.fork != options->fork ||
@@ -93,6 +94,7 @@ void dam_evm_begin(struct dam_evm *evm, const struct dam_evm_view *view,
     evm->options = *options;
     evm->fork = options->fork;
     evm->tracer = options->tracer;
+    evm->stop = options->stop != NULL ? options->stop : &never;
     evm->view = *view;
     evm->block = *block;
     evm->tx = (struct dam_evm_tx_context){0};

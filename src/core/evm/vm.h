@@ -189,6 +189,7 @@ struct dam_evm {
     uint32_t epoch; /* number of the transaction, over the whole life of the machine */
     enum dam_fork fork;
 
+    const int *stop; /* options.stop, or where a zero is */
     const struct dam_evm_tracer *tracer;
     struct dam_evm_options options;
     struct dam_evm_view view;
@@ -245,6 +246,14 @@ static inline bool dam_evm_fail(struct dam_evm *evm, enum dam_err err)
         evm->err = err;
     }
     return false;
+}
+
+#define DAM_EVM_LONG_LEN 65536u /* bytes before whose hash or copy dam_evm_stops is asked */
+
+/** Whether the session is to stop now; then with evm->err. */
+static inline bool dam_evm_stops(struct dam_evm *evm)
+{
+    return __atomic_load_n(evm->stop, __ATOMIC_RELAXED) != 0 && !dam_evm_fail(evm, DAM_ETIMEOUT);
 }
 
 /** Record an error if it is one. Returns: whether there was none. */
