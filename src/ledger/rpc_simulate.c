@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* eth_simulateV1: blocks of calls on top of a block, run for real in a transaction of the store
- * that is then forgotten, so that every root and hash in the answer is what it would be. */
+/* eth_simulateV1: blocks of calls on top of a block, run for real on a state in memory that is then
+ * forgotten, so that every root and hash in the answer is what it would be. */
 #include <inttypes.h>
 
 #include "core/crypto/keccak.h"
 #include "core/evm/block.h"
 #include "ledger/fees.h"
+#include "ledger/overlay.h"
 #include "ledger/rpc.h"
 
 #define BLOCKS_MAX 256u
 #define SECONDS_PER_BLOCK 12u
 #define CALLS_MAX 5000u
-#define REWIND_MAX 128u
 #define BLOCK_LEN_MAX ((size_t)64 << 20)
 
 enum sim_code {
@@ -53,12 +53,6 @@ struct sim_block {
     uint64_t size;
 };
 
-/* The view of a simulated block: the store's transaction, and the hashes of those before it. */
-struct sim_view {
-    struct dam_builder_view base; /* first: dam_state_view looks for it */
-    struct sim *sim;
-};
-
 /* A log or a transfer that a run has made, with the frame that could still take it back. */
 struct sim_log {
     struct dam_log log;
@@ -67,15 +61,12 @@ struct sim_log {
 };
 
 struct sim {
+    struct dam_overlay overlay; /* first: sim_block_hash looks for it */
     struct dam_rpc *rpc;
-    struct dam_store_txn *txn;
-    struct sim_view view;
     struct dam_ledger_chain_block base;
     struct sim_block *blocks;
     size_t block_count;
     size_t done; /* blocks that have their hash */
-    struct dam_hash root;
-    uint64_t version;
     uint64_t gas_left;
     bool validation, transfers, full;
     struct sim_log *logs; /* of the call under way */
@@ -88,19 +79,19 @@ struct sim {
 
 static enum dam_err sim_block_hash(void *ctx, uint64_t number, struct dam_hash *ret)
 {
-    struct sim_view *view = ctx;
-    for (size_t i = 0; i < view->sim->done; i++) {
-        if (view->sim->blocks[i].header.number == number) {
-            *ret = view->sim->blocks[i].hash;
+    const struct sim *sim = ctx;
+    for (size_t i = 0; i < sim->done; i++) {
+        if (sim->blocks[i].header.number == number) {
+            *ret = sim->blocks[i].hash;
             return DAM_OK;
         }
     }
     struct dam_ledger_chain_block block;
     memset(ret, 0, sizeof(*ret));
-    if (number > view->sim->base.header.number) {
+    if (number > sim->base.header.number) {
         return DAM_OK;
     }
-    enum dam_err err = dam_ledger_chain_block(view->base.state.txn, number, &block);
+    enum dam_err err = dam_ledger_chain_block(sim->overlay.base.txn, number, &block);
     if (err == DAM_OK) {
         *ret = block.hash;
     }
@@ -527,18 +518,16 @@ static enum dam_err take_requests(struct sim *sim, struct sim_block *block)
     return DAM_OK;
 }
 
-static enum dam_err write_state(struct sim *sim, struct sim_block *block)
+static enum dam_err change_state(struct sim *sim, struct sim_block *block)
 {
     struct dam_evm_diff diff;
-    struct dam_state_writer writer;
     if (block->fork < DAM_FORK_PARIS) {
         struct dam_u256 reward = dam_evm_block_reward(block->fork);
         DAM_TRY(dam_evm_reward(sim->rpc->ledger->evm, &block->header.beneficiary, &reward));
     }
     DAM_TRY(dam_evm_end(sim->rpc->ledger->evm, &diff));
-    dam_state_write_begin(&writer, sim->txn, sim->rpc->arena, ++sim->version, &sim->root);
-    DAM_TRY(dam_state_write(&writer, &diff));
-    sim->root = block->header.state_root = writer.root;
+    DAM_TRY(dam_overlay_apply(&sim->overlay, &diff));
+    block->header.state_root = sim->overlay.root;
     return DAM_OK;
 }
 
@@ -561,7 +550,8 @@ static bool run_block(struct sim *sim, size_t index)
     struct dam_evm_options options = dam_evm_options_of(
         &ledger->chain->rules.config, block->header.number, block->header.timestamp);
     options.tracer = &tracer;
-    dam_evm_begin(ledger->evm, &sim->view.base.view, &env, &options);
+    options.stop = &ledger->stop;
+    dam_evm_begin(ledger->evm, &sim->overlay.view, &env, &options);
     if (!dam_rpc_override_state(sim->rpc, dam_json_get(block->node, "stateOverrides"))) {
         return false;
     }
@@ -584,7 +574,7 @@ static bool run_block(struct sim *sim, size_t index)
         err = take_requests(sim, block);
     }
     if (err == DAM_OK) {
-        err = write_state(sim, block);
+        err = change_state(sim, block);
     }
     if (err == DAM_OK) {
         err = seal(sim, block);
@@ -666,24 +656,6 @@ static void put_block(struct sim *sim, const struct sim_block *from)
     dam_json_put_object_end(w);
 }
 
-/* Open the transaction of the store and go back to the base block's state in it. */
-static enum dam_err open_base(struct sim *sim)
-{
-    struct dam_ledger_chain *chain = sim->rpc->ledger->chain;
-    dam_ledger_chain_release_reader(chain);
-    DAM_TRY(dam_store_begin(chain->store, true, &sim->txn));
-    sim->root = chain->root;
-    sim->version = chain->version;
-    bool newest = sim->base.header.number == chain->head.header.number;
-    for (uint64_t v = chain->version; !newest && v > sim->base.version; v--) {
-        DAM_TRY(dam_state_undo(sim->txn, sim->rpc->arena, v, &sim->root, &sim->root));
-    }
-    dam_builder_view_init(&sim->view.base, sim->txn, DAM_STATE_NEWEST);
-    sim->view.base.view.ctx = &sim->view;
-    sim->view.base.view.block_hash = sim_block_hash;
-    return DAM_OK;
-}
-
 static bool flag(const struct dam_json *node, const char *key)
 {
     bool value = false;
@@ -695,6 +667,7 @@ static void eth_simulateV1(struct dam_rpc *rpc)
     const struct dam_json *node = dam_rpc_param(rpc, 0);
     const struct dam_json *list = dam_json_get(node, "blockStateCalls");
     struct dam_rpc_block base;
+    struct dam_builder_view view;
     struct sim *sim = dam_arena_zalloc(rpc->arena, sizeof(*sim));
     if (list == NULL || list->type != DAM_JSON_ARRAY || list->count == 0) {
         dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "empty input");
@@ -704,11 +677,7 @@ static void eth_simulateV1(struct dam_rpc *rpc)
         dam_rpc_fail(rpc, SIM_LIMIT, "too many blocks");
         return;
     }
-    if (sim == NULL || !dam_rpc_block(rpc, 1, &base)) {
-        return;
-    }
-    if (rpc->ledger->chain->head.header.number - base.block.header.number > REWIND_MAX) {
-        dam_rpc_fail(rpc, SIM_LIMIT, "the base block is more than %u blocks back", REWIND_MAX);
+    if (sim == NULL || !dam_rpc_block(rpc, 1, &base) || !dam_rpc_view(rpc, &base.block, &view)) {
         return;
     }
     *sim = (struct sim){.rpc = rpc,
@@ -717,19 +686,19 @@ static void eth_simulateV1(struct dam_rpc *rpc)
                         .validation = flag(node, "validation"),
                         .transfers = flag(node, "traceTransfers"),
                         .full = flag(node, "returnFullTransactions")};
-    sim->view.sim = sim;
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
+    bool newest = base.block.header.number == chain->head.header.number;
+    dam_overlay_init(&sim->overlay, rpc->arena, &view.state,
+                     newest ? &chain->root : &base.block.header.state_root);
+    sim->overlay.view.block_hash = sim_block_hash;
     if (!lay_out(sim, list)) {
         return;
     }
-    enum dam_err err = open_base(sim);
-    if (err != DAM_OK) {
-        dam_rpc_fail_err(rpc, err);
-    }
     for (size_t i = 0; i < sim->block_count && rpc->error_code == 0; i++) {
-        (void)run_block(sim, i); /* a failure is the call's */
+        (void)(dam_rpc_is_over(rpc) || run_block(sim, i)); /* a failure is the call's */
     }
     dam_evm_discard(rpc->ledger->evm);
-    dam_store_abort(sim->txn);
+    dam_overlay_finish(&sim->overlay);
     if (rpc->error_code == 0) {
         dam_json_put_array(rpc->w);
         for (size_t i = 0; i < sim->block_count; i++) {
@@ -740,6 +709,6 @@ static void eth_simulateV1(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_simulate_methods[] = {
-    {"eth_simulateV1", eth_simulateV1, false},
+    {"eth_simulateV1", eth_simulateV1, false, DAM_RPC_WORKER},
     {0},
 };
