@@ -95,7 +95,7 @@ void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws);
 /** Fail the call. The first failure counts. */
 void dam_rpc_fail(struct dam_rpc *rpc, int code, const char *fmt, ...) DAM_PRINTF(3, 4);
 
-#define DAM_RPC_SLICE_NS ((uint64_t)20 * 1000 * 1000) /* what one call may hold the loop for */
+#define DAM_RPC_SLICE_NS ((uint64_t)5 * 1000 * 1000) /* what one call may hold the loop for */
 
 /** Has the call had its time? For loops that may be long. Returns: true after failing the call. */
 bool dam_rpc_is_over(struct dam_rpc *rpc);

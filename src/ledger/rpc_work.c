@@ -11,9 +11,9 @@
 #define BENCHES_MAX 3u
 #define WAITING_MAX 8192u
 #define MS ((uint64_t)1000 * 1000)
-#define TICK_MS 20u
-#define LONG_NS (100 * MS) /* a call that takes longer is a long one */
-#define SHARE_NS (50 * MS) /* of a job with many calls, before others have their turn */
+#define TICK_MS 10u
+#define LONG_NS (40 * MS)  /* a call that takes longer is a long one */
+#define SHARE_NS (20 * MS) /* of a job with many calls, before others have their turn */
 
 /* Why a call is to end, in its view's `stop`. */
 enum stop {
