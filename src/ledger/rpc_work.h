@@ -3,9 +3,9 @@
  * snapshot of the store and the head as they were when it began, an EVM, an arena. So eth_call and
  * traces never hold up the loop, and the loop's blocks never change what a job sees.
  *
- * A job is a run of calls. Each call has a limit of time. One that takes longer than 40 ms
- * is a long one, and one thread is never for long ones: if none is left for it, it is cut
- * and begins again in its turn. What a job does must therefore be no different the second time. */
+ * A job is a run of calls. Each call has a limit of time. One that takes longer than 40 ms is a
+ * long one, and one thread is never for long ones: if none is left for it, it is cut and begins
+ * again in its turn. What a job does must therefore be no different the second time. */
 #ifndef DAM_LEDGER_RPC_WORK_H
 #define DAM_LEDGER_RPC_WORK_H
 
