@@ -33,8 +33,9 @@ DAM_MUST_USE enum dam_err dam_watcher_begin(struct dam_watcher *watcher, struct 
 
 /** Look for news behind the watcher's place.
  *  Returns: DAM_OK with *ret in the arena; DAM_ECONFLICT if the block at the watcher's place has
- *           another hash now: the chain broke its promise, stop and tell a person; else errors of
- *           the chain, after which the step can be repeated.
+ *           another hash now: the chain broke its promise, stop and tell a person; DAM_EAGAIN if
+ *           the endpoints do not agree; else errors of the chain. After any of these the step can
+ *           be repeated.
  *  Surprise: the place moves only with dam_watcher_accept. */
 DAM_MUST_USE enum dam_err dam_watcher_step(struct dam_watcher *watcher, struct dam_arena *arena,
                                            struct dam_watcher_news *ret);

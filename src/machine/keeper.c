@@ -47,7 +47,7 @@ struct dam_keeper {
     struct dam_watcher watcher;
     bool place_known;       /* the watcher has a place */
     bool stale;             /* something happened that was not read yet */
-    bool chain_broken;      /* a final block changed */
+    uint64_t broken_block;  /* a final one that changed; 0: the chain keeps its word */
     struct dam_arena arena; /* of the news */
     struct dam_constitution *news;
     bool has_news;
@@ -126,10 +126,7 @@ static enum dam_err watch(struct dam_keeper *k)
         struct dam_watcher_news news;
         enum dam_err err = dam_watcher_step(&k->watcher, &k->envoy->arena, &news);
         if (err == DAM_ECONFLICT) {
-            k->chain_broken = true;
-            return dam_envoy_fail(k->envoy, err,
-                                  "block %llu was final and is another one now; a person must look",
-                                  (unsigned long long)k->watcher.number);
+            k->broken_block = k->watcher.number;
         }
         DAM_TRY(err);
         if (news.to < news.from) {
@@ -143,10 +140,16 @@ static enum dam_err watch(struct dam_keeper *k)
 
 static enum dam_err look(struct dam_keeper *k)
 {
-    if (!k->manifest->chain.has_constitution || k->chain_broken) {
+    if (!k->manifest->chain.has_constitution) {
         return DAM_OK;
     }
-    DAM_TRY(watch(k));
+    enum dam_err err = k->broken_block != 0 ? DAM_ECONFLICT : watch(k);
+    if (k->broken_block != 0) {
+        return dam_envoy_fail(k->envoy, err,
+                              "block %llu was final and is another one now; a person must look",
+                              (unsigned long long)k->broken_block);
+    }
+    DAM_TRY(err);
     if (!k->stale) {
         return DAM_OK;
     }
@@ -356,6 +359,13 @@ static enum dam_err signing_part(struct dam_keeper *k)
     return report(k);
 }
 
+static void why_keep(struct dam_keeper *k, enum dam_err err)
+{
+    (void)dam_envoy_fail(k->envoy, err, "the chain: %s", dam_err_text(err));
+    memcpy(k->why, k->envoy->why, sizeof(k->why));
+    k->why[0] = err == DAM_OK ? 0 : k->why[0];
+}
+
 static void on_work(uv_work_t *work)
 {
     struct dam_keeper *k = work->data;
@@ -366,14 +376,14 @@ static void on_work(uv_work_t *work)
     enum dam_err err = dam_envoy_connect(k->envoy);
     k->reached = err == DAM_OK;
     err = err == DAM_OK ? look(k) : err;
-    k->reached = k->reached && (err == DAM_OK || k->chain_broken);
+    k->reached = k->reached && (err == DAM_OK || k->broken_block != 0);
+    why_keep(k, err);
     if (k->reached) {
         enum dam_err second = signing_part(k);
-        err = err == DAM_OK ? second : err;
+        if (err == DAM_OK) {
+            why_keep(k, second);
+        }
     }
-    (void)dam_envoy_fail(k->envoy, err, "the chain: %s", dam_err_text(err));
-    memcpy(k->why, k->envoy->why, sizeof(k->why));
-    k->why[0] = err == DAM_OK ? 0 : k->why[0];
     dam_envoy_leave(k->envoy);
     k->rounds++;
 }
