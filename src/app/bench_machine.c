@@ -15,11 +15,7 @@
 #define TURNS_MAX 1000000u
 #define WARM_UP 64u
 
-struct times {
-    uint64_t decided; /* nanoseconds since the turn began */
-    uint64_t durable;
-    uint64_t released;
-};
+enum { DECIDED, DURABLE, RELEASED, STAGES }; /* each measured from the beginning of the turn */
 
 static struct dam_now now;
 
@@ -36,38 +32,55 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void print(const char *name, const struct times *times, size_t count, size_t field)
+struct quantiles {
+    double p50_us;
+    double p99_us;
+};
+
+/* Of one stage; sorts. */
+static struct quantiles quantiles_of(uint64_t *times, size_t count)
 {
-    uint64_t *sorted = malloc(count * sizeof(*sorted));
-    if (sorted == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t all[] = {times[i].decided, times[i].durable, times[i].released};
-        sorted[i] = all[field];
-    }
-    qsort(sorted, count, sizeof(*sorted), by_size);
-    (void)printf("%-28s p50 %9.1f us   p99 %9.1f us\n", name, (double)sorted[count / 2] / 1e3,
-                 (double)sorted[count * 99 / 100] / 1e3);
-    free(sorted);
+    qsort(times, count, sizeof(*times), by_size);
+    return (struct quantiles){(double)times[count / 2] / 1e3,
+                              (double)times[count * 99 / 100] / 1e3};
 }
 
-static enum dam_err turns_run(struct dam_machine *m, struct times *times, size_t count)
+static void print(uint64_t *times, size_t count, bool json)
+{
+    static const struct {
+        const char *key;
+        const char *text;
+    } names[STAGES] = {{"decided", "decide"},
+                       {"durable", "decide, durable"},
+                       {"released", "decide, durable, actuate"}};
+    for (size_t i = 0; i < STAGES; i++) {
+        const struct quantiles q = quantiles_of(times + i * count, count);
+        if (json) {
+            (void)printf("%s\"%s\":{\"p50_us\":%.1f,\"p99_us\":%.1f}%s", i == 0 ? "{" : ",",
+                         names[i].key, q.p50_us, q.p99_us, i + 1 == STAGES ? "}\n" : "");
+        } else {
+            (void)printf("%-28s p50 %9.1f us   p99 %9.1f us\n", names[i].text, q.p50_us, q.p99_us);
+        }
+    }
+}
+
+/* Out: times: for each stage, count times in nanoseconds. */
+static enum dam_err turns_run(struct dam_machine *m, uint64_t *times, size_t count)
 {
     const struct dam_clock *clock = dam_clock_system();
     uint64_t period = (uint64_t)dam_machine_manifest(m)->period_ms;
     for (size_t i = 0; i < WARM_UP + count; i++) {
-        struct times t;
+        uint64_t t[STAGES];
         (void)dam_machine_advance(m, now.wall_ms, NULL);
         uint64_t start = dam_clock_mono_ns(clock);
         DAM_TRY(dam_machine_decide(m, &now));
-        t.decided = dam_clock_mono_ns(clock) - start;
+        t[DECIDED] = dam_clock_mono_ns(clock) - start;
         DAM_TRY(dam_evidence_sync(dam_machine_evidence(m)));
-        t.durable = dam_clock_mono_ns(clock) - start;
+        t[DURABLE] = dam_clock_mono_ns(clock) - start;
         dam_machine_release(m, &now);
-        t.released = dam_clock_mono_ns(clock) - start;
-        if (i >= WARM_UP) {
-            times[i - WARM_UP] = t;
+        t[RELEASED] = dam_clock_mono_ns(clock) - start;
+        for (size_t k = 0; i >= WARM_UP && k < STAGES; k++) {
+            times[k * count + i - WARM_UP] = t[k];
         }
         now.mono_ms += period;
         now.wall_ms += (int64_t)period;
@@ -79,16 +92,18 @@ int dam_bench_machine(int argc, char **argv)
 {
     static struct dam_args args; /* large */
     const char *turns_text = "2000";
-    const struct dam_arg table[] = {{"--turns", &turns_text, NULL}, {NULL, NULL, NULL}};
+    bool json = false;
+    const struct dam_arg table[] = {
+        {"--turns", &turns_text, NULL}, {"--json", NULL, &json}, {NULL, NULL, NULL}};
     struct dam_manifest_complaint complaint = {0};
     struct dam_decider *decider = NULL;
     struct dam_machine *m = NULL;
     uint64_t turns = 0;
     if (!dam_args_parse(argc, argv, table, 1, &args) || args.count != 1 ||
         !dam_args_u64(turns_text, &turns) || turns < 1 || turns > TURNS_MAX) {
-        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "dam bench machine DIR [--turns N]");
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "dam bench machine DIR [--turns N] [--json]");
     }
-    struct times *times = calloc(turns, sizeof(*times));
+    uint64_t *times = calloc(turns, STAGES * sizeof(*times));
     enum dam_err err = times == NULL ? DAM_ENOMEM : dam_decider_create(dam_heap(), &decider);
     const struct dam_machine_options options = {.decider = decider, .events = {.now = on_now}};
     now.wall_ms = dam_clock_wall_ms(dam_clock_system());
@@ -98,9 +113,7 @@ int dam_bench_machine(int argc, char **argv)
     err = err == DAM_OK ? turns_run(m, times, turns) : err;
     int code = DAM_EXIT_OK;
     if (err == DAM_OK) {
-        print("decide", times, turns, 0);
-        print("decide, durable", times, turns, 1);
-        print("decide, durable, actuate", times, turns, 2);
+        print(times, turns, json);
     } else {
         code = dam_verb_fail(DAM_EXIT_FAILED, complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
                              complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);

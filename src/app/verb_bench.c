@@ -13,7 +13,7 @@ const char dam_verb_bench_help[] =
     "                        [--json]\n"
     "       dam bench model BLOB --data ROWS.csv [--onnx FILE | --xgboost FILE]\n"
     "                       [--library SO] [--json]\n"
-    "       dam bench machine DIR [--turns N]\n\n"
+    "       dam bench machine DIR [--turns N] [--json]\n\n"
     "decisions: every public benchmark that there is data for (FOLDER is shared/data): what doing\n"
     "nothing, the usual rule, the best that is known and our deciders reach. docs/decisions.md.\n\n"
     "energy: storage control on pymgrid25 and Power Laws: prints what doing nothing, the standard\n"
