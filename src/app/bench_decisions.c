@@ -18,17 +18,29 @@ bool dam_decision_wanted(const struct dam_decision_out *out, const char *name)
     return out->only == NULL || strstr(name, out->only) != NULL;
 }
 
-enum dam_err dam_decision_table(const char *folder, const char *name, struct dam_rows *ret)
+uint8_t *dam_decision_file(const char *folder, const char *name, size_t *ret_len,
+                           enum dam_err *ret_err)
 {
     char path[1024];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        return DAM_EIO;
+        *ret_err = DAM_EIO;
+        return NULL;
     }
     uint8_t *data = malloc(FILE_LEN_MAX);
-    size_t len = data == NULL ? 0 : fread(data, 1, FILE_LEN_MAX, file);
-    (void)fclose(file);
+    *ret_len = data == NULL ? 0 : fread(data, 1, FILE_LEN_MAX, file);
+    *ret_err = data == NULL ? DAM_ENOMEM : DAM_OK;
+    (void)fclose(file); /* only read from */
+    return data;
+}
+
+enum dam_err dam_decision_table(const char *folder, const char *name, struct dam_rows *ret)
+{
+    enum dam_err err;
+    size_t len = 0;
+    uint8_t *data = dam_decision_file(folder, name, &len, &err);
+    DAM_TRY(err);
     size_t kept = 0;
     for (size_t i = 0; i < len; i++) {
         if (data[i] != '"') {
@@ -36,8 +48,7 @@ enum dam_err dam_decision_table(const char *folder, const char *name, struct dam
         }
     }
     size_t line = 0;
-    enum dam_err err =
-        data == NULL ? DAM_ENOMEM : dam_rows_parse(dam_bytes(data, kept), ret, &line);
+    err = dam_rows_parse(dam_bytes(data, kept), ret, &line);
     free(data);
     return err;
 }

@@ -46,6 +46,10 @@ DAM_MUST_USE enum dam_err dam_decide_building(const char *folder,
 /** Is a benchmark asked for? */
 bool dam_decision_wanted(const struct dam_decision_out *out, const char *name);
 
+/** The bytes of folder/name. Returns: to be freed; NULL with *ret_err DAM_EIO or DAM_ENOMEM. */
+uint8_t *dam_decision_file(const char *folder, const char *name, size_t *ret_len,
+                           enum dam_err *ret_err);
+
 /** A table of folder/name, its quotes removed. Returns: DAM_OK, DAM_EIO, as dam_rows_parse. */
 DAM_MUST_USE enum dam_err dam_decision_table(const char *folder, const char *name,
                                              struct dam_rows *ret);

@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/energy_case.h"
 
-#include "model/rows.h"
+#include "app/decisions.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_LEN_MAX (64u << 20)
 #define SLOPES_MAX 65536u
 
 /* ---- files ---- */
 
 static enum dam_err read_table(const char *folder, const char *name, struct dam_rows *ret)
 {
-    char path[1024];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return DAM_EIO;
-    }
-    uint8_t *data = malloc(FILE_LEN_MAX);
-    size_t len = data == NULL ? 0 : fread(data, 1, FILE_LEN_MAX, file);
-    (void)fclose(file);
+    enum dam_err err;
+    size_t len = 0;
     size_t line = 0;
-    enum dam_err err = data == NULL ? DAM_ENOMEM : dam_rows_parse(dam_bytes(data, len), ret, &line);
+    uint8_t *data = dam_decision_file(folder, name, &len, &err);
+    DAM_TRY(err);
+    err = dam_rows_parse(dam_bytes(data, len), ret, &line);
     free(data);
     return err;
 }

@@ -128,11 +128,12 @@ bool dam_opened_progress(void *ctx, uint64_t done, uint64_t total)
 int dam_opened_print(struct dam_buf *buf)
 {
     enum dam_err err = dam_buf_err(buf);
+    bool ok = err == DAM_OK && fwrite(buf->data, 1, buf->len, stdout) == buf->len &&
+              fputc('\n', stdout) != EOF && fflush(stdout) == 0;
+    dam_buf_finish(buf);
     if (err != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s", dam_err_text(err));
     }
-    bool ok = fwrite(buf->data, 1, buf->len, stdout) == buf->len && fputc('\n', stdout) != EOF &&
-              fflush(stdout) == 0;
     return ok ? DAM_EXIT_OK : DAM_EXIT_FAILED;
 }
 

@@ -46,7 +46,8 @@ const char *dam_opened_time(int64_t time_ms, char *text);
 /** A progress line on standard error while it is a terminal. ctx: text of the label. */
 bool dam_opened_progress(void *ctx, uint64_t done, uint64_t total);
 
-/** Write a finished JSON buffer and a newline to standard output. Returns: the exit code. */
+/** Write a whole JSON text and a newline to standard output, and free the buffer. Returns: the exit
+ *  code. */
 int dam_opened_print(struct dam_buf *buf);
 
 #endif

@@ -34,9 +34,7 @@ static int show(struct dam_opened *o, bool origin, bool json)
         dam_json_put_object_end(&w);
     }
     dam_json_put_array_end(&w);
-    int code = dam_opened_print(&buf);
-    dam_buf_finish(&buf);
-    return code;
+    return dam_opened_print(&buf);
 }
 
 int dam_verb_config(int argc, char **argv)

@@ -50,9 +50,7 @@ static int print_json(const struct dam_doctor *d, bool ready)
     }
     dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);
-    int code = dam_opened_print(&buf);
-    dam_buf_finish(&buf);
-    return code;
+    return dam_opened_print(&buf);
 }
 
 int dam_verb_doctor(int argc, char **argv)

@@ -63,9 +63,7 @@ static int print_json(const struct dam_opened *o, const struct status *s)
         dam_mind_view_put(&w, &o->manifest, &s->decision.decision);
     }
     dam_json_put_object_end(&w);
-    int code = dam_opened_print(&buf);
-    dam_buf_finish(&buf);
-    return code;
+    return dam_opened_print(&buf);
 }
 
 static int print_text(const struct dam_opened *o, const struct status *s)

@@ -320,9 +320,7 @@ static int print_json(const struct verify *v, bool quick, int code)
         put_counts(&w, &v->verified);
     }
     dam_json_put_object_end(&w);
-    int printed = dam_opened_print(&buf);
-    dam_buf_finish(&buf);
-    return printed;
+    return dam_opened_print(&buf);
 }
 
 static void print_counts(const struct dam_history_verified *h)

@@ -80,9 +80,7 @@ static int print_json(const struct dam_manifest *m, const struct dam_history_wha
     }
     dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);
-    int code = dam_opened_print(&buf);
-    dam_buf_finish(&buf);
-    return code;
+    return dam_opened_print(&buf);
 }
 
 static void print_text(const struct dam_manifest *m, const struct dam_history_whatif *r)

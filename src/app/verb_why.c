@@ -265,9 +265,7 @@ static int print_json(struct dam_opened *o, const struct dam_record_leaf *leaf,
     }
     dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);
-    int code = dam_opened_print(&buf);
-    dam_buf_finish(&buf);
-    return code;
+    return dam_opened_print(&buf);
 }
 
 static int why(struct dam_opened *o, uint64_t seq, bool json)

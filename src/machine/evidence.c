@@ -496,7 +496,7 @@ static enum dam_err batch_reserve(struct dam_evidence *e, size_t len)
 }
 
 enum dam_err dam_evidence_append(struct dam_evidence *e, struct dam_record_leaf *leaf,
-                                 uint64_t *ret_seq)
+                                 struct dam_bytes *ret_data)
 {
     DAM_ASSERT(e->write);
     struct dam_hash hash;
@@ -520,7 +520,7 @@ enum dam_err dam_evidence_append(struct dam_evidence *e, struct dam_record_leaf 
         return die(e, err);
     }
     e->batch_len += RECORD_HEAD + len;
-    *ret_seq = leaf->seq;
+    *ret_data = dam_bytes(record + RECORD_HEAD, len);
     return DAM_OK;
 }
 

@@ -28,10 +28,11 @@ DAM_MUST_USE enum dam_err dam_evidence_open(const char *folder, bool write,
 void dam_evidence_close(struct dam_evidence *evidence);
 
 /** Add a leaf to the batch: seq, machine and prev are filled in.
- *  Returns: DAM_OK with *ret_seq; DAM_ENOMEM; or the error after which the store is dead (every
- * later call gives it, too: stop acting, open again). */
+ *  Returns: DAM_OK; DAM_ENOMEM; or the error after which the store is dead (every later call gives
+ *  it, too: stop acting, open again). Out: ret_data: its bytes, borrowed until the next call. */
 DAM_MUST_USE enum dam_err dam_evidence_append(struct dam_evidence *evidence,
-                                              struct dam_record_leaf *leaf, uint64_t *ret_seq);
+                                              struct dam_record_leaf *leaf,
+                                              struct dam_bytes *ret_data);
 
 /** Hand the batch to the kernel. Returns: as append. */
 DAM_MUST_USE enum dam_err dam_evidence_flush(struct dam_evidence *evidence);

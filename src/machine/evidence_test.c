@@ -45,13 +45,16 @@ static int folder_remove(void **state)
 
 static uint64_t add(struct dam_evidence *e, uint64_t number)
 {
-    uint64_t seq = UINT64_MAX;
+    struct dam_bytes stored;
+    struct dam_bytes again;
     uint8_t text[900];
     memset(text, 'a' + (int)(number % 26), sizeof(text));
     struct dam_record_leaf leaf = {.kind = DAM_RECORD_GAP, .time_ms = (int64_t)number};
     leaf.gap = (struct dam_record_gap){1, 2, dam_bytes(text, number * 37 % sizeof(text))};
-    assert_int_equal(dam_evidence_append(e, &leaf, &seq), DAM_OK);
-    return seq;
+    assert_int_equal(dam_evidence_append(e, &leaf, &stored), DAM_OK);
+    assert_int_equal(dam_evidence_read(e, leaf.seq, &again), DAM_OK);
+    assert_true(dam_bytes_eq(stored, again));
+    return leaf.seq;
 }
 
 static void fill(uint64_t count)
@@ -257,8 +260,8 @@ static void after_any_failure_acknowledged_leaves_are_there(void **state)
         if (dam_evidence_open(folder, true, &machine, &ops, &e) == DAM_OK) {
             for (uint64_t i = 0; i < 270; i++) {
                 struct dam_record_leaf leaf = {.kind = DAM_RECORD_GAP, .time_ms = (int64_t)i};
-                uint64_t seq = 0;
-                bool ok = dam_evidence_append(e, &leaf, &seq) == DAM_OK &&
+                struct dam_bytes stored;
+                bool ok = dam_evidence_append(e, &leaf, &stored) == DAM_OK &&
                           (i % 10 != 9 || dam_evidence_sync(e) == DAM_OK);
                 if (!ok) {
                     assert_int_not_equal(dam_evidence_error(e), DAM_OK);

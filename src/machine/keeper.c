@@ -61,7 +61,6 @@ struct dam_keeper {
     bool anchoring; /* an anchor is on its way */
     bool anchored_now;
     bool reached;
-    bool was_reached;
     uint64_t rounds;
     char why[DAM_ENVOY_WHY_SIZE];
 

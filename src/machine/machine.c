@@ -44,14 +44,15 @@ enum dam_err dam_machine_append(struct dam_machine *m, const struct dam_now *now
 {
     leaf->time_ms = now->wall_ms;
     leaf->mono_ms = now->mono_ms;
-    enum dam_err err = dam_evidence_append(m->evidence, leaf, ret_seq);
+    struct dam_bytes data;
+    enum dam_err err = dam_evidence_append(m->evidence, leaf, &data);
     if (err != DAM_OK) {
         dam_machine_fail(m, err, "the evidence log");
         return err;
     }
-    struct dam_bytes data;
-    if (m->events.leaf != NULL && dam_evidence_read(m->evidence, *ret_seq, &data) == DAM_OK) {
-        m->events.leaf(m->events.ctx, m, *ret_seq, data);
+    *ret_seq = leaf->seq;
+    if (m->events.leaf != NULL) {
+        m->events.leaf(m->events.ctx, m, leaf->seq, data);
     }
     return DAM_OK;
 }

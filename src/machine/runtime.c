@@ -16,7 +16,6 @@ struct slot {
     struct dam_machine *machine;
     uint64_t due_ms; /* on the runtime's own time */
     uint64_t last_ms;
-    bool due;
     bool dirty;
     struct dam_keeper *keeper; /* NULL: it has no chain */
     bool replayed;
@@ -42,6 +41,7 @@ struct dam_runtime {
     uint64_t stop_ns;   /* when stopping began */
     size_t count;
     struct slot slots[DAM_RUNTIME_MACHINES_MAX];
+    struct slot *due[DAM_RUNTIME_MACHINES_MAX]; /* in a group of turns */
     struct dam_evidence *batch[DAM_RUNTIME_MACHINES_MAX];
 };
 
@@ -96,9 +96,7 @@ static void on_leaf(void *ctx, const struct dam_machine *machine, uint64_t seq,
                     struct dam_bytes data)
 {
     const struct dam_runtime *rt = ctx;
-    if (rt->options.events.leaf != NULL) {
-        rt->options.events.leaf(rt->options.events.ctx, machine, seq, data);
-    }
+    rt->options.events.leaf(rt->options.events.ctx, machine, seq, data);
 }
 
 static void on_trigger(void *ctx, struct dam_machine *machine)
@@ -136,35 +134,46 @@ static void decide_due(struct slot *slot, const struct dam_now *now)
     }
 }
 
-/* All machines that are due decide, in the order of their deadlines (equal ones by number); one
- * sync for all; then all act. */
-static void turns_make(struct dam_runtime *rt)
+/* Order is decided: by deadline, equal ones by the machine's number. */
+static int by_deadline(const void *a, const void *b)
 {
-    const struct dam_now now = dam_runtime_now(rt);
-    size_t due_count = 0;
-    size_t dirty_count = 0;
+    const struct slot *x = *(struct slot *const *)a;
+    const struct slot *y = *(struct slot *const *)b;
+    if (x->due_ms != y->due_ms) {
+        return x->due_ms < y->due_ms ? -1 : 1;
+    }
+    return (x > y) - (x < y);
+}
+
+/* Take in what came for each machine. Returns: how many in rt->due are to decide now. */
+static size_t due_gather(struct dam_runtime *rt, const struct dam_now *now)
+{
+    size_t count = 0;
     for (size_t i = 0; i < rt->count; i++) {
         struct slot *slot = &rt->slots[i];
         if (slot->replayed) {
-            slot->replay_done = dam_machine_advance(slot->machine, now.wall_ms, NULL) == INT64_MAX;
+            slot->replay_done = dam_machine_advance(slot->machine, now->wall_ms, NULL) == INT64_MAX;
         }
-        dam_machine_expire(slot->machine, &now);
-        if (!rt->stopping && dam_machine_poll_stop(slot->machine, &now)) {
-            slot->due_ms = now.mono_ms;
+        dam_machine_expire(slot->machine, now);
+        if (!rt->stopping && dam_machine_poll_stop(slot->machine, now)) {
+            slot->due_ms = now->mono_ms;
         }
-        slot->due = !rt->stopping && slot->due_ms <= now.mono_ms;
-        due_count += slot->due ? 1 : 0;
+        if (!rt->stopping && slot->due_ms <= now->mono_ms) {
+            rt->due[count++] = slot;
+        }
     }
-    for (size_t left = due_count; left > 0; left--) {
-        struct slot *first = NULL;
-        for (size_t i = 0; i < rt->count; i++) {
-            struct slot *slot = &rt->slots[i];
-            if (slot->due && (first == NULL || slot->due_ms < first->due_ms)) {
-                first = slot;
-            }
-        }
-        first->due = false;
-        decide_due(first, &now);
+    qsort(rt->due, count, sizeof(*rt->due), by_deadline);
+    return count;
+}
+
+/* All machines that are due decide; one sync for all; then all act. */
+static void turns_make(struct dam_runtime *rt)
+{
+    const struct dam_now now = dam_runtime_now(rt);
+    size_t due_count = due_gather(rt, &now);
+    size_t dirty_count = 0;
+    for (size_t i = 0; i < due_count; i++) {
+        decide_due(rt->due[i], &now);
     }
     for (size_t i = 0; i < rt->count; i++) {
         if (rt->slots[i].dirty) {
@@ -440,7 +449,8 @@ enum dam_err dam_runtime_add(struct dam_runtime *rt, const char *folder,
     struct slot *slot = &rt->slots[rt->count];
     const struct dam_machine_options options = {
         .decider = rt->decider,
-        .events = {on_now, on_say, on_leaf, on_trigger, on_dirty, rt},
+        .events = {on_now, on_say, rt->options.events.leaf == NULL ? NULL : on_leaf, on_trigger,
+                   on_dirty, rt},
         .number = rt->count,
     };
     struct dam_machine *machine = NULL;
