@@ -11,4 +11,8 @@
 void dam_blake2f(uint32_t rounds, uint64_t h[8], const uint64_t m[16], const uint64_t t[2],
                  bool last);
 
+/** The same without vector instructions; dam_blake2f chooses at run time. For tests. */
+void dam_blake2f_portable(uint32_t rounds, uint64_t h[8], const uint64_t m[16], const uint64_t t[2],
+                          bool last);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Known answers for the small wrappers: SHA-256 and RIPEMD-160 of "abc", BLAKE2b of "abc" through
  * F, modular exponentiation against multiplication, the P-256 example of RFC 6979. */
+#include "base/attr.h"
 #include "base/hex.h"
 #include "base/prng.h"
 #include "core/crypto/blake2f.h"
@@ -109,6 +110,25 @@ static void blake2b_of_abc(void **state)
     assert_true(h[7] == 0x239900d4ed8623b9);
 }
 
+/* The way that this processor takes and the portable one, on random blocks. */
+static void blake2f_ways_agree(void **state)
+{
+    (void)state;
+    struct dam_prng prng = {152};
+    for (uint32_t rounds = 0; rounds < 64; rounds++) {
+        uint64_t in[8 + 16 + 2];
+        uint64_t h[2][8];
+        for (size_t i = 0; i < DAM_COUNT_OF(in); i++) {
+            in[i] = dam_prng_next(&prng);
+        }
+        memcpy(h[0], in, sizeof(h[0]));
+        memcpy(h[1], in, sizeof(h[1]));
+        dam_blake2f(rounds, h[0], in + 8, in + 24, rounds % 2 == 0);
+        dam_blake2f_portable(rounds, h[1], in + 8, in + 24, rounds % 2 == 0);
+        assert_memory_equal(h[0], h[1], sizeof(h[0]));
+    }
+}
+
 /* Completely, for small numbers, in fields of different widths. */
 static void modexp_small(void **state)
 {
@@ -191,6 +211,7 @@ int main(void)
         cmocka_unit_test(sha256_in_pieces),
         cmocka_unit_test(hmac_sha256),
         cmocka_unit_test(blake2b_of_abc),
+        cmocka_unit_test(blake2f_ways_agree),
         cmocka_unit_test(modexp_small),
         cmocka_unit_test(p256_example),
         cmocka_unit_test(p256_normalize_leaves_nonsense_alone),

@@ -466,52 +466,56 @@ static uint64_t bls_pairing_gas(struct dam_bytes input, enum dam_fork fork)
     return 37700 + 32600 * (uint64_t)(input.len / DAM_BLS_PAIR_LEN);
 }
 
+static enum dam_err bls_add(struct dam_bytes input, size_t point_len,
+                            enum dam_err (*add)(const uint8_t *a, const uint8_t *b, uint8_t *ret),
+                            struct dam_arena *arena, struct dam_precompile_result *ret)
+{
+    if (input.len != 2 * point_len) {
+        return failure(ret);
+    }
+    OUTPUT(output, point_len);
+    return answer_if(add(input.data, input.data + point_len, output), ret, output, point_len);
+}
+
+static enum dam_err bls_msm(struct dam_bytes input, size_t point_len,
+                            enum dam_err (*msm)(const uint8_t *pairs, size_t count,
+                                                struct dam_arena *arena, uint8_t *ret),
+                            struct dam_arena *arena, struct dam_precompile_result *ret)
+{
+    const size_t term_len = point_len + DAM_BLS_SCALAR_LEN;
+    if (input.len == 0 || input.len % term_len != 0) {
+        return failure(ret);
+    }
+    OUTPUT(output, point_len);
+    return answer_if(msm(input.data, input.len / term_len, arena, output), ret, output, point_len);
+}
+
 static enum dam_err bls_g1_add_run(struct dam_bytes input, enum dam_fork fork,
                                    struct dam_arena *arena, struct dam_precompile_result *ret)
 {
     UNUSED(fork);
-    if (input.len != 2 * DAM_BLS_G1_LEN) {
-        return failure(ret);
-    }
-    OUTPUT(output, DAM_BLS_G1_LEN);
-    return answer_if(dam_bls_g1_add(input.data, input.data + DAM_BLS_G1_LEN, output), ret, output,
-                     DAM_BLS_G1_LEN);
+    return bls_add(input, DAM_BLS_G1_LEN, dam_bls_g1_add, arena, ret);
 }
 
 static enum dam_err bls_g1_msm_run(struct dam_bytes input, enum dam_fork fork,
                                    struct dam_arena *arena, struct dam_precompile_result *ret)
 {
     UNUSED(fork);
-    if (input.len == 0 || input.len % G1_TERM_LEN != 0) {
-        return failure(ret);
-    }
-    OUTPUT(output, DAM_BLS_G1_LEN);
-    return answer_if(dam_bls_g1_msm(input.data, input.len / G1_TERM_LEN, arena, output), ret,
-                     output, DAM_BLS_G1_LEN);
+    return bls_msm(input, DAM_BLS_G1_LEN, dam_bls_g1_msm, arena, ret);
 }
 
 static enum dam_err bls_g2_add_run(struct dam_bytes input, enum dam_fork fork,
                                    struct dam_arena *arena, struct dam_precompile_result *ret)
 {
     UNUSED(fork);
-    if (input.len != 2 * DAM_BLS_G2_LEN) {
-        return failure(ret);
-    }
-    OUTPUT(output, DAM_BLS_G2_LEN);
-    return answer_if(dam_bls_g2_add(input.data, input.data + DAM_BLS_G2_LEN, output), ret, output,
-                     DAM_BLS_G2_LEN);
+    return bls_add(input, DAM_BLS_G2_LEN, dam_bls_g2_add, arena, ret);
 }
 
 static enum dam_err bls_g2_msm_run(struct dam_bytes input, enum dam_fork fork,
                                    struct dam_arena *arena, struct dam_precompile_result *ret)
 {
     UNUSED(fork);
-    if (input.len == 0 || input.len % G2_TERM_LEN != 0) {
-        return failure(ret);
-    }
-    OUTPUT(output, DAM_BLS_G2_LEN);
-    return answer_if(dam_bls_g2_msm(input.data, input.len / G2_TERM_LEN, arena, output), ret,
-                     output, DAM_BLS_G2_LEN);
+    return bls_msm(input, DAM_BLS_G2_LEN, dam_bls_g2_msm, arena, ret);
 }
 
 static enum dam_err bls_pairing_run(struct dam_bytes input, enum dam_fork fork,
