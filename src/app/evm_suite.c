@@ -3,16 +3,28 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "app/verb.h"
 #include "base/heap.h"
+#include "base/hex.h"
 
 #define JOBS_MAX 256u
+#define TELL_TTY_S 1  /* a line on a terminal is written anew so often, */
+#define TELL_LOG_S 30 /* in a log there is another one */
+
+/* What a thread is busy with. */
+struct busy {
+    const char *file; /* NULL: nothing */
+    time_t since;
+};
 
 struct suite {
     struct dam_evm_suite_options options;
@@ -22,6 +34,15 @@ struct suite {
     size_t file_capacity;
     struct dam_evm_report *reports;
     atomic_size_t next;
+
+    /* For who tells how far it is. */
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool over;
+    size_t files_done;
+    unsigned failed;
+    time_t begun;
+    struct busy busy[JOBS_MAX];
 };
 
 /* ---- reports --------------------------------------------------------------------------------- */
@@ -37,57 +58,87 @@ static void put_member(struct dam_json_writer *w, const char *key, const char *v
     dam_json_put_cstr(w, value);
 }
 
-void dam_evm_report_fail(struct dam_evm_report *report, const struct dam_evm_case *test,
-                         const char *expected, const char *got)
+/* {"file": .., "test": .., "fork": .., "index": ..: the caller adds the rest and the brace. */
+static struct dam_json_writer put_case(struct dam_buf *lines, const char *file,
+                                       const struct dam_evm_case *test)
 {
-    struct dam_buf *lines = &report->lines;
-    report->failed++;
-    if (report->json) {
-        struct dam_json_writer w = {.buf = lines};
-        dam_json_put_object(&w);
-        put_member(&w, "file", report->file);
-        dam_json_put_key(&w, "test");
-        dam_json_put_string(&w, test->name->text, test->name->len);
-        put_member(&w, "fork", test->fork);
-        dam_json_put_key(&w, "index");
-        dam_json_put_u64(&w, test->index);
-        put_member(&w, "expected", expected);
-        put_member(&w, "got", got);
-        dam_json_put_object_end(&w);
-        dam_buf_put_text(lines, "\n");
-        return;
-    }
-    dam_buf_put_text(lines, "FAIL ");
-    dam_buf_put_text(lines, report->file);
+    struct dam_json_writer w = {.buf = lines};
+    dam_json_put_object(&w);
+    put_member(&w, "file", file);
+    dam_json_put_key(&w, "test");
+    dam_json_put_string(&w, test->name->text, test->name->len);
+    put_member(&w, "fork", test->fork);
+    dam_json_put_key(&w, "index");
+    dam_json_put_u64(&w, test->index);
+    return w;
+}
+
+/* WHAT FILE TEST FORK */
+static void put_place(struct dam_buf *lines, const char *what, const char *file,
+                      const struct dam_evm_case *test)
+{
+    dam_buf_put_text(lines, what);
+    dam_buf_put_text(lines, file);
     dam_buf_put_text(lines, " ");
     dam_buf_put(lines, test->name->text, test->name->len);
     dam_buf_put_text(lines, " ");
     dam_buf_put_text(lines, test->fork);
-    dam_buf_put_text(lines, " ");
-    dam_buf_put_u64(lines, test->index);
-    dam_buf_put_text(lines, ": expected ");
-    dam_buf_put_text(lines, expected);
-    dam_buf_put_text(lines, ", got ");
-    dam_buf_put_text(lines, got);
+}
+
+void dam_evm_report_fail(struct dam_evm_report *report, const struct dam_evm_case *test,
+                         const char *expected, const char *got)
+{
+    struct dam_buf *lines = &report->failures;
+    report->failed++;
+    if (report->json) {
+        struct dam_json_writer w = put_case(lines, report->file, test);
+        put_member(&w, "expected", expected);
+        put_member(&w, "got", got);
+        dam_json_put_object_end(&w);
+    } else {
+        put_place(lines, "FAIL ", report->file, test);
+        dam_buf_put_text(lines, " ");
+        dam_buf_put_u64(lines, test->index);
+        dam_buf_put_text(lines, ": expected ");
+        dam_buf_put_text(lines, expected);
+        dam_buf_put_text(lines, ", got ");
+        dam_buf_put_text(lines, got);
+    }
     dam_buf_put_text(lines, "\n");
+}
+
+bool dam_evm_report_hash(struct dam_evm_report *report, const struct dam_evm_case *test,
+                         const char *what, const struct dam_json *want, const struct dam_hash *got)
+{
+    struct dam_hash wanted;
+    char expected[100];
+    char hex[67] = "0x";
+    if (dam_json_hex_exact(want, wanted.b, sizeof(wanted.b)) == DAM_OK &&
+        dam_hash_eq(&wanted, got)) {
+        return true;
+    }
+    const bool is_text = want != NULL && want->type == DAM_JSON_STRING;
+    (void)snprintf(expected, sizeof(expected), "%s %.*s", what, is_text ? (int)want->len : INT_MAX,
+                   is_text ? want->text : "(the file has none)");
+    dam_hex_encode(got->b, sizeof(got->b), hex + 2);
+    dam_evm_report_fail(report, test, expected, hex);
+    return false;
 }
 
 void dam_evm_report_skip(struct dam_evm_report *report, const struct dam_evm_case *test,
                          const char *why)
 {
-    struct dam_buf *lines = &report->lines;
+    struct dam_buf *lines = &report->skips;
     report->skipped++;
     if (report->json) {
-        return;
+        struct dam_json_writer w = put_case(lines, report->file, test);
+        put_member(&w, "why", why);
+        dam_json_put_object_end(&w);
+    } else {
+        put_place(lines, "skipped: ", report->file, test);
+        dam_buf_put_text(lines, ": ");
+        dam_buf_put_text(lines, why);
     }
-    dam_buf_put_text(lines, "skipped: ");
-    dam_buf_put_text(lines, report->file);
-    dam_buf_put_text(lines, " ");
-    dam_buf_put(lines, test->name->text, test->name->len);
-    dam_buf_put_text(lines, " ");
-    dam_buf_put_text(lines, test->fork);
-    dam_buf_put_text(lines, ": ");
-    dam_buf_put_text(lines, why);
     dam_buf_put_text(lines, "\n");
 }
 
@@ -188,11 +239,77 @@ static void file_run(struct suite *suite, struct dam_evm_worker *worker,
     free(text);
 }
 
+/* ---- how far it is --------------------------------------------------------------------------- */
+
+/* Seconds that only go on. */
+static time_t now_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static void busy_set(struct suite *suite, unsigned thread, const struct dam_evm_report *begins,
+                     const struct dam_evm_report *done)
+{
+    (void)pthread_mutex_lock(&suite->lock);
+    suite->busy[thread] =
+        (struct busy){begins != NULL ? begins->file : NULL, begins != NULL ? now_s() : 0};
+    suite->files_done += done != NULL;
+    suite->failed += done != NULL ? done->failed : 0;
+    (void)pthread_mutex_unlock(&suite->lock);
+}
+
+/* Names the file that has been running for longest. */
+static void tell(const struct suite *suite, bool tty)
+{
+    const time_t now = now_s();
+    const struct busy *oldest = NULL;
+    for (unsigned i = 0; i < suite->options.jobs; i++) {
+        const struct busy *busy = &suite->busy[i];
+        if (busy->file != NULL && (oldest == NULL || busy->since < oldest->since)) {
+            oldest = busy;
+        }
+    }
+    (void)fprintf(stderr, "%s%zu of %zu files, %u failed, %lld s", tty ? "\r\033[K" : "",
+                  suite->files_done, suite->file_count, suite->failed,
+                  (long long)(now - suite->begun));
+    if (oldest != NULL) {
+        (void)fprintf(stderr, "; for %lld s: %s", (long long)(now - oldest->since), oldest->file);
+    }
+    (void)fputs(tty ? "" : "\n", stderr);
+}
+
+static void *watch(void *arg)
+{
+    struct suite *suite = arg;
+    const bool tty = isatty(STDERR_FILENO) == 1;
+    (void)pthread_mutex_lock(&suite->lock);
+    while (!suite->over) {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += tty ? TELL_TTY_S : TELL_LOG_S;
+        if (pthread_cond_timedwait(&suite->ended, &suite->lock, &until) == ETIMEDOUT) {
+            tell(suite, tty);
+        }
+    }
+    (void)pthread_mutex_unlock(&suite->lock);
+    (void)fputs(tty ? "\r\033[K" : "", stderr);
+    return NULL;
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
+
+struct job {
+    struct suite *suite;
+    unsigned thread;
+};
 
 static void *work(void *arg)
 {
-    struct suite *suite = arg;
+    struct suite *suite = ((const struct job *)arg)->suite;
+    const unsigned thread = ((const struct job *)arg)->thread;
+    struct dam_evm_report *report = NULL;
     struct dam_evm_worker worker = {.options = &suite->options};
     if (dam_evm_create(dam_heap(), NULL, &worker.evm) != DAM_OK) {
         return NULL;
@@ -200,13 +317,12 @@ static void *work(void *arg)
     dam_arena_init(&worker.arena, dam_heap(), 0);
     for (;;) {
         const size_t i = atomic_fetch_add(&suite->next, 1);
-        if (i >= suite->file_count) {
+        const struct dam_evm_report *done = report;
+        report = i < suite->file_count ? &suite->reports[i] : NULL;
+        busy_set(suite, thread, report, done);
+        if (report == NULL) {
             break;
         }
-        struct dam_evm_report *report = &suite->reports[i];
-        dam_buf_init(&report->lines, dam_heap(), 0);
-        report->file = suite->files[i];
-        report->json = suite->options.json;
         file_run(suite, &worker, report);
     }
     dam_arena_finish(&worker.arena);
@@ -217,43 +333,71 @@ static void *work(void *arg)
 static void run_all(struct suite *suite)
 {
     pthread_t threads[JOBS_MAX];
+    struct job jobs[JOBS_MAX];
+    pthread_t watcher;
     unsigned started = 0;
+    suite->begun = now_s();
+    for (unsigned i = 0; i < suite->options.jobs; i++) {
+        jobs[i] = (struct job){suite, i};
+    }
+    const bool watched = !suite->options.trace && pthread_create(&watcher, NULL, watch, suite) == 0;
     while (started + 1 < suite->options.jobs &&
-           pthread_create(&threads[started], NULL, work, suite) == 0) {
+           pthread_create(&threads[started], NULL, work, &jobs[started + 1]) == 0) {
         started++;
     }
-    (void)work(suite);
+    (void)work(&jobs[0]);
     for (unsigned i = 0; i < started; i++) {
         (void)pthread_join(threads[i], NULL);
+    }
+    if (watched) {
+        (void)pthread_mutex_lock(&suite->lock);
+        suite->over = true;
+        (void)pthread_cond_signal(&suite->ended);
+        (void)pthread_mutex_unlock(&suite->lock);
+        (void)pthread_join(watcher, NULL);
+    }
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* Prints lines, as members of a JSON array where that is wanted. */
+static void lines_print(const struct dam_buf *lines, bool json, bool *first)
+{
+    for (size_t at = 0; at < lines->len;) {
+        const uint8_t *line = lines->data + at;
+        const uint8_t *end = memchr(line, '\n', lines->len - at);
+        const size_t len = (size_t)(end - line);
+        (void)printf("%s%.*s\n", json && !*first ? "," : "", (int)len, line);
+        *first = false;
+        at += len + 1;
     }
 }
 
 static int finish(struct suite *suite)
 {
+    const bool json = suite->options.json;
     unsigned passed = 0;
     unsigned failed = 0;
     unsigned skipped = 0;
-    if (suite->options.json) {
-        (void)puts("{\"failures\":[");
-    }
+    bool first = true;
+    (void)fputs(json ? "{\"failures\":[\n" : "", stdout);
     for (size_t i = 0; i < suite->file_count; i++) {
-        struct dam_evm_report *report = &suite->reports[i];
+        const struct dam_evm_report *report = &suite->reports[i];
         passed += report->passed;
         failed += report->failed;
         skipped += report->skipped;
-        for (size_t at = 0; at < report->lines.len;) {
-            const uint8_t *line = report->lines.data + at;
-            const uint8_t *end = memchr(line, '\n', report->lines.len - at);
-            const size_t len = (size_t)(end - line);
-            static bool comma;
-            (void)printf("%s%.*s\n", suite->options.json && comma ? "," : "", (int)len, line);
-            comma = true;
-            at += len + 1;
-        }
-        dam_buf_finish(&report->lines);
+        lines_print(&report->failures, json, &first);
+    }
+    first = true;
+    (void)fputs(json ? "],\"skips\":[\n" : "", stdout);
+    for (size_t i = 0; i < suite->file_count; i++) {
+        struct dam_evm_report *report = &suite->reports[i];
+        lines_print(&report->skips, json, &first);
+        dam_buf_finish(&report->failures);
+        dam_buf_finish(&report->skips);
         free(suite->files[i]);
     }
-    if (suite->options.json) {
+    if (json) {
         (void)printf("],\"files\":%zu,\"passed\":%u,\"failed\":%u,\"skipped\":%u}\n",
                      suite->file_count, passed, failed, skipped);
     } else {
@@ -316,7 +460,10 @@ static int option_read(struct dam_evm_suite_options *options, char **argv)
 
 int dam_evm_suite_main(int argc, char **argv, dam_evm_file_fn *run)
 {
-    struct suite suite = {.options = {.jobs = 1}, .run = run};
+    struct suite suite = {.options = {.jobs = 1},
+                          .run = run,
+                          .lock = PTHREAD_MUTEX_INITIALIZER,
+                          .ended = PTHREAD_COND_INITIALIZER};
     bool named = false;
     for (int i = 1; i < argc;) {
         const int used = option_read(&suite.options, &argv[i]);
@@ -341,6 +488,13 @@ int dam_evm_suite_main(int argc, char **argv, dam_evm_file_fn *run)
     suite.reports = calloc(suite.file_count + 1, sizeof(suite.reports[0]));
     if (suite.reports == NULL) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
+    }
+    for (size_t i = 0; i < suite.file_count; i++) {
+        struct dam_evm_report *report = &suite.reports[i];
+        report->file = suite.files[i];
+        report->json = suite.options.json;
+        dam_buf_init(&report->failures, dam_heap(), 0);
+        dam_buf_init(&report->skips, dam_heap(), 0);
     }
     run_all(&suite);
     return finish(&suite);

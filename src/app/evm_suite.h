@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the test runners of `dam evm` share: finding the files, running them on several threads,
  * counting and reporting. Reports come out in the order of the files, whichever thread was first.
- */
+ * What takes long tells on stderr how far it is, and at which file. */
 #ifndef DAM_APP_EVM_SUITE_H
 #define DAM_APP_EVM_SUITE_H
 
@@ -23,7 +23,8 @@ struct dam_evm_report {
     unsigned passed;
     unsigned failed;
     unsigned skipped;
-    struct dam_buf lines; /* one a failure, text or JSON */
+    struct dam_buf failures; /* a line each, text or JSON */
+    struct dam_buf skips;
     bool json;
 };
 
@@ -40,6 +41,11 @@ void dam_evm_report_pass(struct dam_evm_report *report);
 /** Count a case that did not. In: expected, got: NUL-terminated, for people. */
 void dam_evm_report_fail(struct dam_evm_report *report, const struct dam_evm_case *test,
                          const char *expected, const char *got);
+
+/** Compare a hash, and count a failure if it is another.
+ *  In: what: a name for it; want: the string in the file, NULL if it is missing. */
+bool dam_evm_report_hash(struct dam_evm_report *report, const struct dam_evm_case *test,
+                         const char *what, const struct dam_json *want, const struct dam_hash *got);
 
 /** This is no test of the kind, or of no fork that is known: say why. It counts as neither. */
 void dam_evm_report_skip(struct dam_evm_report *report, const struct dam_evm_case *test,

@@ -393,25 +393,6 @@ static bool block_judge(struct dam_evm_report *report, const struct dam_evm_case
     return true;
 }
 
-static bool head_judge(const struct chain *chain, const struct dam_json *test,
-                       struct dam_evm_report *report, const struct dam_evm_case *at)
-{
-    struct dam_hash want;
-    char expected[100];
-    char got[67];
-    if (dam_json_hex_exact(dam_json_get(test, "lastblockhash"), want.b, sizeof(want.b)) == DAM_OK &&
-        dam_hash_eq(&want, &chain->head->hash)) {
-        return true;
-    }
-    char hex[65];
-    dam_hex_encode(want.b, sizeof(want.b), hex);
-    (void)snprintf(expected, sizeof(expected), "last block 0x%s", hex);
-    dam_hex_encode(chain->head->hash.b, sizeof(want.b), hex);
-    (void)snprintf(got, sizeof(got), "0x%s", hex);
-    dam_evm_report_fail(report, at, expected, got);
-    return false;
-}
-
 /* ---- one test -------------------------------------------------------------------------------- */
 
 static enum dam_err genesis_read(struct chain *chain, const struct dam_json *test)
@@ -454,7 +435,8 @@ static enum dam_err blocks_run(struct chain *chain, const struct dam_json *test,
         }
         at->index++;
     }
-    *ret_failed = !head_judge(chain, test, report, at);
+    *ret_failed = !dam_evm_report_hash(report, at, "last block",
+                                       dam_json_get(test, "lastblockhash"), &chain->head->hash);
     return DAM_OK;
 }
 
