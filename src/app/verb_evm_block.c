@@ -94,6 +94,9 @@ static enum dam_err later_fork(struct chain *chain, const struct dam_json *json,
     struct dam_chain_config *config = &chain->config;
     uint64_t when;
     enum dam_fork later;
+    if (strcmp(name, "Dao") == 0) { /* Homestead's rules, and what EIP-779 adds */
+        return activation(at, "At", 10, &config->dao_block) ? DAM_OK : DAM_ENOTFOUND;
+    }
     DAM_TRY(dam_evm_json_rules(name, &later));
     if (activation(at, "AtTime", 10, &when)) {
         for (unsigned i = (unsigned)fork + 1; i <= (unsigned)later; i++) {
@@ -118,7 +121,8 @@ static enum dam_err later_fork(struct chain *chain, const struct dam_json *json,
     return DAM_OK;
 }
 
-/* "Osaka", "PragueToOsakaAtTime15k", "BerlinToLondonAt5", "ArrowGlacierToParisAtDiffC0000".
+/* "Osaka", "PragueToOsakaAtTime15k", "BerlinToLondonAt5", "HomesteadToDaoAt5",
+ * "ArrowGlacierToParisAtDiffC0000".
  * Returns: DAM_ENOTFOUND for a network that is none of these. */
 static enum dam_err config_read(struct chain *chain, const struct dam_json *test,
                                 const char *network)

@@ -108,6 +108,11 @@ def block_shapes():
         name, test = find(eest, good(second))
         test["network"] = f"{first}To{second}At1"
         check(test["network"], run("blocktest", {name: test}), (1, 0, 0, 0))
+    name, dao = find(eest, good("Homestead"))
+    for at, want in ((99, (1, 0, 0, 0)), (1, (0, 1, 0, 1))):
+        got = run("blocktest", {name: dict(dao, network=f"HomesteadToDaoAt{at}")})
+        check(f"the DAO fork at {at}: its first blocks have to name it", got, want)
+    name, test = find(eest, good("Paris"))
     test["network"] = "ArrowGlacierToParisAtDiff0"
     check("the Merge at once", run("blocktest", {name: test}), (1, 0, 0, 0))
     test["network"] = "ArrowGlacierToParisAtDiffC0000"

@@ -261,6 +261,9 @@ static enum dam_err execute(struct execution *x, const struct dam_address *sende
 {
     const struct dam_block *block = x->block;
     session_begin(x);
+    if (block->header.number == x->config->dao_block) {
+        DAM_TRY(dam_evm_dao_drain(x->evm));
+    }
     DAM_TRY(
         dam_evm_block_start(x->evm, &block->header.parent_hash,
                             x->fork >= DAM_FORK_CANCUN ? &block->header.parent_beacon_root : NULL));

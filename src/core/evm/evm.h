@@ -414,6 +414,10 @@ DAM_MUST_USE enum dam_err dam_evm_withdraw(struct dam_evm *evm, const struct dam
 DAM_MUST_USE enum dam_err dam_evm_reward(struct dam_evm *evm, const struct dam_address *address,
                                          const struct dam_u256 *amount);
 
+/** The DAO fork's state change (EIP-779): what 116 accounts own moves to one. Called at the start
+ * of the block config->dao_block. */
+DAM_MUST_USE enum dam_err dam_evm_dao_drain(struct dam_evm *evm);
+
 /** The block reward of a fork in wei; zero from Paris on. */
 struct dam_u256 dam_evm_block_reward(enum dam_fork fork);
 

@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include "base/attr.h"
 #include "base/heap.h"
+#include "base/hex.h"
+#include "core/evm/block.h"
 #include "core/evm/opcode.h"
 #include "core/evm/world.h"
 
@@ -359,6 +362,66 @@ static void test_forks(void **state)
     assert_int_equal(dam_fork_find("Osak", &fork), DAM_ENOTFOUND);
 }
 
+static enum dam_err commit(void *ctx, const struct dam_evm_diff *diff, struct dam_hash *ret_root)
+{
+    DAM_TRY(dam_evm_world_apply(ctx, diff));
+    return dam_evm_world_root(ctx, ret_root);
+}
+
+static uint64_t balance_of(struct dam_evm_world *world, const struct dam_address *address,
+                           bool *ret_exists)
+{
+    const struct dam_evm_view view = dam_evm_world_view(world);
+    struct dam_evm_account account = {0};
+    assert_int_equal(view.account(view.ctx, address, &account, ret_exists), DAM_OK);
+    return *ret_exists ? account.balance.w[0] : 0;
+}
+
+/* An empty block at the DAO fork moves what the first, the last and no other account own. */
+static void test_dao_drain(void **state)
+{
+    (void)state;
+    static const char *const hex[] = {
+        "d4fe7bc31cedb7bfb8a345f31e668033056b2728", "807640a13483f8ac783c557fcdf27be11ea4ac7a",
+        "304a554a310c7e546dfe434669c62820b7d83490", "bf4ed7b27f1d666546e30d74d50d173d20bca754",
+        "00000000000000000000000000000000000000aa"};
+    struct dam_address at[DAM_COUNT_OF(hex)];
+    for (uint64_t number = 6; number >= 5; number--) { /* one after the fork, one at it */
+        struct fixture f;
+        struct dam_arena arena;
+        struct dam_chain_config config;
+        struct dam_evm_block_outcome outcome;
+        bool exists;
+        fixture_init(&f, add_code, sizeof(add_code));
+        dam_arena_init(&arena, dam_heap(), 0);
+        for (size_t i = 0; i < DAM_COUNT_OF(hex); i++) {
+            const struct dam_u256 owned = dam_u256_from_u64(10 + i);
+            assert_int_equal(dam_hex_decode_exact(hex[i], 40, at[i].b, 20), DAM_OK);
+            if (i != 2) {
+                assert_int_equal(dam_evm_world_put(&f.world, &at[i], 0, &owned), DAM_OK);
+            }
+        }
+        dam_chain_config_init(&config, 1, DAM_FORK_HOMESTEAD);
+        config.dao_block = 5;
+        const struct dam_block block = {.header = {.number = number, .gas_limit = 30000000}};
+        const struct dam_evm_block_state home = {
+            .view = dam_evm_world_view(&f.world), .commit = commit, .ctx = &f.world};
+        assert_int_equal(
+            dam_evm_block_execute(f.evm, &config, &home, &block, NULL, NULL, &arena, &outcome),
+            DAM_OK);
+        assert_int_equal(outcome.invalid, DAM_BLOCK_RECEIPTS_ROOT); /* this header states none */
+        const bool moved = number == 5;
+        assert_int_equal(balance_of(&f.world, &at[0], &exists), moved ? 0 : 10);
+        assert_int_equal(balance_of(&f.world, &at[1], &exists), moved ? 0 : 11);
+        assert_int_equal(balance_of(&f.world, &at[2], &exists), 0);
+        assert_int_equal(exists, moved); /* a touch makes an account before EIP-161 */
+        assert_int_equal(balance_of(&f.world, &at[3], &exists), moved ? 13 + 10 + 11 : 13);
+        assert_int_equal(balance_of(&f.world, &at[4], &exists), 14);
+        dam_arena_finish(&arena);
+        fixture_finish(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_view_error),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_dao_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ struct dam_chain_config {
     uint64_t fork_time[DAM_FORK_COUNT];
     /* Blocks that do nothing but put the difficulty bomb off: Muir, Arrow and Gray Glacier. */
     uint64_t glacier_block[DAM_GLACIER_COUNT];
-    uint64_t dao_block; /* EIP-779: from here on ten blocks say "dao-hard-fork" */
+    uint64_t dao_block; /* EIP-779: moves balances; ten blocks from here on say "dao-hard-fork" */
     /* Ascending in time; an entry stands from its time until the next. */
     struct dam_blob_params blob[DAM_BLOB_SCHEDULE_MAX];
     size_t blob_count;
