@@ -390,6 +390,16 @@ static enum dam_err store_pool_once(struct dam_ledger *ledger)
     return dam_store_commit(txn);
 }
 
+/* What failed in the midst of a commit is opened anew, which workers' snapshots would stand in the
+ * way of. */
+static void note_refused(struct dam_ledger *ledger, enum dam_err err)
+{
+    ledger->counters.refused_commits++;
+    if (err == DAM_EIO) {
+        dam_rpc_wait(ledger);
+    }
+}
+
 /* The map moves when it grows: nobody may look at it meanwhile. */
 static bool grow(struct dam_ledger *ledger)
 {
@@ -407,7 +417,7 @@ enum dam_err dam_ledger_store_pool(struct dam_ledger *ledger)
         fresh_are_stored(ledger);
     } else {
         drop_fresh(ledger);
-        ledger->counters.refused_commits++;
+        note_refused(ledger, err);
     }
     return err;
 }
@@ -698,7 +708,7 @@ enum dam_err dam_ledger_mine(struct dam_ledger *ledger)
         err = mine_once(ledger, &taken);
     }
     if (err != DAM_OK) {
-        ledger->counters.refused_commits++;
+        note_refused(ledger, err);
         give_back(&taken);
         drop_fresh(ledger);
         free(taken.list);

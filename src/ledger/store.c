@@ -30,7 +30,9 @@
 #define FORMAT_KEY "format"
 
 struct dam_store {
-    MDB_env *env;
+    MDB_env *env;        /* NULL: it has to be opened anew, see reopen */
+    unsigned open_count; /* transactions; they may end on any thread */
+    uint64_t failed_txn; /* the commit that failed last; 0: none */
     MDB_dbi dbi[DAM_STORE_TABLE_COUNT];
     size_t map_len;
     size_t map_len_max;
@@ -131,8 +133,13 @@ static enum dam_err open_record(struct dam_store *store, enum dam_store_table ta
 
 /* ---- transactions ---------------------------------------------------------------------------- */
 
+static enum dam_err reopen(struct dam_store *store);
+
 enum dam_err dam_store_begin(struct dam_store *store, bool write, struct dam_store_txn **ret)
 {
+    if (store->env == NULL) {
+        DAM_TRY(reopen(store));
+    }
     struct dam_store_txn *txn = calloc(1, sizeof(*txn));
     if (txn == NULL) {
         return DAM_ENOMEM;
@@ -146,17 +153,30 @@ enum dam_err dam_store_begin(struct dam_store *store, bool write, struct dam_sto
     }
     if (code != 0) {
         free(txn);
+        if (code == MDB_PANIC && __atomic_load_n(&store->open_count, __ATOMIC_ACQUIRE) == 0) {
+            mdb_env_close(store->env);
+            store->env = NULL;
+            return dam_store_begin(store, write, ret);
+        }
         return err_of(code);
     }
+    (void)__atomic_add_fetch(&store->open_count, 1, __ATOMIC_RELAXED);
     *ret = txn;
     return DAM_OK;
+}
+
+/* LMDB's part of it has ended. */
+static void txn_free(struct dam_store_txn *txn)
+{
+    (void)__atomic_sub_fetch(&txn->store->open_count, 1, __ATOMIC_RELEASE);
+    free(txn);
 }
 
 void dam_store_abort(struct dam_store_txn *txn)
 {
     if (txn != NULL) {
         mdb_txn_abort(txn->txn);
-        free(txn);
+        txn_free(txn);
     }
 }
 
@@ -172,7 +192,8 @@ enum dam_err dam_store_commit(struct dam_store_txn *txn)
     DAM_ASSERT(txn->write && !txn->failed);
     struct dam_store *store = txn->store;
     uint8_t number[8];
-    dam_store_be64(number, mdb_txn_id(txn->txn));
+    uint64_t id = mdb_txn_id(txn->txn);
+    dam_store_be64(number, id);
     enum dam_err err = dam_store_put(txn, DAM_STORE_META, dam_bytes(TXN_KEY, sizeof(TXN_KEY) - 1),
                                      dam_bytes(number, sizeof(number)));
     if (err != DAM_OK) {
@@ -180,8 +201,9 @@ enum dam_err dam_store_commit(struct dam_store_txn *txn)
         return err;
     }
     int code = mdb_txn_commit(txn->txn); /* frees it in any case */
-    free(txn);
+    txn_free(txn);
     store->commits += code == 0;
+    store->failed_txn = code == 0 ? 0 : id;
     err = err_of(code);
     return err == DAM_EIO && disk_is_full(store) ? DAM_ENOSPC : err;
 }
@@ -401,7 +423,7 @@ static enum dam_err open_tables(struct dam_store *store, const struct dam_store_
         return dam_store_commit(txn);
     }
     code = mdb_txn_commit(txn->txn); /* writes nothing; an abort would close the tables */
-    free(txn);
+    txn_free(txn);
     return err_of(code);
 }
 
@@ -420,6 +442,24 @@ static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fa
                       "check the path, its owner and the space left");
     }
     return DAM_OK;
+}
+
+/* LMDB works no more with a file that failed in the midst of a commit: nobody knows then which of
+ * the two meta pages counts. We know: not that commit's, for it was refused. */
+static enum dam_err reopen(struct dam_store *store)
+{
+    static const struct dam_store_options nothing_to_fill;
+    struct dam_store_fault fault;
+    DAM_TRY(dam_store_meta_repair(store->path, store->read_only, store->failed_txn, &fault));
+    enum dam_err err = open_env(store, &fault);
+    if (err == DAM_OK) {
+        err = open_tables(store, &nothing_to_fill);
+    }
+    if (err != DAM_OK && store->env != NULL) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+    }
+    return err;
 }
 
 static enum dam_err take_lock(struct dam_store *store, const char *dir,
@@ -469,7 +509,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
     }
     enum dam_err err = take_lock(store, options->dir, fault);
     if (err == DAM_OK) {
-        err = dam_store_meta_repair(store->path, options->read_only, fault);
+        err = dam_store_meta_repair(store->path, options->read_only, 0, fault);
     }
     if (err == DAM_OK) {
         err = open_env(store, fault);
@@ -513,6 +553,9 @@ enum dam_err dam_store_stats(struct dam_store *store, struct dam_store_stats *re
     MDB_stat stat;
     struct stat file;
     memset(ret, 0, sizeof(*ret));
+    if (store->env == NULL) {
+        return DAM_EIO;
+    }
     int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (code != 0) {
         return err_of(code);

@@ -87,7 +87,9 @@ DAM_MUST_USE enum dam_err dam_store_open(const struct dam_store_options *options
 void dam_store_close(struct dam_store *store);
 
 /** Begin. One write transaction at a time; a second one waits for another process, so a thread must
- * never begin two. Returns: DAM_OK, DAM_ENOMEM, DAM_EIO. */
+ * never begin two. All begin on one thread; they may end on others. After a commit that failed in
+ * its midst the file is opened anew first, for which no transaction may be open (DAM_EIO till
+ * then). Returns: DAM_OK, DAM_ENOMEM, DAM_EIO. */
 DAM_MUST_USE enum dam_err dam_store_begin(struct dam_store *store, bool write,
                                           struct dam_store_txn **ret);
 

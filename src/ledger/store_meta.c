@@ -256,7 +256,7 @@ static enum dam_err set_back(int fd, const uint8_t *good, size_t page_size, uint
 }
 
 static enum dam_err check(int fd, const uint8_t *data, size_t len, const char *path,
-                          struct dam_store_fault *fault)
+                          uint64_t refused, struct dam_store_fault *fault)
 {
     struct file file = {.data = data, .len = len, .page_size = 4096};
     if (len < 2 * file.page_size || !is_meta_page(data)) {
@@ -271,7 +271,8 @@ static enum dam_err check(int fd, const uint8_t *data, size_t len, const char *p
     struct meta metas[2] = {read_meta(data), read_meta(data + file.page_size)};
     unsigned newest = metas[1].txn > metas[0].txn;
     file.meta = &metas[newest];
-    if (metas[newest].main.root == NO_PAGE || is_whole(&file)) {
+    bool counts = refused == 0 || metas[newest].txn != refused;
+    if (counts && (metas[newest].main.root == NO_PAGE || is_whole(&file))) {
         return DAM_OK;
     }
     file.meta = &metas[!newest];
@@ -283,7 +284,8 @@ static enum dam_err check(int fd, const uint8_t *data, size_t len, const char *p
                     metas[!newest].txn);
 }
 
-enum dam_err dam_store_meta_repair(const char *path, bool read_only, struct dam_store_fault *fault)
+enum dam_err dam_store_meta_repair(const char *path, bool read_only, uint64_t refused,
+                                   struct dam_store_fault *fault)
 {
     struct stat info;
     if (read_only) {
@@ -299,7 +301,7 @@ enum dam_err dam_store_meta_repair(const char *path, bool read_only, struct dam_
         if (map == MAP_FAILED) {
             err = DAM_EIO;
         } else {
-            err = check(fd, map, (size_t)info.st_size, path, fault);
+            err = check(fd, map, (size_t)info.st_size, path, refused, fault);
             (void)munmap(map, (size_t)info.st_size); /* was only read */
         }
     }

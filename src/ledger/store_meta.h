@@ -10,8 +10,9 @@
 /** Check the newest meta page and, if it is torn, set it back to the one before, which was synced
  *  and holds all that was acknowledged.
  *  Returns: DAM_OK (also for a file that is not there or empty); DAM_ECORRUPT with fault->text;
- * DAM_EIO. In: read_only: do nothing. */
-DAM_MUST_USE enum dam_err dam_store_meta_repair(const char *path, bool read_only,
+ * DAM_EIO. In: read_only: do nothing; refused: the number of a commit that failed and must not
+ * count, whatever of it is in the file; 0: none. */
+DAM_MUST_USE enum dam_err dam_store_meta_repair(const char *path, bool read_only, uint64_t refused,
                                                 struct dam_store_fault *fault);
 
 #endif

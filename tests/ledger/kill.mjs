@@ -61,20 +61,6 @@ await attempt('the pool survives', async () => {
   await ledger.stop();
 });
 
-await attempt('a full store', async () => {
-  const ledger = await startLedger(['--dev', '--data', tempDir(), '--max-size', '3M']);
-  let nonce = 0, refused = null;
-  const data = '0x' + '5b'.repeat(12000);
-  for (; nonce < 400 && !refused; nonce++) {
-    const raw = await account.signTransaction({ chainId: 31337, type: 'eip1559', maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n, gas: 3000000n, to: account.address, data, nonce });
-    const r = await rpcRaw(ledger.url, { jsonrpc: '2.0', id: 1, method: 'eth_sendRawTransaction', params: [raw] });
-    if (r.error) refused = r.error;
-  }
-  check('a full store refuses in words', refused && /cannot write.*space/.test(refused.message), JSON.stringify(refused));
-  check('and goes on answering', Number(await rpc(ledger.url, 'eth_blockNumber')) === nonce - 1, `${nonce}`);
-  await ledger.stop();
-});
-
 await attempt('hostile clients', async () => {
   const ledger = await startLedger(['--dev']);
   const port = Number(new URL(ledger.url).port);

@@ -26,9 +26,10 @@ process.on('exit', () => {
   for (const dir of dirs) fs.rmSync(dir, { recursive: true, force: true });
 });
 
-// Start a ledger on a free port; resolves with {url, child, stop}.
-export async function startLedger(args, env = {}) {
-  const child = spawn(dam, ['ledger', '--rpc', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+// Start a ledger on a free port; resolves with {url, child, stop}. through: a command that runs the command it is given.
+export async function startLedger(args, env = {}, through = []) {
+  const command = [...through, dam, 'ledger', '--rpc', '127.0.0.1:0', ...args];
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   children.add(child);
   let talk = '';
   child.stderr.on('data', d => { talk += d; });
