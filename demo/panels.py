@@ -86,8 +86,8 @@ class Panels:
 
     def jobs(self, job):
         if job is not None:
-            state = self.v.jobs.read("getJob", job)["status"]
-            self.write("jobs", [dict(title="Clean the panels", state=JOBS[state], amount=str(80 * UNIT), worker=NAMES[FIRM])])
+            row = self.v.jobs.read("getJob", job)
+            self.write("jobs", [dict(title="Clean the panels", state=JOBS[row["status"]], amount=str(row["budget"]), worker=NAMES[FIRM])])
 
     def oracles(self, readings, median, now):
         agrees = {i: abs(readings[i] - median) <= max(5, median // 50) for i in METERS}

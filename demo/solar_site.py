@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from keys import keystore
-from village import ACTUATORS, INTERVAL, policy_blob
+from village import ACTUATORS, FIRM, INTERVAL, MEMBERS, policy_blob
 from world import Process, free_port
 
 FRESH_MS = 1000  # a reading of this turn is at most this old
@@ -23,7 +23,7 @@ class Refused(RuntimeError):
 class Site(Process):
     """Starts from profiles/solar-site; what the demo changes in its manifest: identity and addresses."""
 
-    def __init__(self, dam, profile, folder, village, key, plant, broker, ledger, epoch):
+    def __init__(self, dam, profile, folder, village, key, plant, broker, ledger, epoch, low_days):
         super().__init__("site", folder)
         self.dam, self.v, self.plant = dam, village, plant
         self.home = os.path.join(folder, "site")
@@ -32,7 +32,7 @@ class Site(Process):
         self.environment = os.environ | {
             "DAM_CONTRACTS": village.chain.artifacts, "DAM_LINK_INVERTER_URL": f"tcp://127.0.0.1:{plant.port}",
             "DAM_LINK_INVERTER_EVERY_MS": "10", "DAM_LINK_VILLAGE_URL": f"mqtt://127.0.0.1:{broker.port}",
-            "DAM_LINK_SKILLS_EVERY_MS": "20", "DAM_CHAIN_URL": ledger.url}
+            "DAM_LINK_SKILLS_EVERY_MS": "20", "DAM_CHAIN_URL": ledger.url, "DAM_LINK_UPKEEP_DAYS": str(low_days)}
         shutil.copytree(profile, self.home)
         os.makedirs(os.path.join(self.home, "errands"))
         path = os.path.join(self.home, "dam.toml")
@@ -48,7 +48,9 @@ class Site(Process):
         """The profile's commented lines, with this village's addresses."""
         v = self.v
         text = re.sub(r"(?m)^#(?=\[|\w+ = |$)", "", text)
-        for name, address in (("account", v.account.address), ("market", v.market.address), ("constitution", v.constitution.address)):
+        for name, address in (("account", v.account.address), ("market", v.market.address), ("constitution", v.constitution.address),
+                              ("board", v.jobs.address), ("token", v.token.address), ("provider", v.key(FIRM).address),
+                              ("evaluator", v.key(MEMBERS[0]).address)):
             text = text.replace(f'{name} = "0x..."', f'{name} = "{address}"')
         return text + f'\n[identity]\nchain_id = {v.chain.id}\nregistry = "{v.registry.address}"\ntoken = "{v.id}"\n'
 
@@ -134,6 +136,11 @@ class Site(Process):
         self.now = now
         state = {a["name"]: int(a["value"]) for a in self.get("/api/state")["actuators"]}
         return tuple(state[name] for name, *_ in ACTUATORS)
+
+    def said(self, word):
+        """The last line of its log in which it says a word."""
+        with open(os.path.join(self.folder, self.name + ".log"), encoding="utf-8", errors="replace") as f:
+            return next((line.strip() for line in reversed(f.readlines()) if word in line), "")
 
     # ---- errands ------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from keys import derive
 from evidence import decision_leaf, leaf_hash
 from market import Market
 from pace import KEYS, Pace
-from panels import Panels
+from panels import JOBS, Panels
 from rehearsal import Rehearsal
 from skills import Skills, problem
 from solar_site import Refused, Site
@@ -80,7 +80,7 @@ class Story:
         self.days = args.days
         self.shown = {}  # point: what showed it
         self.ballots = []
-        self.job, self.best, self.drift = None, {}, 0.0
+        self.job = None  # the firm's
         self.broker_down = False
         self.peak_rss = self.peak_mapped = self.peak_signer = self.cpu_before = 0
         self.begun = time.monotonic()
@@ -123,7 +123,8 @@ class Story:
         self.now = self.start
         self.broker = Broker(self.folder)
         self.plant = Plant(dam, self.folder, self.args.data, self.start, self.broker.port)
-        self.site = Site(dam, os.path.join(ROOT, "profiles/solar-site"), self.folder, self.v, site_key, self.plant, self.broker, self.ledger, self.start)
+        self.site = Site(dam, os.path.join(ROOT, "profiles/solar-site"), self.folder, self.v, site_key, self.plant, self.broker, self.ledger, self.start,
+                         low_days=1 if self.days < 5 else 2)
         self.market = Market(self.v, self.random)
         self.panels = Panels(self.site.home, self.v, self.accounts)
         self.panels.once(self.ledger.url)
@@ -302,7 +303,7 @@ class Story:
                 step[1]()
             lie, self.lie_wh = self.lie_wh, None
             self.slot(k, lie)
-            self.watch()
+            self.seek_work()
             self.show_panels()
             self.progress(k + 1, total)
         self.finish()
@@ -313,35 +314,28 @@ class Story:
         self.plant.tell("soiling 40")
         self.say("dust settles on the panels (40 % of the output is lost; stated by this demo, not by the data)")
 
-    def watch(self):
-        """After every quarter: is the output what it was (a cumulative sum over the shortfall)?"""
-        quarter, pv = self.k % SLOTS, self.plant.truth["pv_w"]
-        if self.best.get(quarter, 0) > 2000 and self.job is None:
-            self.drift = max(0, self.drift + 0.85 - pv / self.best[quarter])
-            if self.drift > 1.5:
-                self.hire(pv, self.best[quarter])
-        self.best[quarter] = max(self.best.get(quarter, 0), pv)
+    def seek_work(self):
+        """The firm looks at the board: is there a job for it, with its escrow?"""
+        v = self.v
+        number = v.jobs.read("jobCount")
+        if number == (self.job or 0):
+            return
+        job = v.jobs.read("getJob", number)
+        if (job["client"], job["provider"], JOBS[job["status"]]) != (v.account.address, v.key(FIRM).address, "funded"):
+            return
+        self.job = number
+        self.say("the site notices: " + self.site.said("of the usual").split(" is up: ", 1)[-1])
+        self.say(f"job {number}: it has hired {NAMES[FIRM]} itself, {job['budget'] / UNIT:.0f} tDAM lie in escrow")
+        self.later(12, lambda: self.clean(number, job["budget"]))
 
-    def hire(self, pv, before):
-        v, firm = self.v, self.v.key(FIRM)
-        self.say(f"the site notices: {pv / 1000:.1f} kW where {before / 1000:.1f} kW were usual at this hour")
-        budget = 80 * UNIT
-        created = self.site.carry("clean-1", [(v.jobs, "createJob", firm.address, v.key(MEMBERS[0]).address, v.token.address,
-                                               self.now + 5 * DAY, "Clean the panels")])
-        self.job = v.jobs.events(created, "JobCreated")[0]["jobId"]
-        self.site.carry("clean-1-fund", [(v.jobs, "setBudget", self.job, budget), (v.token, "approve", v.jobs.address, budget),
-                                         (v.jobs, "fund", self.job, budget)])
-        self.say(f"job {self.job}: {NAMES[FIRM]} is hired, {budget / UNIT:.0f} tDAM lie in escrow")
-        self.later(12, self.clean)
-
-    def clean(self):
+    def clean(self, number, budget):
         v = self.v
         before = v.token.read("balanceOf", v.key(FIRM).address)
         self.plant.tell("soiling 0")
-        v.jobs.send(v.key(FIRM), "submit", self.job, keccak(b"panels cleaned, photographs 1 to 6"))
-        v.jobs.send(v.key(MEMBERS[0]), "complete", self.job, keccak(b"seen"))
+        v.jobs.send(v.key(FIRM), "submit", number, keccak(b"panels cleaned, photographs 1 to 6"))
+        v.jobs.send(v.key(MEMBERS[0]), "complete", number, keccak(b"seen"))
         paid = v.token.read("balanceOf", v.key(FIRM).address) - before
-        assert paid == 80 * UNIT
+        assert paid == budget
         self.show(2, f"the panels are clean, {NAMES[MEMBERS[0]]} confirms, {NAMES[FIRM]} has its {paid / UNIT:.0f} tDAM")
 
     # point 3

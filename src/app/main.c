@@ -5,6 +5,7 @@
 #include "trade/link_errands.h"
 #include "trade/link_job_board.h"
 #include "trade/link_treasury.h"
+#include "trade/link_upkeep.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
     dam_link_kind_add(&dam_link_job_board);
     dam_link_kind_add(&dam_link_errands);
     dam_link_kind_add(&dam_link_treasury);
+    dam_link_kind_add(&dam_link_upkeep);
     if (argc < 2) {
         list_verbs(stderr);
         return DAM_EXIT_USAGE;

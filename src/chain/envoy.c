@@ -116,7 +116,9 @@ static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_has
             &e->deeds[(e->deed_first + e->deed_count++) % DAM_ENVOY_DEEDS_MAX];
         *deed = (struct dam_envoy_deed){.id = *id, .tx_hash = *tx_hash};
         (void)snprintf(deed->what, sizeof(deed->what), "%s",
-                       e->what != NULL ? e->what : "signed before, sent again");
+                       e->what != NULL ? e->what
+                       : e->met        ? "signed at another try"
+                                       : "signed before this start");
     }
     uv_mutex_unlock(&e->deeds_lock);
 }

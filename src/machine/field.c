@@ -233,6 +233,17 @@ bool dam_field_wants_turn(const struct dam_field *field)
     return false;
 }
 
+bool dam_field_is_busy(const struct dam_field *field)
+{
+    for (size_t i = 0; field->links != NULL && i < field->manifest->link_count; i++) {
+        const struct dam_field_link *link = &field->links[i];
+        if (link->link != NULL && link->kind->is_busy != NULL && link->kind->is_busy(link->link)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void dam_field_show_turn(struct dam_field *field, const struct dam_link_turn *turn)
 {
     for (size_t i = 0; field->links != NULL && i < field->manifest->link_count; i++) {

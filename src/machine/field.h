@@ -57,6 +57,9 @@ int64_t dam_field_advance(struct dam_field *field, int64_t now_ms, bool *ret_rep
 bool dam_field_wants_turn(const struct dam_field *field);
 void dam_field_show_turn(struct dam_field *field, const struct dam_link_turn *turn);
 
+/** Does any link act of its own accord just now? */
+bool dam_field_is_busy(const struct dam_field *field);
+
 /** Close all links. Accepts one that is zeroed. */
 void dam_field_close(struct dam_field *field);
 

@@ -391,7 +391,7 @@ bool dam_machine_failed(const struct dam_machine *m)
 
 bool dam_machine_is_waiting(const struct dam_machine *m)
 {
-    return m->pending.waiting;
+    return m->pending.waiting || dam_field_is_busy(&m->field);
 }
 
 void dam_machine_set_user(struct dam_machine *m, void *user)

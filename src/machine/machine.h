@@ -115,7 +115,8 @@ const struct dam_manifest *dam_machine_manifest(const struct dam_machine *machin
 struct dam_evidence *dam_machine_evidence(struct dam_machine *machine);
 const struct dam_machine_stats *dam_machine_stats(const struct dam_machine *machine);
 bool dam_machine_failed(const struct dam_machine *machine);
-bool dam_machine_is_waiting(const struct dam_machine *machine); /* for a receipt */
+/* For a receipt, or for a link that acts of its own accord. */
+bool dam_machine_is_waiting(const struct dam_machine *machine);
 
 /** Take in what the constitution says (machine/constitution.h), between two turns: terms that came
  *  into force rule from the next turn on, proposed ones are tried, the guardian's stop holds. Each

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/file.h"
 
+#include "base/assert.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -149,4 +151,19 @@ const struct dam_file_ops *dam_file_system(void)
         .close = system_close,
     };
     return &ops;
+}
+
+enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text)
+{
+    char draft[96];
+    int len = snprintf(draft, sizeof(draft), ".%s.new", name);
+    DAM_ASSERT(len > 0 && (size_t)len < sizeof(draft));
+    int fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return last_error();
+    }
+    bool ok = write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    ok = ok && renameat(folder, draft, folder, name) == 0;
+    return ok ? DAM_OK : last_error();
 }

@@ -36,4 +36,9 @@ struct dam_file_ops {
 /** The real disk. Returns: a static object. */
 const struct dam_file_ops *dam_file_system(void);
 
+/** Put a small file into an open folder of the real disk, durable and whole: whoever reads it finds
+ *  the old one or the new. May block. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO. In: name: at most 80
+ *  bytes; ".NAME.new" is used on the way. */
+DAM_MUST_USE enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text);
+
 #endif

@@ -121,6 +121,9 @@ struct dam_link_kind {
      * given it. Neither blocks. NULL for kinds that show nothing. */
     bool (*wants_turn)(struct dam_link *link);
     void (*show_turn)(struct dam_link *link, const struct dam_link_turn *turn);
+    /* Does it act of its own accord just now, after a turn that it was shown? Stepped time waits
+     * for it. NULL for kinds that never do. */
+    bool (*is_busy)(struct dam_link *link);
     /* End. No callback comes afterwards; memory goes back in the loop's next turns. */
     void (*close)(struct dam_link *link);
     /* Opening it may already act in the world (trade, sign): `dam doctor` only looks at its url. */

@@ -4,6 +4,7 @@
 #include "base/heap.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "port/file.h"
 #include "trade/errand.h"
 
 #include <dirent.h>
@@ -89,16 +90,8 @@ static bool is_there(int folder, const char *name)
 static enum dam_err answer_write(int folder, const char *name, const struct dam_buf *text)
 {
     char path[DAM_ERRAND_NAME_SIZE + 16];
-    char draft[DAM_ERRAND_NAME_SIZE + 16];
     (void)snprintf(path, sizeof(path), "%s.answer", name);
-    (void)snprintf(draft, sizeof(draft), ".%s.draft", name);
-    int fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || dam_buf_err(text) != DAM_OK) {
-        return DAM_EIO;
-    }
-    bool ok = write(fd, text->data, text->len) == (ssize_t)text->len && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    return ok && renameat(folder, draft, folder, path) == 0 ? DAM_OK : DAM_EIO;
+    return dam_buf_err(text) != DAM_OK ? DAM_EIO : dam_file_put(folder, path, dam_buf_bytes(text));
 }
 
 static enum dam_err answer(int folder, const char *name, const char *state, const char *why,

@@ -11,7 +11,7 @@
         */
 #define TEXT_WORDS (DAM_JOB_TEXT_MAX / 32u)
 
-static bool is_active(const struct dam_job *job)
+bool dam_job_is_active(const struct dam_job *job)
 {
     return job->status >= DAM_JOB_OPEN && job->status <= DAM_JOB_SUBMITTED;
 }
@@ -50,7 +50,8 @@ static enum dam_err job_meet(struct dam_job_board *b, uint64_t id)
     if (is_word(&words[0], &b->seat.account) && is_word(&words[3], &b->terms.provider)) {
         b->hired = job; /* ids come in order: the newest stays */
     }
-    if (is_word(&words[3], &b->seat.account) && is_active(&job) && !is_active(&b->job)) {
+    if (is_word(&words[3], &b->seat.account) && dam_job_is_active(&job) &&
+        !dam_job_is_active(&b->job)) {
         b->job = job;
     }
     return DAM_OK;
@@ -59,7 +60,7 @@ static enum dam_err job_meet(struct dam_job_board *b, uint64_t id)
 static enum dam_err job_refresh(struct dam_job_board *b, struct dam_job *job)
 {
     struct dam_u256 words[JOB_WORDS];
-    return is_active(job) ? job_read(b, job->id, job, words) : DAM_OK;
+    return dam_job_is_active(job) ? job_read(b, job->id, job, words) : DAM_OK;
 }
 
 static enum dam_err job_count(struct dam_job_board *b, uint64_t *ret)
@@ -71,11 +72,11 @@ static enum dam_err job_count(struct dam_job_board *b, uint64_t *ret)
 static enum dam_err jobs_look(struct dam_job_board *b)
 {
     uint64_t count = 0;
-    bool was_active = is_active(&b->job);
+    bool was_active = dam_job_is_active(&b->job);
     DAM_TRY(job_refresh(b, &b->hired));
     DAM_TRY(job_refresh(b, &b->job));
     DAM_TRY(job_count(b, &count));
-    if (was_active && !is_active(&b->job) && b->seen > b->job.id) {
+    if (was_active && !dam_job_is_active(&b->job) && b->seen > b->job.id) {
         b->seen = b->job.id;
     }
     for (unsigned i = 0; b->seen < count && i < LOOK_TURN; i++) {
@@ -173,7 +174,7 @@ static enum dam_err hire(struct dam_job_board *b, const struct dam_u256 *budget,
     bool is_pending = false;
     DAM_TRY(hire_is_pending(b, &is_pending));
     DAM_TRY(jobs_look(b));
-    if (is_pending || is_active(&b->hired)) {
+    if (is_pending || dam_job_is_active(&b->hired)) {
         return DAM_OK;
     }
     DAM_TRY(dam_envoy_chain_time(b->seat.envoy, &chain_s));

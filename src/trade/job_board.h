@@ -29,6 +29,9 @@ struct dam_job {
     struct dam_u256 budget; /* in the token's smallest unit */
 };
 
+/** Is it open, funded or handed in? */
+bool dam_job_is_active(const struct dam_job *job);
+
 /* With whom and for how long the machine hires. */
 struct dam_job_terms {
     struct dam_address provider;

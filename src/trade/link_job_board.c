@@ -111,8 +111,8 @@ static const char *check_key(const char *key, bool write)
                  : "channels are \"hired\", \"job\" (states), \"budget\" and \"balance\"";
 }
 
-static const char *terms_read(const struct link_job_board *l, const struct dam_link_setup *setup,
-                              struct dam_job_terms *ret)
+const char *dam_link_job_terms(const struct dam_link_setup *setup, bool hires,
+                               struct dam_job_terms *ret)
 {
     const char *text = dam_link_option(setup, "description", "");
     long lifetime_s = 0;
@@ -120,8 +120,8 @@ static const char *terms_read(const struct link_job_board *l, const struct dam_l
     if (!dam_skill_address(setup, "token", &ret->token)) {
         return "'token' is the address of the token that is paid in";
     }
-    if (l->skill.is_used[KEY_HIRE] && (!dam_skill_address(setup, "provider", &ret->provider) ||
-                                       !dam_skill_address(setup, "evaluator", &ret->evaluator))) {
+    if (hires && (!dam_skill_address(setup, "provider", &ret->provider) ||
+                  !dam_skill_address(setup, "evaluator", &ret->evaluator))) {
         return "to hire, 'provider' and 'evaluator' are addresses";
     }
     if (strlen(text) >= sizeof(ret->description)) {
@@ -154,7 +154,7 @@ static enum dam_err board_open(const struct dam_link_setup *setup, struct dam_li
     } else if (why == NULL && !(is_used[KEY_HIRE] || is_used[KEY_QUOTE] || is_used[KEY_DELIVER])) {
         why = "an actuator with the key \"hire\", \"quote\" or \"deliver\" is needed";
     }
-    why = why == NULL ? terms_read(l, setup, &terms) : why;
+    why = why == NULL ? dam_link_job_terms(setup, is_used[KEY_HIRE], &terms) : why;
     if (why == NULL) {
         dam_job_board_init(&l->board, envoy, &account, &address, &terms);
     }

@@ -8,7 +8,14 @@
 #define DAM_TRADE_LINK_JOB_BOARD_H
 
 #include "port/link.h"
+#include "trade/job_board.h"
 
 extern const struct dam_link_kind dam_link_job_board;
+
+/** The options with which jobs are given: token, provider, evaluator, description, lifetime_s.
+ *  Returns: NULL, or static text that says what is wrong. In: hires: provider and evaluator are
+ *  needed. */
+const char *dam_link_job_terms(const struct dam_link_setup *setup, bool hires,
+                               struct dam_job_terms *ret);
 
 #endif

@@ -138,6 +138,19 @@ void dam_skill_judge(struct dam_skill *s, enum dam_err err, bool recorded)
     }
 }
 
+void dam_skill_act(struct dam_skill *s)
+{
+    DAM_ASSERT(!s->busy);
+    s->turn = (struct dam_skill_turn){.wall_ms = wall_ms(s)};
+    s->has_turn = true;
+    begin(s);
+}
+
+bool dam_skill_is_busy(struct dam_link *link)
+{
+    return of(link)->busy;
+}
+
 void dam_skill_sample(struct dam_skill *s, unsigned key, int64_t value)
 {
     if (s->is_used[key]) {

@@ -94,6 +94,10 @@ DAM_MUST_USE enum dam_err dam_skill_begin(struct dam_skill *skill, struct dam_en
                                           const char *why, struct dam_link **ret_link,
                                           const char **ret_why);
 
+/** Have the skill work of its own accord: ops.work with a turn of no set-points. In: skill: not
+ *  busy. */
+void dam_skill_act(struct dam_skill *skill);
+
 /** An option that is an address. Returns: false if it is not. */
 bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
                        struct dam_address *ret);
@@ -105,7 +109,8 @@ void dam_skill_judge(struct dam_skill *skill, enum dam_err err, bool recorded);
 /** Tell a channel's value, if the manifest has the channel. For ops.tell. */
 void dam_skill_sample(struct dam_skill *skill, unsigned key, int64_t value);
 
-/* A kind's write and close. */
+/* A kind's write and close, and is_busy where it acts of its own accord. */
+bool dam_skill_is_busy(struct dam_link *link);
 void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint64_t ticket);
 void dam_skill_close(struct dam_link *link);
 
