@@ -8,6 +8,8 @@
 #include "core/evm/block.h"
 #include "ledger/fees.h"
 
+#define HEADER_LEN_MAX 1024u /* and the lists' own heads */
+#define WITHDRAWAL_LEN_MAX 48u
 #define DEPOSIT_DATA_LEN 576u /* EIP-6110: the ABI form of five byte strings */
 #define REQUESTS_LEN_MAX ((size_t)1 << 24)
 #define RECEIPT_LEN_MAX ((size_t)1 << 28)
@@ -105,6 +107,22 @@ void dam_builder_drop(struct dam_builder *builder)
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
+
+static size_t rlp_list_len(size_t payload)
+{
+    size_t header = 1;
+    for (size_t n = payload; payload > 55 && n > 0; n >>= 8) {
+        header++;
+    }
+    return header + payload;
+}
+
+bool dam_builder_has_room(const struct dam_builder *builder, size_t tx_len)
+{
+    size_t around = HEADER_LEN_MAX + builder->params.withdrawal_count * WITHDRAWAL_LEN_MAX;
+    return builder->fork < DAM_FORK_OSAKA ||
+           around + builder->tx_len + rlp_list_len(tx_len) <= DAM_BLOCK_LEN_MAX;
+}
 
 uint64_t dam_builder_gas_left(const struct dam_builder *builder)
 {
@@ -265,6 +283,8 @@ static enum dam_err record(struct dam_builder *b, const struct dam_signed_tx *tx
     DAM_TRY(dam_ledger_chain_put_receipt(b->txn, b->arena, b->header.number, b->count, &receipt));
     DAM_TRY(put_log_index(b, &receipt));
     b->log_count += (uint32_t)receipt.log_count;
+    bool legacy = tx->bytes.data[0] >= 0xc0; /* a list itself; others are strings in the list */
+    b->tx_len += legacy ? tx->bytes.len : rlp_list_len(tx->bytes.len);
     b->count++;
     return DAM_OK;
 }
@@ -385,30 +405,15 @@ static enum dam_err seal_lists(struct dam_builder *b, struct dam_ledger_chain_bl
     return dam_uncles_hash(params->uncles, params->uncle_count, b->arena, &b->header.uncles_hash);
 }
 
-static size_t rlp_list_len(size_t payload)
-{
-    size_t header = 1;
-    for (size_t n = payload; payload > 55 && n > 0; n >>= 8) {
-        header++;
-    }
-    return header + payload;
-}
-
 /* Bytes of the whole block in its wire form. */
 static enum dam_err size_of(struct dam_builder *b, const struct dam_ledger_chain_block *block,
                             uint64_t *ret)
 {
     struct dam_buf buf;
-    size_t txs = 0;
-    for (uint32_t i = 0; i < b->count; i++) {
-        struct dam_bytes bytes = b->entries[i].bytes;
-        bool legacy = bytes.data[0] >= 0xc0;
-        txs += legacy ? bytes.len : rlp_list_len(bytes.len); /* a string's header is as long */
-    }
     dam_buf_init_arena(&buf, b->arena, 4096);
     dam_header_encode(&b->header, &buf);
     DAM_TRY(dam_buf_err(&buf));
-    *ret = rlp_list_len(buf.len + rlp_list_len(txs) + block->uncles.len +
+    *ret = rlp_list_len(buf.len + rlp_list_len(b->tx_len) + block->uncles.len +
                         (block->has_withdrawals ? block->withdrawals.len : 0));
     return DAM_OK;
 }

@@ -58,6 +58,7 @@ struct dam_builder {
     uint32_t count;
     uint32_t capacity;
     uint32_t log_count;
+    size_t tx_len;                        /* bytes of the transactions in the block's list */
     struct dam_buf deposits;              /* EIP-6110 requests, from logs */
     struct dam_ledger_chain_block result; /* after seal */
 };
@@ -75,6 +76,9 @@ DAM_MUST_USE enum dam_err dam_builder_begin(struct dam_builder *builder,
 DAM_MUST_USE enum dam_err dam_builder_add(struct dam_builder *builder,
                                           const struct dam_signed_tx *tx,
                                           enum dam_tx_invalid *ret_invalid);
+
+/** Is there room in the block's wire form (EIP-7934) for a transaction of so many bytes? */
+bool dam_builder_has_room(const struct dam_builder *builder, size_t tx_len);
 
 /** Gas that transactions can still use. */
 uint64_t dam_builder_gas_left(const struct dam_builder *builder);

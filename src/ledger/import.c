@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/evm/block.h"
 #include "ledger/builder.h"
 #include "ledger/fees.h"
 
@@ -173,6 +174,12 @@ enum dam_err dam_builder_import(struct dam_ledger_chain *chain, struct dam_evm *
                    tx_fault != DAM_TX_FAULT_NONE ? dam_tx_fault_text(tx_fault) : dam_err_text(err));
     } else {
         err = check_header(chain, &block.header, fault);
+    }
+    if (err == DAM_OK && block_rlp.len > DAM_BLOCK_LEN_MAX &&
+        dam_chain_config_fork(&chain->rules.config, block.header.number, block.header.timestamp) >=
+            DAM_FORK_OSAKA) {
+        err = refuse(fault, DAM_EREFUSED, "block %" PRIu64 ": %zu bytes, more than %u (EIP-7934)",
+                     block.header.number, block_rlp.len, DAM_BLOCK_LEN_MAX);
     }
     if (err == DAM_OK) {
         err = run(chain, evm, &arena, &block, fault);

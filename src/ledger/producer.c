@@ -618,7 +618,8 @@ static enum dam_err fill(struct dam_ledger *ledger, struct dam_builder *builder,
     for (struct dam_pool_tx *tx; err == DAM_OK && skipped < INVALID_SKIP_MAX &&
                                  (tx = dam_pool_order_peek(order)) != NULL;) {
         bool in = false;
-        if (tx->gas_limit <= dam_builder_gas_left(builder)) {
+        if (tx->gas_limit <= dam_builder_gas_left(builder) &&
+            dam_builder_has_room(builder, tx->len)) {
             err = run_one(ledger, builder, tx, taken, &in);
         } else if (dam_builder_gas_left(builder) < 21000) {
             break;
@@ -753,7 +754,8 @@ static enum dam_err mine_all(struct dam_ledger *ledger)
         err = dam_ledger_mine(ledger);
     } while (err == DAM_OK && ledger->chain->head.tx_count > 0 &&
              dam_pool_count(ledger->pool) > 0 &&
-             ledger->chain->head.header.gas_used > ledger->gas_limit / 2);
+             (ledger->chain->head.header.gas_used > ledger->gas_limit / 2 ||
+              ledger->chain->head.size > DAM_BLOCK_LEN_MAX / 2));
     return err;
 }
 

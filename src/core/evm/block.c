@@ -6,8 +6,7 @@
 #include "core/evm/vm.h"
 
 #define BLOB_GAS 131072u
-#define BLOB_BASE_COST 8192u         /* EIP-7918 */
-#define BLOCK_LEN_MAX_OSAKA 8388608u /* EIP-7934: 10 MiB less 2 MiB for the consensus layer */
+#define BLOB_BASE_COST 8192u /* EIP-7918 */
 #define GAS_LIMIT_MIN 5000u
 
 const char *dam_block_invalid_name(enum dam_block_invalid reason)
@@ -277,7 +276,7 @@ enum dam_err dam_evm_block_check(const struct dam_chain_config *config,
                   : !dam_evm_uncles_hold(config, family, block) ? DAM_BLOCK_UNCLES
                                                                 : DAM_BLOCK_NONE;
     }
-    if (invalid == DAM_BLOCK_NONE && fork >= DAM_FORK_OSAKA && encoded_len > BLOCK_LEN_MAX_OSAKA) {
+    if (invalid == DAM_BLOCK_NONE && fork >= DAM_FORK_OSAKA && encoded_len > DAM_BLOCK_LEN_MAX) {
         invalid = DAM_BLOCK_SIZE;
     }
     if (invalid == DAM_BLOCK_NONE) {

@@ -9,6 +9,9 @@
 #include "core/eth/receipt.h"
 #include "core/evm/evm.h"
 
+/* Of a block's wire form, from Osaka on (EIP-7934): 10 MiB less 2 MiB for the consensus layer. */
+#define DAM_BLOCK_LEN_MAX 8388608u
+
 /* Why a block is refused. The texts are the official exception names (execution-spec-tests) without
  * the prefix "BlockException.". */
 #define DAM_BLOCK_INVALID_LIST(X)                                                                  \
