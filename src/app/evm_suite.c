@@ -8,10 +8,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "app/evm_json.h"
 #include "app/verb.h"
 #include "base/heap.h"
 #include "base/hex.h"
@@ -406,7 +408,38 @@ static int finish(struct suite *suite)
     }
     free(suite->files);
     free(suite->reports);
-    return failed != 0 || passed == 0 ? DAM_EXIT_FAILED : DAM_EXIT_OK;
+    if (passed + failed == 0) {
+        return dam_verb_fail(DAM_EXIT_FAILED,
+                             "are the files of this kind, --fork and --filter right?",
+                             "no test was run");
+    }
+    return failed != 0 ? DAM_EXIT_FAILED : DAM_EXIT_OK;
+}
+
+/* ---- what was asked for ---------------------------------------------------------------------- */
+
+bool dam_evm_suite_wants_fork(const struct dam_evm_suite_options *options, const char *fork)
+{
+    enum dam_fork asked;
+    enum dam_fork there;
+    return options->fork == NULL || strcasecmp(options->fork, fork) == 0 ||
+           (dam_fork_find(options->fork, &asked) == DAM_OK &&
+            dam_fork_find(fork, &there) == DAM_OK && asked == there);
+}
+
+bool dam_evm_suite_wants_test(const struct dam_evm_suite_options *options,
+                              const struct dam_json *name)
+{
+    return options->filter == NULL ||
+           memmem(name->text, name->len, options->filter, strlen(options->filter)) != NULL;
+}
+
+/* "PragueToOsakaAtTime15k" is not looked into: without such tests none runs. */
+static bool is_fork(const char *name)
+{
+    enum dam_fork fork;
+    const char *to = strstr(name, "To");
+    return dam_evm_json_rules(name, &fork) == DAM_OK || (to != NULL && strstr(to, "At") != NULL);
 }
 
 static bool jobs_read(const char *text, unsigned *ret)
@@ -439,12 +472,12 @@ static int option_read(struct dam_evm_suite_options *options, char **argv)
         return 2;
     }
     if (strcmp(argv[0], "--fork") == 0) {
-        if (argv[1] == NULL || dam_fork_find(argv[1], &options->fork) != DAM_OK) {
-            (void)dam_verb_fail(0, "one of Frontier ... Osaka", "--fork: no fork '%s'",
-                                argv[1] != NULL ? argv[1] : "");
+        if (argv[1] == NULL || !is_fork(argv[1])) {
+            (void)dam_verb_fail(0, "one of Frontier ... Osaka, BPO1 ..., or a transition",
+                                "--fork: no fork '%s'", argv[1] != NULL ? argv[1] : "");
             return -1;
         }
-        options->has_fork = true;
+        options->fork = argv[1];
         return 2;
     }
     if (strcmp(argv[0], "--filter") == 0 && argv[1] != NULL) {

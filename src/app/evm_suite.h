@@ -11,11 +11,18 @@
 struct dam_evm_suite_options {
     unsigned jobs; /* threads, at least 1 */
     bool json;
-    bool trace; /* EIP-3155 lines on stdout; one thread */
-    bool has_fork;
-    enum dam_fork fork; /* only cases of this fork */
+    bool trace;         /* EIP-3155 lines on stdout; one thread */
+    const char *fork;   /* only cases of this fork; NULL: all */
     const char *filter; /* only tests whose name contains this; NULL: all */
 };
+
+/** Was this fork, as a file names it, asked for? "--fork Merge" asks for "Paris" as well; a
+ *  transition and a fork of blob parameters only are asked for by their own names. */
+bool dam_evm_suite_wants_fork(const struct dam_evm_suite_options *options, const char *fork);
+
+/** Was the test of this name asked for? */
+bool dam_evm_suite_wants_test(const struct dam_evm_suite_options *options,
+                              const struct dam_json *name);
 
 /* What came of one file. */
 struct dam_evm_report {

@@ -32,6 +32,7 @@ struct chain {
     struct dam_u256 terminal_difficulty;
     struct node *nodes; /* newest first */
     const struct node *head;
+    const char *part; /* of the file, that was read last, for an error */
 };
 
 /* The hash of an ancestor of the block that is being built on `ctx`. */
@@ -405,6 +406,7 @@ static enum dam_err genesis_read(struct chain *chain, const struct dam_json *tes
     struct dam_bytes rlp;
     struct dam_block block;
     struct dam_hash root;
+    chain->part = "genesisRLP";
     DAM_TRY(dam_json_hex(dam_json_get(test, "genesisRLP"), arena, &rlp));
     DAM_TRY(dam_block_decode(arena, rlp, &block, NULL));
     struct node *node = node_add(chain, &block.header);
@@ -414,7 +416,9 @@ static enum dam_err genesis_read(struct chain *chain, const struct dam_json *tes
     dam_evm_world_init(&node->world, dam_heap());
     node->total_difficulty = block.header.difficulty;
     chain->head = node;
+    chain->part = "pre";
     DAM_TRY(dam_evm_json_world(arena, dam_json_get(test, "pre"), &node->world));
+    chain->part = "pre, whose root is not the genesis header's";
     DAM_TRY(dam_evm_world_root(&node->world, &root));
     return dam_hash_eq(&root, &block.header.state_root) ? DAM_OK : DAM_ECORRUPT;
 }
@@ -424,6 +428,7 @@ static enum dam_err blocks_run(struct chain *chain, const struct dam_json *test,
                                bool *ret_failed)
 {
     DAM_TRY(genesis_read(chain, test));
+    chain->part = "blocks";
     DAM_JSON_EACH(block, dam_json_get(test, "blocks"))
     {
         struct dam_bytes rlp;
@@ -447,16 +452,21 @@ static enum dam_err blocks_run(struct chain *chain, const struct dam_json *test,
 static void test_run(struct dam_evm_worker *worker, const struct dam_json *test,
                      struct dam_evm_case *at, struct dam_evm_report *report)
 {
-    struct chain chain = {.worker = worker};
-    if (config_read(&chain, test, at->fork) == DAM_ENOTFOUND) {
+    struct chain chain = {.worker = worker, .part = "config"};
+    enum dam_err err = config_read(&chain, test, at->fork);
+    if (err == DAM_ENOTFOUND) {
         dam_evm_report_skip(report, at, "a network that is not one of Frontier ... Osaka, BPO");
         return;
     }
     const struct dam_arena_mark mark = dam_arena_mark(&worker->arena);
     bool failed = false;
-    const enum dam_err err = blocks_run(&chain, test, at, report, &failed);
+    if (err == DAM_OK) {
+        err = blocks_run(&chain, test, at, report, &failed);
+    }
     if (err != DAM_OK) {
-        dam_evm_report_fail(report, at, "a readable test", dam_err_text(err));
+        char text[120];
+        (void)snprintf(text, sizeof(text), "%s: %s", chain.part, dam_err_text(err));
+        dam_evm_report_fail(report, at, "a readable test", text);
     } else if (!failed) {
         dam_evm_report_pass(report);
     }
@@ -480,14 +490,8 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
             continue;
         }
         (void)snprintf(fork_name, sizeof(fork_name), "%.*s", (int)network->len, network->text);
-        enum dam_fork fork;
-        const bool wanted_fork =
-            !worker->options->has_fork ||
-            (dam_fork_find(fork_name, &fork) == DAM_OK && fork == worker->options->fork);
-        const bool wanted_name = worker->options->filter == NULL ||
-                                 memmem(name->text, name->len, worker->options->filter,
-                                        strlen(worker->options->filter)) != NULL;
-        if (wanted_fork && wanted_name) {
+        if (dam_evm_suite_wants_fork(worker->options, fork_name) &&
+            dam_evm_suite_wants_test(worker->options, name)) {
             test_run(worker, name + 1, &at, report);
         }
     }

@@ -112,7 +112,8 @@ struct state_test {
 };
 
 struct outcome {
-    bool read; /* the transaction could be read */
+    bool read;        /* the transaction could be read */
+    const char *part; /* what was read or done last, for an error */
     enum dam_err err;
     struct dam_evm_receipt receipt;
     struct dam_hash root;
@@ -172,12 +173,17 @@ static enum dam_err execute(const struct state_test *test, const char *fork_name
     struct dam_evm_tx tx;
     struct dam_evm_diff diff;
     struct dam_evm_trace trace;
+    ret->part = "indexes";
     DAM_TRY(dam_json_u64(dam_json_get(indexes_json, "data"), &indexes.data));
     DAM_TRY(dam_json_u64(dam_json_get(indexes_json, "gas"), &indexes.gas));
     DAM_TRY(dam_json_u64(dam_json_get(indexes_json, "value"), &indexes.value));
+    ret->part = "pre";
     DAM_TRY(dam_evm_json_world(&worker->arena, dam_json_get(test->json, "pre"), world));
+    ret->part = "env";
     DAM_TRY(dam_evm_json_env(dam_json_get(test->json, "env"), &block));
+    ret->part = "config";
     DAM_TRY(options_read(test, fork_name, &options));
+    ret->part = "transaction";
     const enum dam_err err =
         dam_evm_json_tx(&worker->arena, dam_json_get(test->json, "transaction"), &indexes, &tx);
     ret->read = err == DAM_OK;
@@ -226,7 +232,8 @@ static void judge(struct dam_evm_report *report, const struct dam_evm_case *at,
     const struct dam_json *exception = dam_json_get(post, "expectException");
     char text[160];
     if (outcome->err != DAM_OK) {
-        dam_evm_report_fail(report, at, "a readable test", dam_err_text(outcome->err));
+        (void)snprintf(text, sizeof(text), "%s: %s", outcome->part, dam_err_text(outcome->err));
+        dam_evm_report_fail(report, at, "a readable test", text);
         return;
     }
     const enum dam_tx_invalid reason = outcome->receipt.invalid;
@@ -257,7 +264,7 @@ static void case_run(const struct state_test *test, const struct dam_evm_case *a
                      const struct dam_json *post)
 {
     struct dam_evm_world world;
-    struct outcome outcome = {.err = DAM_OK};
+    struct outcome outcome = {.part = "post"};
     const struct dam_arena_mark mark = dam_arena_mark(&test->worker->arena);
     dam_evm_world_init(&world, dam_heap());
     outcome.err = execute(test, at->fork, post, &world, &outcome);
@@ -274,9 +281,7 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
     {
         const struct state_test test = {worker, name + 1, report};
         const struct dam_json *post = dam_json_get(test.json, "post");
-        if (worker->options->filter != NULL &&
-            memmem(name->text, name->len, worker->options->filter,
-                   strlen(worker->options->filter)) == NULL) {
+        if (!dam_evm_suite_wants_test(worker->options, name)) {
             continue;
         }
         if (post == NULL || dam_json_get(test.json, "transaction") == NULL) {
@@ -290,11 +295,10 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
             enum dam_fork fork;
             (void)snprintf(fork_name, sizeof(fork_name), "%.*s", (int)fork_key->len,
                            fork_key->text);
-            const bool known = dam_evm_json_rules(fork_name, &fork) == DAM_OK;
-            if (worker->options->has_fork && (!known || fork != worker->options->fork)) {
+            if (!dam_evm_suite_wants_fork(worker->options, fork_name)) {
                 continue;
             }
-            if (!known) {
+            if (dam_evm_json_rules(fork_name, &fork) != DAM_OK) {
                 const struct dam_evm_case at = {name, fork_name, 0};
                 dam_evm_report_skip(report, &at,
                                     "a fork that is not one of Frontier ... Osaka, BPO");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `dam evm txtest`: TransactionTests. Is a raw transaction acceptable under a fork, who sent it,
  * and what gas does it need at least? */
+#include "app/evm_json.h"
 #include "app/evm_suite.h"
 #include "app/verb_evm.h"
 #include "base/hex.h"
@@ -214,14 +215,13 @@ static void case_run(struct dam_evm_worker *worker, const struct dam_evm_case *a
                      struct dam_bytes bytes, const struct dam_json *result,
                      struct dam_evm_report *report)
 {
-    const struct dam_evm_suite_options *options = worker->options;
     struct outcome outcome = {.refused = NULL};
     enum dam_fork fork;
-    if (dam_fork_find(at->fork, &fork) != DAM_OK) {
-        dam_evm_report_skip(report, at, "a fork that is not one of Frontier ... Osaka");
+    if (!dam_evm_suite_wants_fork(worker->options, at->fork)) {
         return;
     }
-    if (options->has_fork && options->fork != fork) {
+    if (dam_evm_json_rules(at->fork, &fork) != DAM_OK) {
+        dam_evm_report_skip(report, at, "a fork that is not one of Frontier ... Osaka, BPO");
         return;
     }
     enum dam_err err = judge(worker, fork, bytes, &outcome);
@@ -237,6 +237,9 @@ static void file_run(struct dam_evm_worker *worker, const struct dam_json *root,
 {
     DAM_JSON_EACH_KEY(name, root)
     {
+        if (!dam_evm_suite_wants_test(worker->options, name)) {
+            continue;
+        }
         /* Until 2020: "rlp", and the results beside it instead of in "result". */
         const bool old = dam_json_get(name + 1, "rlp") != NULL;
         const struct dam_json *txbytes = dam_json_get(name + 1, old ? "rlp" : "txbytes");

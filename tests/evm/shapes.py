@@ -140,6 +140,49 @@ def block_shapes():
     check("payloads of the engine", run("blocktest", {name: changed}), (0, 0, 1, 1))
 
 
+def choices():
+    """--fork goes by the name in the file, --filter by the test's; what cannot be read is named."""
+    name, test = find("state_tests/eest-v5.4.0", lambda test: list(test["post"]) == ["Osaka"] and len(test["post"]["Osaka"]) == 1
+                      and "expectException" not in str(test))
+    renamed = copy.deepcopy(test)
+    renamed["post"] = {"BPO1": test["post"]["Osaka"], "Osaka": test["post"]["Osaka"]}
+    check("all forks", run("statetest", {name: renamed}), (2, 0, 0, 0))
+    check("one fork", run("statetest", {name: renamed}, "--fork", "osaka"), (1, 0, 0, 0))
+    check("one of blobs", run("statetest", {name: renamed}, "--fork", "BPO1"), (1, 0, 0, 0))
+    check("another", run("statetest", {name: renamed}, "--fork", "Prague"), (0, 0, 0, 1))
+    check("no fork", run("statetest", {name: renamed}, "--fork", "Lon")[3:4] + (0, 0, 0), (2, 0, 0, 0))
+    check("none of that name", run("statetest", {name: test}, "--filter", "no such name"), (0, 0, 0, 1))
+    for part, value in (("env", {}), ("pre", {"0x1": {}}), ("config", {"chainid": "0xzz"})):
+        got = run("statetest", {name: dict(test, **{part: value})})
+        check(f"a broken {part}", got, (0, 1, 0, 1))
+        check(f"it is named: {part}", (0, 0, 0, 0) if f"got {part}: " in got[4] else got, (0, 0, 0, 0))
+    changed = copy.deepcopy(test)
+    del changed["post"]["Osaka"][0]["hash"]
+    got = run("statetest", {name: changed})
+    check("no state root", (*got[:4], "state root (the file has none)" in got[4]), (0, 1, 0, 1))
+    changed = copy.deepcopy(test)
+    changed["transaction"]["data"] = ["0x1"]
+    check("half a byte", run("statetest", {name: changed}), (0, 1, 0, 1))
+    del changed["_info"], changed["config"]
+    changed["transaction"]["data"] = test["transaction"]["data"]
+    check("neither _info nor config", run("statetest", {name: changed}), (1, 0, 0, 0))
+    paths = [list(files(folder))[0] for folder in ("blockchain_tests/eest-v5.4.0/osaka", "state_tests/eest-v5.4.0/osaka")]
+    done = json.loads(subprocess.run([DAM, "evm", "statetest", "--json", *paths], capture_output=True, text=True, check=False).stdout)
+    check("--json", (done["files"], done["failed"], done["skipped"] == len(done["skips"]) > 0, done["failures"] == []), (2, 0, True, True))
+
+    name, test = find("blockchain_tests/eest-v5.4.0", lambda test: test["network"] == "PragueToOsakaAtTime15k")
+    check("a transition", run("blocktest", {name: test}, "--fork", "PragueToOsakaAtTime15k"), (1, 0, 0, 0))
+    check("not one of its forks", run("blocktest", {name: test}, "--fork", "Osaka"), (0, 0, 0, 1))
+    got = run("blocktest", {name: dict(test, pre={})})
+    check("another pre", (*got[:4], "whose root is not the genesis" in got[4]), (0, 1, 0, 1))
+    path = list(files("transaction_tests"))[0]
+    with open(path, encoding="utf-8") as file:
+        name, test = next(iter(json.load(file).items()))
+    forks = len(test["result"])
+    check("all transactions", run("txtest", path, "--filter", name)[:2], (forks, 0))
+    check("none of them", run("txtest", path, "--filter", "no such name"), (0, 0, 0, 1))
+
+
 def transaction_shapes():
     count = 0
     for path in list(files("transaction_tests"))[:20]:
@@ -207,6 +250,7 @@ def traces():
 state_shapes()
 traces()
 block_shapes()
+choices()
 transaction_shapes()
 folders()
 print(f"{passed} passed, {failed} failed")

@@ -27,8 +27,7 @@ struct dam_bytes vectors_hex(struct vectors *v, const struct dam_json *json)
 {
     struct dam_bytes bytes = {0};
     if (json != NULL && dam_json_hex(json, v->arena, &bytes) != DAM_OK) {
-        (void)fprintf(stderr, "%s: malformed hex: %.*s\n", v->file, (int)json->len, json->text);
-        abort();
+        vectors_check(v, false, "malformed hex: %.*s", (int)json->len, json->text);
     }
     return bytes;
 }
