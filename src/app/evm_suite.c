@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/args.h"
 #include "app/evm_json.h"
 #include "app/verb.h"
 #include "base/heap.h"
@@ -442,81 +443,47 @@ static bool is_fork(const char *name)
     return dam_evm_json_rules(name, &fork) == DAM_OK || (to != NULL && strstr(to, "At") != NULL);
 }
 
-static bool jobs_read(const char *text, unsigned *ret)
+static bool options_read(int argc, char **argv, struct dam_evm_suite_options *ret,
+                         struct dam_args *ret_paths)
 {
-    char *end;
-    const unsigned long jobs = strtoul(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || jobs < 1 || jobs > JOBS_MAX) {
+    const char *jobs = NULL;
+    const struct dam_arg known[] = {
+        {"--json", NULL, &ret->json}, {"--trace", NULL, &ret->trace},   {"--jobs", &jobs, NULL},
+        {"--fork", &ret->fork, NULL}, {"--filter", &ret->filter, NULL}, {NULL, NULL, NULL}};
+    if (!dam_args_parse(argc, argv, known, DAM_ARGS_WORDS_MAX, ret_paths)) {
         return false;
     }
-    *ret = (unsigned)jobs;
+    uint64_t count = 1;
+    if (jobs != NULL && (!dam_args_u64(jobs, &count) || count < 1 || count > JOBS_MAX)) {
+        (void)dam_verb_fail(0, NULL, "--jobs takes a number from 1 to %u", JOBS_MAX);
+        return false;
+    }
+    if (ret->fork != NULL && !is_fork(ret->fork)) {
+        (void)dam_verb_fail(0, "one of Frontier ... Osaka, BPO1 ..., or a transition",
+                            "--fork: no fork '%s'", ret->fork);
+        return false;
+    }
+    if (ret_paths->count == 0) {
+        (void)dam_verb_fail(0, "`dam help evm` tells more", "no file is named");
+        return false;
+    }
+    ret->jobs = ret->trace ? 1 : (unsigned)count;
     return true;
-}
-
-/* Returns: how many arguments the option took; 0 if it is none; negative after an error message. */
-static int option_read(struct dam_evm_suite_options *options, char **argv)
-{
-    if (strcmp(argv[0], "--json") == 0) {
-        options->json = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--trace") == 0) {
-        options->trace = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--jobs") == 0) {
-        if (argv[1] == NULL || !jobs_read(argv[1], &options->jobs)) {
-            (void)dam_verb_fail(0, NULL, "--jobs takes a number from 1 to %u", JOBS_MAX);
-            return -1;
-        }
-        return 2;
-    }
-    if (strcmp(argv[0], "--fork") == 0) {
-        if (argv[1] == NULL || !is_fork(argv[1])) {
-            (void)dam_verb_fail(0, "one of Frontier ... Osaka, BPO1 ..., or a transition",
-                                "--fork: no fork '%s'", argv[1] != NULL ? argv[1] : "");
-            return -1;
-        }
-        options->fork = argv[1];
-        return 2;
-    }
-    if (strcmp(argv[0], "--filter") == 0 && argv[1] != NULL) {
-        options->filter = argv[1];
-        return 2;
-    }
-    if (argv[0][0] == '-') {
-        (void)dam_verb_fail(0, "`dam help evm` tells more", "there is no option '%s'", argv[0]);
-        return -1;
-    }
-    return 0;
 }
 
 int dam_evm_suite_main(int argc, char **argv, dam_evm_file_fn *run)
 {
-    struct suite suite = {.options = {.jobs = 1},
-                          .run = run,
-                          .lock = PTHREAD_MUTEX_INITIALIZER,
-                          .ended = PTHREAD_COND_INITIALIZER};
-    bool named = false;
-    for (int i = 1; i < argc;) {
-        const int used = option_read(&suite.options, &argv[i]);
-        if (used < 0) {
-            return DAM_EXIT_USAGE;
-        }
-        if (used == 0) {
-            named = true;
-            if (!files_find(&suite, argv[i], true)) {
-                return dam_verb_fail(DAM_EXIT_NOT_FOUND, "name files or folders of JSON tests",
-                                     "%s: %s", argv[i], strerror(errno));
-            }
-        }
-        i += used == 0 ? 1 : used;
+    struct suite suite = {
+        .run = run, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    struct dam_args paths;
+    if (!options_read(argc, argv, &suite.options, &paths)) {
+        return DAM_EXIT_USAGE;
     }
-    if (!named) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more", "no file is named");
-    }
-    if (suite.options.trace) {
-        suite.options.jobs = 1;
+    for (int i = 0; i < paths.count; i++) {
+        if (!files_find(&suite, paths.words[i], true)) {
+            return dam_verb_fail(DAM_EXIT_NOT_FOUND, "name files or folders of JSON tests",
+                                 "%s: %s", paths.words[i], strerror(errno));
+        }
     }
     suite.reports = calloc(suite.file_count + 1, sizeof(suite.reports[0]));
     if (suite.reports == NULL) {

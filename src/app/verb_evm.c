@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/verb_evm.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/verb.h"
@@ -9,14 +10,17 @@ const char dam_verb_evm_help[] =
     "usage: dam evm statetest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
     "       dam evm blocktest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
     "       dam evm txtest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT]\n"
-    "       dam evm run --code HEX [--input HEX] [--gas N] [--fork F] [--trace]\n"
+    "       dam evm run --code HEX [--input HEX] [--gas N] [--fork F] [--trace] [--json]\n"
     "       dam evm trace FILE [--tracer NAME] [--config JSON]\n"
     "       dam evm bench FILE... [--runs N] [--json]\n\n"
     "statetest and blocktest run files, or folders of files, of Ethereum's GeneralStateTests and\n"
     "BlockchainTests: one line a failure (file, test, fork, index, expected, got), then the "
     "count.\n"
     "txtest does the same for TransactionTests: is a raw transaction valid, who sent it.\n"
-    "The exit code is 1 if anything failed. --trace prints EIP-3155 lines.\n"
+    "What is not a test of that kind is skipped, with a reason. The exit code is 1 if anything\n"
+    "failed or nothing was run. --fork takes the name in the files (Osaka, BPO1,\n"
+    "PragueToOsakaAtTime15k), --filter a part of a test's name. --trace prints EIP-3155 lines.\n"
+    "What takes long says on standard error how far it is.\n"
     "run executes code with calldata on an empty world and prints its output, status and gas, or "
     "with\n"
     "--trace the steps and then output and gas in one line.\n"
@@ -30,18 +34,30 @@ const char dam_verb_evm_help[] =
 int dam_verb_evm(int argc, char **argv)
 {
     static const struct {
-        const char *name;
+        char name[16]; /* as argv[0] of the part */
         int (*run)(int argc, char **argv);
     } parts[] = {
-        {"statetest", dam_evm_statetest_main}, {"blocktest", dam_evm_blocktest_main},
-        {"txtest", dam_evm_txtest_main},       {"run", dam_evm_run_main},
-        {"bench", dam_evm_bench_main},         {"trace", dam_evm_trace_main},
+        {"evm statetest", dam_evm_statetest_main}, {"evm blocktest", dam_evm_blocktest_main},
+        {"evm txtest", dam_evm_txtest_main},       {"evm run", dam_evm_run_main},
+        {"evm bench", dam_evm_bench_main},         {"evm trace", dam_evm_trace_main},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (strcmp(argv[1], parts[i].name) == 0) {
-            return parts[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], parts[i].name + strlen("evm ")) != 0) {
+            continue;
         }
+        if (argc > 2 && strcmp(argv[2], "--help") == 0) {
+            (void)fputs(dam_verb_evm_help, stdout);
+            return DAM_EXIT_OK;
+        }
+        char name[sizeof(parts[i].name)];
+        memcpy(name, parts[i].name, sizeof(name));
+        argv[1] = name;
+        return parts[i].run(argc - 1, argv + 1);
+    }
+    if (argc == 1) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more",
+                             "dam evm: statetest, blocktest, txtest, run, trace or bench?");
     }
     return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more", "dam evm: no part named '%s'",
-                         argc > 1 ? argv[1] : "");
+                         argv[1]);
 }

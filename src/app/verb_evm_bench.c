@@ -6,12 +6,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/args.h"
 #include "app/evm_json.h"
 #include "app/verb.h"
 #include "app/verb_evm.h"
+#include "app/verb_model.h"
 #include "base/heap.h"
 #include "base/hex.h"
 
+#define RUNS_MAX 1000000u
 #define OUTPUT_MAX 64u /* bytes of output that are shown */
 
 /* What came of a case. */
@@ -125,10 +128,16 @@ static void case_print(struct bench *bench, const char *name, size_t index, enum
     if (bench->json) {
         char output[2 * OUTPUT_MAX + 1] = "";
         dam_hex_encode(got->output, got->output_len <= OUTPUT_MAX ? got->output_len : 0, output);
-        (void)printf("{\"name\":\"%s/%zu\",\"gas\":%llu,\"us\":%.3f,\"mgas_s\":%.1f,"
+        struct dam_buf text;
+        dam_buf_init(&text, dam_heap(), 0);
+        struct dam_json_writer w = {.buf = &text};
+        dam_json_put_cstr(&w, name);
+        const int name_len = (int)text.len - 1; /* up to the closing quote */
+        (void)printf("{\"name\":%.*s/%zu\",\"gas\":%llu,\"us\":%.3f,\"mgas_s\":%.1f,"
                      "\"peak_kib\":%llu,\"output_len\":%zu,\"output\":\"0x%s\"}\n",
-                     name, index, (unsigned long long)got->gas, us, mgas_s,
-                     (unsigned long long)peak_kib(), got->output_len, output);
+                     name_len, (const char *)text.data, index, (unsigned long long)got->gas, us,
+                     mgas_s, (unsigned long long)peak_kib(), got->output_len, output);
+        dam_buf_finish(&text);
     } else {
         (void)printf("%-36s %12llu gas %12.3f us %10.1f Mgas/s %8.1f MiB\n", name,
                      (unsigned long long)got->gas, us, mgas_s, (double)peak_kib() / 1024.0);
@@ -156,58 +165,56 @@ static void file_run(struct bench *bench, const struct dam_json *root)
     }
 }
 
-static bool file_read(struct bench *bench, const char *path, const struct dam_json **ret)
+static int path_run(struct bench *bench, const char *path)
 {
-    FILE *file = fopen(path, "rb");
-    struct dam_buf text;
-    struct dam_json_error error = {.what = "it cannot be read"};
-    uint8_t chunk[65536];
-    size_t len;
-    dam_buf_init_arena(&text, &bench->arena, 0);
-    while (file != NULL && (len = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-        dam_buf_put(&text, chunk, len);
+    const struct dam_json *root;
+    struct dam_json_error error;
+    struct dam_bytes text;
+    int code = dam_model_read_file(path, &text);
+    if (code != DAM_EXIT_OK) {
+        return code;
     }
-    if (file != NULL) {
-        (void)fclose(file);
+    dam_arena_reset(&bench->arena);
+    if (dam_json_parse(&bench->arena, (const char *)text.data, text.len, 0, &root, &error) ==
+        DAM_OK) {
+        file_run(bench, root);
+    } else {
+        code =
+            dam_verb_fail(DAM_EXIT_FAILED, "a state test as JSON is wanted",
+                          "%s: line %u, column %u: %s", path, error.line, error.column, error.what);
     }
-    if (file == NULL || dam_buf_err(&text) != DAM_OK ||
-        dam_json_parse(&bench->arena, (const char *)text.data, text.len, 0, ret, &error) !=
-            DAM_OK) {
-        (void)dam_verb_fail(0, "a state test as JSON is wanted", "%s: line %u, column %u: %s", path,
-                            error.line, error.column, error.what);
-        return false;
-    }
-    return true;
+    free((void *)(uintptr_t)text.data);
+    return code;
 }
 
 int dam_evm_bench_main(int argc, char **argv)
 {
-    struct bench bench = {.runs = 3};
-    int files = 0;
+    const char *runs = "3";
+    struct bench bench = {.json = false};
+    const struct dam_arg known[] = {
+        {"--runs", &runs, NULL}, {"--json", NULL, &bench.json}, {NULL, NULL, NULL}};
+    struct dam_args paths;
+    uint64_t count;
+    if (!dam_args_parse(argc, argv, known, DAM_ARGS_WORDS_MAX, &paths)) {
+        return DAM_EXIT_USAGE;
+    }
+    if (!dam_args_u64(runs, &count) || count < 1 || count > RUNS_MAX) {
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "--runs takes a number from 1 to %u", RUNS_MAX);
+    }
+    if (paths.count == 0) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more", "no file is named");
+    }
     if (dam_evm_create(dam_heap(), NULL, &bench.evm) != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
     }
+    bench.runs = (unsigned)count;
     dam_arena_init(&bench.arena, dam_heap(), 0);
-    for (int i = 1; i < argc; i++) {
-        const struct dam_json *root;
-        if (strcmp(argv[i], "--json") == 0) {
-            bench.json = true;
-        } else if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc) {
-            bench.runs = (unsigned)strtoul(argv[++i], NULL, 10);
-        } else {
-            files++;
-            dam_arena_reset(&bench.arena);
-            if (file_read(&bench, argv[i], &root)) {
-                file_run(&bench, root);
-            } else {
-                bench.failed++;
-            }
-        }
+    int code = DAM_EXIT_OK;
+    for (int i = 0; i < paths.count; i++) {
+        const int outcome = path_run(&bench, paths.words[i]);
+        code = outcome != DAM_EXIT_OK ? outcome : code;
     }
     dam_arena_finish(&bench.arena);
     dam_evm_destroy(bench.evm);
-    if (files == 0) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more", "no file is named");
-    }
-    return bench.failed != 0 ? DAM_EXIT_FAILED : DAM_EXIT_OK;
+    return code == DAM_EXIT_OK && bench.failed != 0 ? DAM_EXIT_FAILED : code;
 }

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/args.h"
 #include "app/evm_trace.h"
 #include "app/verb.h"
 #include "app/verb_evm.h"
 #include "base/heap.h"
 #include "base/hex.h"
 #include "core/evm/world.h"
+
+#define GAS_DEFAULT 30000000u
 
 struct arguments {
     struct dam_bytes code;
@@ -20,79 +23,67 @@ struct arguments {
     bool json;
 };
 
+/* Where text stops being hex. Returns: its length if that is all hex, of an even number of digits.
+ */
+static size_t hex_end(const char *text)
+{
+    const size_t begin = text[0] == '0' && text[1] == 'x' ? 2 : 0;
+    const size_t digits = strspn(text + begin, "0123456789abcdefABCDEF");
+    return begin + digits;
+}
+
 /* Hex from the command line, in memory that lives as long as the process. */
 static bool hex_read(const char *option, const char *text, struct dam_bytes *ret)
 {
-    const size_t size = text != NULL ? strlen(text) / 2 + 1 : 0;
-    uint8_t *data = malloc(size + 1);
-    if (text == NULL || data == NULL ||
-        dam_hex_decode(text, strlen(text), data, size, &ret->len) != DAM_OK) {
-        free(data);
-        (void)dam_verb_fail(0, "an even number of hex digits, 0x in front or not",
-                            "%s: no hex: '%s'", option, text != NULL ? text : "");
+    const size_t len = strlen(text);
+    const size_t end = hex_end(text);
+    uint8_t *data = malloc(len / 2 + 1);
+    if (data == NULL) {
+        (void)dam_verb_fail(0, NULL, "out of memory");
         return false;
     }
     ret->data = data;
-    return true;
-}
-
-static bool gas_read(const char *text, int64_t *ret)
-{
-    char *end;
-    const long long gas = text != NULL ? strtoll(text, &end, 10) : -1;
-    if (gas < 0 || gas > INT64_MAX / 2 || *text == '\0' || *end != '\0') {
-        (void)dam_verb_fail(0, NULL, "--gas: not a number from 0 to 2^62: '%s'",
-                            text != NULL ? text : "");
-        return false;
+    if (dam_hex_decode(text, len, data, len / 2 + 1, &ret->len) == DAM_OK) {
+        return true;
     }
-    *ret = gas;
-    return true;
-}
-
-static bool fork_read(const char *text, enum dam_fork *ret)
-{
-    if (text == NULL || dam_fork_find(text, ret) != DAM_OK) {
-        (void)dam_verb_fail(0, "one of Frontier ... Osaka", "--fork: no fork '%s'",
-                            text != NULL ? text : "");
-        return false;
+    if (end < len) {
+        (void)dam_verb_fail(0, "hex digits, 0x in front or not",
+                            "%s: '%c' at place %zu is no hex digit", option, text[end], end + 1);
+    } else {
+        (void)dam_verb_fail(0, "two digits are a byte", "%s: half a byte at the end", option);
     }
-    return true;
+    return false;
 }
 
 static bool arguments_read(int argc, char **argv, struct arguments *ret)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *value = argv[i + 1]; /* NULL at the end */
-        bool takes_value = true;
-        bool good = true;
-        if (strcmp(argv[i], "--code") == 0) {
-            good = hex_read("--code", value, &ret->code);
-        } else if (strcmp(argv[i], "--input") == 0) {
-            good = hex_read("--input", value, &ret->input);
-        } else if (strcmp(argv[i], "--gas") == 0) {
-            good = gas_read(value, &ret->gas);
-        } else if (strcmp(argv[i], "--fork") == 0) {
-            good = fork_read(value, &ret->fork);
-        } else {
-            takes_value = false;
-            ret->trace = ret->trace || strcmp(argv[i], "--trace") == 0;
-            ret->json = ret->json || strcmp(argv[i], "--json") == 0;
-            if (strcmp(argv[i], "--trace") != 0 && strcmp(argv[i], "--json") != 0) {
-                (void)dam_verb_fail(0, "`dam help evm` tells more", "there is no option '%s'",
-                                    argv[i]);
-                good = false;
-            }
-        }
-        if (!good) {
-            return false;
-        }
-        i += takes_value;
+    const char *code = NULL;
+    const char *input = "";
+    const char *gas = NULL;
+    const char *fork = NULL;
+    const struct dam_arg known[] = {
+        {"--code", &code, NULL}, {"--input", &input, NULL},      {"--gas", &gas, NULL},
+        {"--fork", &fork, NULL}, {"--trace", NULL, &ret->trace}, {"--json", NULL, &ret->json},
+        {NULL, NULL, NULL}};
+    struct dam_args words;
+    uint64_t gas_value = GAS_DEFAULT;
+    if (!dam_args_parse(argc, argv, known, 0, &words)) {
+        return false;
     }
-    if (ret->code.data == NULL) {
+    if (code == NULL) {
         (void)dam_verb_fail(0, "dam evm run --code 6001600201", "--code is missing");
         return false;
     }
-    return true;
+    if (gas != NULL && (!dam_args_u64(gas, &gas_value) || gas_value > INT64_MAX / 2)) {
+        (void)dam_verb_fail(0, NULL, "--gas: not a number from 0 to 2^62: '%s'", gas);
+        return false;
+    }
+    if (fork != NULL && dam_fork_find(fork, &ret->fork) != DAM_OK) {
+        (void)dam_verb_fail(0, "one of Frontier ... Osaka", "--fork: no fork '%s'", fork);
+        return false;
+    }
+    ret->gas = (int64_t)gas_value;
+    return hex_read("--code", code, &ret->code) && hex_read("--input", input, &ret->input);
 }
 
 static void print_result(const struct arguments *arguments, const struct dam_evm_result *result)
@@ -155,7 +146,7 @@ static enum dam_err run(const struct arguments *arguments, struct dam_evm *evm,
 
 int dam_evm_run_main(int argc, char **argv)
 {
-    struct arguments arguments = {.gas = 30000000, .fork = DAM_FORK_DEFAULT};
+    struct arguments arguments = {.fork = DAM_FORK_DEFAULT};
     struct dam_evm_world world;
     struct dam_evm *evm;
     enum dam_evm_status status = DAM_EVM_SUCCESS;

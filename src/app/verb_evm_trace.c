@@ -65,15 +65,21 @@ static enum dam_err read_tx(struct scene *scene, const struct dam_json *input)
     return dam_evm_tx_from(&scene->arena, tx, &sender, &scene->target.tx);
 }
 
-static enum dam_err read_scene(struct scene *scene, const struct dam_json *root)
+/* Out: ret_part: what was read last. */
+static enum dam_err read_scene(struct scene *scene, const struct dam_json *root,
+                               const char **ret_part)
 {
     const struct dam_json *genesis = dam_json_get(root, "genesis");
     struct dam_ledger_chain_rules rules;
     const char *where;
+    *ret_part = "genesis";
     DAM_TRY(dam_genesis_rules(genesis, &rules, &where));
+    *ret_part = "context";
     DAM_TRY(read_block(dam_json_get(root, "context"), &scene->block));
+    *ret_part = "genesis.alloc";
     DAM_TRY(dam_evm_json_world(&scene->arena, dam_json_get(genesis, "alloc"), &scene->world));
     scene->options = dam_evm_options_of(&rules.config, scene->block.number, scene->block.time);
+    *ret_part = "input";
     DAM_TRY(read_tx(scene, dam_json_get(root, "input")));
     scene->view = dam_evm_world_view(&scene->world);
     scene->target.evm = scene->evm;
@@ -142,14 +148,20 @@ static int run(struct scene *scene, const char *path, const char *name, const ch
     if (code != DAM_EXIT_OK || (code = dam_model_read_file(path, &text)) != DAM_EXIT_OK) {
         return code;
     }
+    struct dam_json_error error;
+    const char *part = NULL;
     enum dam_err err =
-        dam_json_parse(&scene->arena, (const char *)text.data, text.len, DEPTH_MAX, &root, NULL);
-    if (err == DAM_OK) {
-        err = read_scene(scene, root);
+        dam_json_parse(&scene->arena, (const char *)text.data, text.len, DEPTH_MAX, &root, &error);
+    if (err != DAM_OK) {
+        code =
+            dam_verb_fail(DAM_EXIT_FAILED, "{genesis, context, input} is wanted",
+                          "%s: line %u, column %u: %s", path, error.line, error.column, error.what);
+    } else if ((err = read_scene(scene, root, &part)) != DAM_OK) {
+        code = dam_verb_fail(DAM_EXIT_FAILED, "{genesis, context, input} is wanted", "%s: %s: %s",
+                             path, part, dam_err_text(err));
+    } else {
+        code = trace(scene, &options);
     }
-    code = err == DAM_OK ? trace(scene, &options)
-                         : dam_verb_fail(DAM_EXIT_FAILED, "{genesis, context, input}",
-                                         "%s: cannot be read: %s", path, dam_err_text(err));
     free((void *)(uintptr_t)text.data);
     return code;
 }
