@@ -389,7 +389,7 @@ static enum dam_err actuator_read(struct dam_manifest_reader *r, const struct da
         return dam_manifest_complain(r, table, NULL, "more than %u actuators",
                                      DAM_FLOW_ACTUATORS_MAX);
     }
-    struct dam_manifest_actuator a = {.line = table->line, .unit = "", .worth_factor = 1000000000};
+    struct dam_manifest_actuator a = {.line = table->line, .unit = ""};
     bool have_safe = false;
     DAM_TRY(dam_manifest_keys(r, table, "[[actuator]]", keys));
     DAM_TRY(name_read(r, table, &a.name));
@@ -400,7 +400,6 @@ static enum dam_err actuator_read(struct dam_manifest_reader *r, const struct da
     DAM_TRY(dam_manifest_decimal(r, table, "step", a.decimals, &a.step, NULL));
     DAM_TRY(dam_manifest_decimal(r, table, "safe", a.decimals, &a.safe, &have_safe));
     DAM_TRY(dam_manifest_decimal(r, table, "tolerance", a.decimals, &a.tolerance, NULL));
-    DAM_TRY(dam_manifest_decimal(r, table, "worth_factor", 9, &a.worth_factor, NULL));
     if (!have_safe || a.safe < a.min || a.safe > a.max || a.step < 0 || a.tolerance < 0) {
         return dam_manifest_complain(
             r, table, "'safe' is the value that hurts nobody when all else fails",
@@ -442,25 +441,36 @@ static enum dam_err each(struct dam_manifest_reader *r, const char *name, enum d
 }
 
 /* What an actuator's unit is worth is a channel, which may be declared after it. */
-static enum dam_err worth_read(struct dam_manifest_reader *r)
+static enum dam_err worth_read(struct dam_manifest_reader *r, const struct dam_toml *table,
+                               struct dam_manifest_actuator *a)
+{
+    const struct dam_manifest *m = r->manifest;
+    const char *name = NULL;
+    a->worth = -1;
+    a->worth_factor = 1000000000;
+    DAM_TRY(dam_manifest_text(r, table, "worth", false, &name));
+    for (size_t i = 0; name != NULL && i < m->channel_count; i++) {
+        if (strcmp(m->channels[i].name, name) == 0) {
+            a->worth = (int)(1 + i);
+            a->worth_factor =
+                dam_manifest_worth_of_units(a->unit, m->channels[i].unit, m->period_ms);
+        }
+    }
+    if (name != NULL && a->worth < 0) {
+        return dam_manifest_complain(r, dam_toml_get(table, "worth"), NULL,
+                                     "there is no channel named '%s'", name);
+    }
+    return dam_manifest_decimal(r, table, "worth_factor", 9, &a->worth_factor, NULL);
+}
+
+static enum dam_err worths_read(struct dam_manifest_reader *r)
 {
     struct dam_manifest *m = r->manifest;
     const struct dam_toml *list = dam_toml_get(m->root, "actuator");
     size_t index = 0;
     for (const struct dam_toml *item = list == NULL ? NULL : list->first; item != NULL;
-         item = item->next, index++) {
-        const char *name = NULL;
-        DAM_TRY(dam_manifest_text(r, item, "worth", false, &name));
-        m->actuators[index].worth = -1;
-        for (size_t i = 0; name != NULL && i < m->channel_count; i++) {
-            if (strcmp(m->channels[i].name, name) == 0) {
-                m->actuators[index].worth = (int)(1 + i);
-            }
-        }
-        if (name != NULL && m->actuators[index].worth < 0) {
-            return dam_manifest_complain(r, dam_toml_get(item, "worth"), NULL,
-                                         "there is no channel named '%s'", name);
-        }
+         item = item->next) {
+        DAM_TRY(worth_read(r, item, &m->actuators[index++]));
     }
     return DAM_OK;
 }
@@ -494,7 +504,7 @@ static enum dam_err tables_read(struct dam_manifest_reader *r)
         return dam_manifest_complain(r, NULL, NULL, "more than %u channels and actuators",
                                      DAM_FLOW_CHANNELS_MAX - 1);
     }
-    DAM_TRY(worth_read(r));
+    DAM_TRY(worths_read(r));
     DAM_TRY(dam_manifest_chain_read(r));
     return dam_manifest_rules_read(r, machine);
 }

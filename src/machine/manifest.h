@@ -50,7 +50,7 @@ struct dam_manifest_actuator {
     int64_t step;
     int64_t safe;
     int64_t tolerance;    /* of the read-back */
-    int worth;            /* observation record that holds the price of a unit and hour; -1: none */
+    int worth;            /* observation record that holds the price of a unit; -1: none */
     int64_t worth_factor; /* times this / 10^9 */
     int link;             /* -1: the action is only recorded */
     const char *key;

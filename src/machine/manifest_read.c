@@ -262,6 +262,29 @@ const char *dam_manifest_unit_meant(const char *unit)
     return meant;
 }
 
+/* 1, 1,000 or 1,000,000 for W, kW and MW (base "W") or Wh, kWh and MWh ("Wh"). Returns: 0 if the
+ * unit is another. */
+static int64_t size_of_unit(const char *unit, const char *base)
+{
+    int64_t size = unit[0] == 'k' ? 1000 : unit[0] == 'M' ? 1000000 : 1;
+    return strcmp(size == 1 ? unit : unit + 1, base) == 0 ? size : 0;
+}
+
+int64_t dam_manifest_worth_of_units(const char *unit, const char *price, int64_t period_ms)
+{
+    const int64_t hour_ms = 3600000;
+    const char *per = strrchr(price, '/');
+    int64_t priced = per == NULL ? 0 : size_of_unit(per + 1, "Wh");
+    int64_t power = size_of_unit(unit, "W");
+    int64_t energy = size_of_unit(unit, "Wh");
+    if (priced == 0 || (power == 0 && energy == 0)) {
+        return 1000000000;
+    }
+    __int128 factor = (__int128)1000000000 * (power + energy) / priced; /* one of them is 0 */
+    factor = energy == 0 ? factor : factor * hour_ms / period_ms;
+    return factor > INT64_MAX ? INT64_MAX : (int64_t)factor;
+}
+
 bool dam_manifest_unit_is(struct dam_bytes unit, const char *other)
 {
     static const char *const same[][2] = {{"deg", "°"}, {"°C", "C"},    {"°C", "degC"},

@@ -45,6 +45,11 @@ DAM_MUST_USE enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r,
  *  letters' case ("kw", "KWh") is a slip. Returns: the unit that was meant, NULL if it is none. */
 const char *dam_manifest_unit_meant(const char *unit);
 
+/** What their units alone say of a set-point's worth at a price: power (W, kW, MW) costs by the
+ * hour that it is held, energy (Wh, kWh, MWh) once in a period. In: price: "EUR/kWh". Returns: the
+ * factor times 10^9 to set-point * hours * price; 10^9 where the units say nothing. */
+int64_t dam_manifest_worth_of_units(const char *unit, const char *price, int64_t period_ms);
+
 /** Is this the same unit? "deg" and "°" are, "C" and "°C", "m3" and "m³", too. */
 bool dam_manifest_unit_is(struct dam_bytes unit, const char *other);
 

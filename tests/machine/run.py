@@ -35,6 +35,20 @@ def test_runs(tmp):
     check("proof", len(why["proof"]) >= 8 and why["root"] == verify["root"])
     whatif = json.loads(dam("whatif", "--mind", "SpendthriftMind", folder, "--json").stdout)
     check("whatif another mind", whatif["different"] > 0 and whatif["decisions"] == 301, whatif)
+    # The factor that the units say, and that of a set-point in power, which costs by the hour as this one of an hour's energy does.
+    toml = os.path.join(folder, "dam.toml")
+    with open(toml, encoding="utf-8") as f:
+        text = f.read()
+    offer = whatif["actuators"][1]
+    check("whatif in money", offer["money"] not in (0, None), offer)
+    for unit, factor in (("Wh", 1), ("W", 1), ("kWh", 1000), ("MW", 1_000_000)):
+        with open(toml, "w", encoding="utf-8") as f:
+            f.write(text.replace("worth_factor = 0.001\n", "").replace('unit = "Wh"\nmin = 0\nmax = 50000', f'unit = "{unit}"\nmin = 0\nmax = 50000'))
+        by_units = json.loads(dam("whatif", "--mind", "SpendthriftMind", folder, "--json").stdout)["actuators"][1]
+        check(f"whatif: {unit} at EUR/kWh", by_units["unit"] == unit and abs(by_units["money"] - factor * offer["money"]) < 1e-5 * factor,
+              (by_units, offer))
+    with open(toml, "w", encoding="utf-8") as f:
+        f.write(text)
     same = json.loads(dam("whatif", "--mind", "SurplusMind", folder, "--json").stdout)
     check("whatif the same mind", same["different"] == 0, same)
     old = f"{verify['size']}:{verify['root']}"
