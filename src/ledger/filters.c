@@ -715,14 +715,14 @@ void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *has
 }
 
 const struct dam_rpc_method dam_rpc_log_methods[] = {
-    {"eth_getLogs", eth_getLogs, false, DAM_RPC_WORKER},
-    {"eth_newFilter", eth_newFilter, false},
+    {"eth_getLogs", eth_getLogs, false, DAM_RPC_WORKER, 1},
+    {"eth_newFilter", eth_newFilter, false, DAM_RPC_LOOP, 1},
     {"eth_newBlockFilter", eth_newBlockFilter, false},
-    {"eth_newPendingTransactionFilter", eth_newPendingTransactionFilter, false},
-    {"eth_getFilterChanges", eth_getFilterChanges, false},
-    {"eth_getFilterLogs", eth_getFilterLogs, false},
-    {"eth_uninstallFilter", eth_uninstallFilter, false},
-    {"eth_subscribe", eth_subscribe, false},
-    {"eth_unsubscribe", eth_unsubscribe, false},
+    {"eth_newPendingTransactionFilter", eth_newPendingTransactionFilter, false, DAM_RPC_LOOP, 1},
+    {"eth_getFilterChanges", eth_getFilterChanges, false, DAM_RPC_LOOP, 1},
+    {"eth_getFilterLogs", eth_getFilterLogs, false, DAM_RPC_LOOP, 1},
+    {"eth_uninstallFilter", eth_uninstallFilter, false, DAM_RPC_LOOP, 1},
+    {"eth_subscribe", eth_subscribe, false, DAM_RPC_LOOP, 2},
+    {"eth_unsubscribe", eth_unsubscribe, false, DAM_RPC_LOOP, 1},
     {0},
 };

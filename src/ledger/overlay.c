@@ -211,8 +211,7 @@ static enum dam_err lay_slot(struct dam_overlay *o, struct laid_account *laid,
     return dam_trie_put(&laid->trie, dam_bytes(hashed.b, 32), dam_buf_bytes(&leaf));
 }
 
-static enum dam_err lay_slots(struct dam_overlay *o, struct laid_account *laid,
-                              const struct dam_evm_change *change)
+static void need_trie(struct dam_overlay *o, struct laid_account *laid)
 {
     if (!laid->has_trie) {
         dam_state_nodes_init(&laid->nodes, o->base.txn, &laid->address);
@@ -220,6 +219,12 @@ static enum dam_err lay_slots(struct dam_overlay *o, struct laid_account *laid,
         dam_trie_init(&laid->trie, o->arena, &laid->nodes.vtable, &laid->account.storage_root);
         laid->has_trie = true;
     }
+}
+
+static enum dam_err lay_slots(struct dam_overlay *o, struct laid_account *laid,
+                              const struct dam_evm_change *change)
+{
+    need_trie(o, laid);
     for (size_t i = 0; i < change->slot_count; i++) {
         DAM_TRY(lay_slot(o, laid, &change->slots[i]));
     }
@@ -273,4 +278,72 @@ enum dam_err dam_overlay_apply(struct dam_overlay *overlay, const struct dam_evm
         DAM_TRY(lay_account(overlay, &diff->accounts[i]));
     }
     return dam_trie_commit(&overlay->trie, &overlay->root);
+}
+
+/* ---- walking --------------------------------------------------------------------------------- */
+
+struct walk {
+    bool (*visit)(void *ctx, const struct dam_hash *hashed_key, const struct dam_u256 *value);
+    void *ctx;
+    bool corrupt;
+};
+
+static bool visit_leaf(void *ctx, struct dam_bytes key, struct dam_bytes value)
+{
+    struct walk *walk = ctx;
+    struct dam_hash hash;
+    struct dam_u256 word;
+    struct dam_rlp rlp = dam_rlp(value);
+    if (key.len != sizeof(hash.b) || dam_rlp_u256(&rlp, &word) != DAM_OK) {
+        walk->corrupt = true;
+        return false;
+    }
+    memcpy(hash.b, key.data, sizeof(hash.b));
+    return walk->visit(walk->ctx, &hash, &word);
+}
+
+enum dam_err dam_overlay_each_slot(struct dam_overlay *overlay, const struct dam_address *address,
+                                   const struct dam_hash *from,
+                                   bool (*visit)(void *ctx, const struct dam_hash *hashed_key,
+                                                 const struct dam_u256 *value),
+                                   void *ctx)
+{
+    struct laid_account *laid;
+    struct walk walk = {visit, ctx, false};
+    DAM_TRY(need_account(overlay, address, &laid));
+    need_trie(overlay, laid);
+    DAM_TRY(dam_trie_walk(&laid->trie, dam_bytes(from->b, sizeof(from->b)), visit_leaf, &walk));
+    return walk.corrupt ? DAM_ECORRUPT : DAM_OK;
+}
+
+static enum dam_err each_stored_key(struct dam_store_txn *txn, enum dam_store_table table,
+                                    const struct dam_address *address,
+                                    bool (*visit)(void *ctx, const struct dam_u256 *key), void *ctx)
+{
+    struct dam_store_cursor cursor = {0};
+    enum dam_err err =
+        dam_store_seek(&cursor, txn, table, dam_bytes(address->b, sizeof(address->b)));
+    while (err == DAM_OK && cursor.key.len >= SLOT_KEY_LEN &&
+           memcmp(cursor.key.data, address->b, sizeof(address->b)) == 0) {
+        struct dam_u256 key = dam_u256_load_be(cursor.key.data + sizeof(address->b));
+        err = visit(ctx, &key) ? dam_store_next(&cursor) : DAM_ENOTFOUND;
+    }
+    dam_store_cursor_close(&cursor);
+    return err == DAM_ENOTFOUND ? DAM_OK : err;
+}
+
+enum dam_err dam_overlay_each_key(struct dam_overlay *overlay, const struct dam_address *address,
+                                  bool (*visit)(void *ctx, const struct dam_u256 *key), void *ctx)
+{
+    for (size_t i = 0; i < overlay->slots.capacity; i++) {
+        const struct laid_slot *slot = overlay->slots.cells[i].item;
+        if (slot != NULL && memcmp(slot->key, address->b, sizeof(address->b)) == 0) {
+            struct dam_u256 key = dam_u256_load_be(slot->key + sizeof(address->b));
+            if (!visit(ctx, &key)) {
+                return DAM_OK;
+            }
+        }
+    }
+    DAM_TRY(each_stored_key(overlay->base.txn, DAM_STORE_SLOT, address, visit, ctx));
+    return each_stored_key(overlay->base.txn, DAM_STORE_SLOT_WAS, address, visit, ctx);
 }

@@ -36,4 +36,19 @@ void dam_overlay_finish(struct dam_overlay *overlay);
 DAM_MUST_USE enum dam_err dam_overlay_apply(struct dam_overlay *overlay,
                                             const struct dam_evm_diff *diff);
 
+/** Go through an account's slots that are not zero, in the order of their hashed keys. Returns:
+ *  DAM_OK; errors of the store and of memory. In: from: the first hashed key; visit: returns false
+ *  to stop. */
+DAM_MUST_USE enum dam_err dam_overlay_each_slot(
+    struct dam_overlay *overlay, const struct dam_address *address, const struct dam_hash *from,
+    bool (*visit)(void *ctx, const struct dam_hash *hashed_key, const struct dam_u256 *value),
+    void *ctx);
+
+/** Tell every key that the account has, or had in a kept version, a value under; some come twice.
+ *  Otherwise as dam_overlay_each_slot. */
+DAM_MUST_USE enum dam_err dam_overlay_each_key(struct dam_overlay *overlay,
+                                               const struct dam_address *address,
+                                               bool (*visit)(void *ctx, const struct dam_u256 *key),
+                                               void *ctx);
+
 #endif

@@ -70,6 +70,7 @@ struct dam_rpc_method {
     dam_rpc_fn *fn;
     bool dev; /* only with --dev */
     enum dam_rpc_where where;
+    uint8_t arg_max; /* more are refused, as geth does; not with --dev's own, whose peers differ */
 };
 
 /** The methods of each file, ended by an entry without a name. */

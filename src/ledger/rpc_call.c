@@ -670,8 +670,8 @@ static void eth_createAccessList(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_call_methods[] = {
-    {"eth_call", eth_call, false, DAM_RPC_WORKER},
-    {"eth_estimateGas", eth_estimateGas, false, DAM_RPC_WORKER},
-    {"eth_createAccessList", eth_createAccessList, false, DAM_RPC_WORKER},
+    {"eth_call", eth_call, false, DAM_RPC_WORKER, 4},
+    {"eth_estimateGas", eth_estimateGas, false, DAM_RPC_WORKER, 4},
+    {"eth_createAccessList", eth_createAccessList, false, DAM_RPC_WORKER, 4},
     {0},
 };

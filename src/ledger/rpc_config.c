@@ -201,6 +201,6 @@ static void eth_config(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_config_methods[] = {
-    {"eth_config", eth_config, false, DAM_RPC_LOOP},
+    {"eth_config", eth_config, false},
     {0},
 };

@@ -682,6 +682,8 @@ const struct dam_rpc_method dam_rpc_dev_methods[] = {
     {"anvil_getIntervalMining", getIntervalMining, true},
     {"anvil_getGenesisTime", getGenesisTime, true},
     {"anvil_setChainId", setChainId, true},
+    {"anvil_dealERC20", dam_dev_deal_erc20, true},
+    {"anvil_setERC20Allowance", dam_dev_set_erc20_allowance, true},
     {"anvil_dumpState", dam_dev_dump_state, true},
     {"anvil_loadState", dam_dev_load_state, true},
     {"anvil_reorg", anvil_reorg, true},

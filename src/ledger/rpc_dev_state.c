@@ -164,11 +164,20 @@ void dam_dev_set_code(struct dam_rpc *rpc)
     }
 }
 
+bool dam_dev_write_slot(struct dam_rpc *rpc, const struct dam_address *address,
+                        const struct dam_u256 *slot, const struct dam_u256 *value)
+{
+    const struct change change = {.address = *address, .slot = *slot, .value = *value};
+    return set_state(rpc, change_slot, &change);
+}
+
 void dam_dev_set_storage(struct dam_rpc *rpc)
 {
-    struct change change;
-    if (dam_rpc_address(rpc, 0, &change.address) && dam_rpc_u256(rpc, 1, &change.slot) &&
-        dam_rpc_u256(rpc, 2, &change.value) && set_state(rpc, change_slot, &change)) {
+    struct dam_address address;
+    struct dam_u256 slot;
+    struct dam_u256 value;
+    if (dam_rpc_address(rpc, 0, &address) && dam_rpc_u256(rpc, 1, &slot) &&
+        dam_rpc_u256(rpc, 2, &value) && dam_dev_write_slot(rpc, &address, &slot, &value)) {
         dam_json_put_bool(rpc->w, true);
     }
 }

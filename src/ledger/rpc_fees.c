@@ -245,10 +245,10 @@ static void eth_feeHistory(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_fee_methods[] = {
-    {"eth_gasPrice", eth_gasPrice, false, DAM_RPC_LOOP},
-    {"eth_maxPriorityFeePerGas", eth_maxPriorityFeePerGas, false, DAM_RPC_LOOP},
-    {"eth_baseFee", eth_baseFee, false, DAM_RPC_LOOP},
-    {"eth_blobBaseFee", eth_blobBaseFee, false, DAM_RPC_LOOP},
-    {"eth_feeHistory", eth_feeHistory, false, DAM_RPC_WORKER},
+    {"eth_gasPrice", eth_gasPrice, false},
+    {"eth_maxPriorityFeePerGas", eth_maxPriorityFeePerGas, false},
+    {"eth_baseFee", eth_baseFee, false},
+    {"eth_blobBaseFee", eth_blobBaseFee, false},
+    {"eth_feeHistory", eth_feeHistory, false, DAM_RPC_WORKER, 3},
     {0},
 };

@@ -42,6 +42,22 @@ static void net_peerCount(struct dam_rpc *rpc)
     dam_json_put_quantity(rpc->w, 0);
 }
 
+/* What old tools ask before they do anything. */
+static void eth_protocolVersion(struct dam_rpc *rpc)
+{
+    dam_json_put_quantity(rpc->w, 68);
+}
+
+static void eth_mining(struct dam_rpc *rpc)
+{
+    dam_json_put_bool(rpc->w, false);
+}
+
+static void eth_hashrate(struct dam_rpc *rpc)
+{
+    dam_json_put_quantity(rpc->w, 0);
+}
+
 static void rpc_modules(struct dam_rpc *rpc)
 {
     static const char *const modules[] = {"debug", "eth", "net", "rpc", "txpool", "web3"};
@@ -55,8 +71,11 @@ static void rpc_modules(struct dam_rpc *rpc)
 
 const struct dam_rpc_method dam_rpc_misc_methods[] = {
     {"web3_clientVersion", web3_clientVersion, false},
-    {"web3_sha3", web3_sha3, false},
+    {"web3_sha3", web3_sha3, false, DAM_RPC_LOOP, 1},
     {"net_version", net_version, false},
+    {"eth_protocolVersion", eth_protocolVersion, false},
+    {"eth_mining", eth_mining, false},
+    {"eth_hashrate", eth_hashrate, false},
     {"net_listening", net_listening, false},
     {"net_peerCount", net_peerCount, false},
     {"rpc_modules", rpc_modules, false},

@@ -240,6 +240,10 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
             dam_rpc_fail(&rpc, DAM_RPC_BAD_PARAMS, "non-array args");
         }
     }
+    if (!method->dev && dam_rpc_count(&rpc) > method->arg_max) {
+        dam_rpc_fail(&rpc, DAM_RPC_BAD_PARAMS, "too many arguments, want at most %u",
+                     (unsigned)method->arg_max);
+    }
     if (rpc.error_code == 0) {
         method->fn(&rpc);
     }

@@ -709,6 +709,6 @@ static void eth_simulateV1(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_simulate_methods[] = {
-    {"eth_simulateV1", eth_simulateV1, false, DAM_RPC_WORKER},
+    {"eth_simulateV1", eth_simulateV1, false, DAM_RPC_WORKER, 2},
     {0},
 };

@@ -497,13 +497,13 @@ static void eth_pendingTransactions(struct dam_rpc *rpc)
 }
 
 const struct dam_rpc_method dam_rpc_tx_methods[] = {
-    {"eth_sendRawTransaction", eth_sendRawTransaction, false, DAM_RPC_SEND},
-    {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false, DAM_RPC_SEND},
+    {"eth_sendRawTransaction", eth_sendRawTransaction, false, DAM_RPC_SEND, 1},
+    {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false, DAM_RPC_SEND, 2},
     {"eth_accounts", eth_accounts, false},
     {"eth_sendTransaction", eth_sendTransaction, true},
     {"eth_sendUnsignedTransaction", eth_sendTransaction, true},
     {"eth_signTransaction", eth_signTransaction, true},
-    {"eth_fillTransaction", eth_fillTransaction, false},
+    {"eth_fillTransaction", eth_fillTransaction, false, DAM_RPC_LOOP, 1},
     {"eth_sign", eth_sign, true},
     {"personal_sign", personal_sign, true},
     {"eth_signTypedData_v4", eth_signTypedData_v4, true, DAM_RPC_LOOP},
@@ -512,6 +512,6 @@ const struct dam_rpc_method dam_rpc_tx_methods[] = {
     {"txpool_status", txpool_status, false},
     {"txpool_content", txpool_content, false},
     {"txpool_inspect", txpool_inspect, false},
-    {"txpool_contentFrom", txpool_contentFrom, false},
+    {"txpool_contentFrom", txpool_contentFrom, false, DAM_RPC_LOOP, 1},
     {0},
 };

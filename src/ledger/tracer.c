@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 
+#include "core/crypto/keccak.h"
 #include "core/eth/address.h"
 #include "core/evm/block.h"
+#include "ledger/overlay.h"
 #include "ledger/tracers.h"
 
 /* Where a traced transaction is, and the session on the way to it. */
@@ -276,6 +278,177 @@ void dam_trace_block_by_hash(struct dam_rpc *rpc)
     struct dam_hash hash;
     if (dam_rpc_hash(rpc, 0, &hash) && dam_rpc_block_of(rpc, dam_rpc_param(rpc, 0), 0, &block)) {
         trace_block(rpc, &block);
+    }
+}
+
+/* A block in its wire form, which must be one of ours: only their transactions are known. */
+void dam_trace_block(struct dam_rpc *rpc)
+{
+    struct dam_bytes rlp;
+    struct dam_block decoded;
+    struct dam_hash hash;
+    struct dam_rpc_block block = {0};
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
+    uint64_t number = 0;
+    if (!dam_rpc_data(rpc, 0, &rlp)) {
+        return;
+    }
+    if (dam_block_decode(rpc->arena, rlp, &decoded, NULL) != DAM_OK) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "could not decode block: not the RLP of one");
+        return;
+    }
+    dam_header_hash(&decoded.header, &hash);
+    enum dam_err err = dam_ledger_chain_number_of(txn, &hash, &number);
+    if (err == DAM_OK) {
+        err = dam_ledger_chain_block(txn, number, &block.block);
+    }
+    block.found = err == DAM_OK;
+    if (err != DAM_OK && err != DAM_ENOTFOUND) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        trace_block(rpc, &block);
+    }
+}
+
+/* ---- storage in the midst of a block --------------------------------------------------------- */
+
+#define RANGE_MAX 1024u /* slots of an answer */
+
+/* Slots of the range, in the order of their hashes. */
+struct range {
+    struct dam_rpc *rpc;
+    struct range_slot {
+        struct dam_hash hash;
+        struct dam_u256 value;
+        struct dam_u256 key;
+        bool has_key;
+    } * slots;
+    size_t count;
+    size_t max;
+    bool more;
+    struct dam_hash next;
+};
+
+static bool take_slot(void *ctx, const struct dam_hash *hash, const struct dam_u256 *value)
+{
+    struct range *range = ctx;
+    range->more = range->count == range->max;
+    if (range->more) {
+        range->next = *hash;
+        return false;
+    }
+    range->slots[range->count++] = (struct range_slot){.hash = *hash, .value = *value};
+    return !dam_rpc_is_over(range->rpc);
+}
+
+/* The trie knows hashes only; who asks wants to read keys too. */
+static bool name_slot(void *ctx, const struct dam_u256 *key)
+{
+    const struct range *range = ctx;
+    struct dam_hash hash;
+    uint8_t word[32];
+    dam_u256_store_be(word, key);
+    dam_keccak256(word, sizeof(word), &hash);
+    size_t low = 0;
+    for (size_t high = range->count; low < high;) {
+        size_t middle = (low + high) / 2;
+        int order = memcmp(range->slots[middle].hash.b, hash.b, sizeof(hash.b));
+        if (order == 0) {
+            range->slots[middle].key = *key;
+            range->slots[middle].has_key = true;
+            break;
+        }
+        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+    }
+    return !dam_rpc_is_over(range->rpc);
+}
+
+static void put_range(const struct range *range)
+{
+    struct dam_json_writer *w = range->rpc->w;
+    dam_json_put_object(w);
+    dam_json_put_key(w, "storage");
+    dam_json_put_object(w);
+    for (size_t i = 0; i < range->count; i++) {
+        const struct range_slot *slot = &range->slots[i];
+        dam_json_put_key_data(w, slot->hash.b, sizeof(slot->hash.b));
+        dam_json_put_object(w);
+        dam_json_put_key(w, "key");
+        if (slot->has_key) {
+            dam_trace_put_word(w, &slot->key);
+        } else {
+            dam_json_put_null(w);
+        }
+        dam_json_put_key(w, "value");
+        dam_trace_put_word(w, &slot->value);
+        dam_json_put_object_end(w);
+    }
+    dam_json_put_object_end(w);
+    dam_json_put_key(w, "nextKey");
+    if (range->more) {
+        dam_rpc_put_hash(w, &range->next);
+    } else {
+        dam_json_put_null(w);
+    }
+    dam_json_put_object_end(w);
+}
+
+/* The state before a transaction of the block, laid over the one before the block. */
+static enum dam_err lay_before(struct replay *r, uint32_t index, const struct dam_hash *root,
+                               struct dam_overlay *overlay)
+{
+    struct dam_evm_diff diff;
+    r->before = index;
+    DAM_TRY(open_session(r, NULL));
+    DAM_TRY(dam_evm_end(r->rpc->ledger->evm, &diff));
+    dam_overlay_init(overlay, r->rpc->arena, &r->view.state, root);
+    return dam_overlay_apply(overlay, &diff);
+}
+
+/* debug_storageRangeAt: block, transaction, contract, first hashed key, slots at most. */
+void dam_trace_storage_range(struct dam_rpc *rpc)
+{
+    struct dam_rpc_block block;
+    struct dam_ledger_chain_block parent;
+    struct dam_address address;
+    struct dam_u256 start;
+    struct dam_hash from;
+    struct replay r;
+    struct dam_overlay overlay = {0};
+    uint64_t index;
+    uint64_t max;
+    if (!dam_rpc_block(rpc, 0, &block) || !dam_rpc_quantity(rpc, 1, &index) ||
+        !dam_rpc_address(rpc, 2, &address) || !dam_rpc_u256(rpc, 3, &start) ||
+        !dam_rpc_quantity(rpc, 4, &max) || !aim_at_block(rpc, &block.block, &r)) {
+        return;
+    }
+    if (index > block.block.tx_count || (index == block.block.tx_count && index > 0)) {
+        dam_rpc_fail(rpc, DAM_RPC_SERVER, "transaction index %" PRIu64 " out of range for block",
+                     index);
+        return;
+    }
+    dam_u256_store_be(from.b, &start);
+    struct range range = {.rpc = rpc, .max = max < RANGE_MAX ? (size_t)max : RANGE_MAX};
+    range.slots = dam_arena_alloc(rpc->arena, range.max * sizeof(*range.slots) + 1);
+    enum dam_err err = range.slots == NULL ? DAM_ENOMEM : DAM_OK;
+    if (err == DAM_OK) {
+        err = dam_ledger_chain_block(r.view.state.txn, block.block.header.number - 1, &parent);
+    }
+    if (err == DAM_OK) {
+        err = lay_before(&r, (uint32_t)index, &parent.header.state_root, &overlay);
+    }
+    if (err == DAM_OK) {
+        err = dam_overlay_each_slot(&overlay, &address, &from, take_slot, &range);
+    }
+    if (err == DAM_OK) {
+        err = dam_overlay_each_key(&overlay, &address, name_slot, &range);
+    }
+    dam_overlay_finish(&overlay);
+    dam_evm_discard(rpc->ledger->evm);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else if (rpc->error_code == 0) {
+        put_range(&range);
     }
 }
 

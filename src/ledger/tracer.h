@@ -10,5 +10,9 @@ void dam_trace_transaction(struct dam_rpc *rpc);
 void dam_trace_call(struct dam_rpc *rpc);
 void dam_trace_block_by_number(struct dam_rpc *rpc);
 void dam_trace_block_by_hash(struct dam_rpc *rpc);
+void dam_trace_block(struct dam_rpc *rpc); /* by its RLP */
+
+/** debug_storageRangeAt. */
+void dam_trace_storage_range(struct dam_rpc *rpc);
 
 #endif

@@ -179,6 +179,66 @@ await attempt('subscriptions', async () => {
   check('not over HTTP', (await ask('eth_subscribe', 'newHeads')).error?.message === 'notifications not supported');
   ws.close();
 });
+await attempt('storage in the midst of a block', async () => {
+  const { keccak256 } = peers('viem');
+  const word = n => '0x' + n.toString(16).padStart(64, '0');
+  const store = '0x0000000000000000000000000000000000057043'; // sstore(its first word, its second)
+  await rpc(url, 'anvil_setCode', [store, '0x6020355f355500']);
+  await rpc(url, 'evm_setAutomine', [false]);
+  const nonce = Number(await rpc(url, 'eth_getTransactionCount', [A, 'latest']));
+  const writes = [[1, 11], [2, 22], [1, 0], [3, 33]];
+  for (const [i, [k, v]] of writes.entries()) await rpc(url, 'eth_sendTransaction', [{ from: A, to: store, nonce: hex(nonce + i), gas: '0x186a0', data: word(k) + word(v).slice(2) }]);
+  await rpc(url, 'evm_mine');
+  await rpc(url, 'evm_setAutomine', [true]);
+  const block = await rpc(url, 'eth_getBlockByNumber', ['latest', false]);
+  check('all four are in one block', block.transactions.length === 4);
+  const range = (i, from = word(0), max = 10, at = block.hash) => rpc(url, 'debug_storageRangeAt', [at, i, store, from, max]);
+  const slots = r => Object.values(r.storage).map(s => [Number(s.key), Number(s.value)]).sort((a, b) => a[0] - b[0]).join(';');
+  for (const [i, want] of ['', '1,11', '1,11;2,22', '2,22'].entries()) check(`before transaction ${i}`, slots(await range(i)) === want, JSON.stringify(await range(i)));
+  await rpc(url, 'evm_mine');
+  const after = await range(0, word(0), 10, (await rpc(url, 'eth_getBlockByNumber', ['latest', false])).hash);
+  check('in the next block', slots(after) === '2,22;3,33' && after.nextKey === null);
+  const hashes = [2, 3].map(n => keccak256(word(n))).sort();
+  check('in the order of the hashes', Object.keys(after.storage).join() === hashes.join());
+  const part = await range(0, word(0), 1, 'latest');
+  check('one and the next key', Object.keys(part.storage).join() === hashes[0] && part.nextKey === hashes[1]);
+  check('from there', Object.keys((await range(0, part.nextKey, 9, 'latest')).storage).join() === hashes[1]);
+  check('a transaction that is not there', (await ask('debug_storageRangeAt', block.hash, 4, store, word(0), 1)).error?.code === -32000);
+  const raw = await rpc(url, 'debug_getRawBlock', [block.number]);
+  const traced = await rpc(url, 'debug_traceBlock', [raw, { tracer: 'callTracer' }]);
+  check('debug_traceBlock takes a block\'s bytes', traced.length === 4 && JSON.stringify(traced) === JSON.stringify(await rpc(url, 'debug_traceBlockByHash', [block.hash, { tracer: 'callTracer' }])));
+  check('but no junk', (await ask('debug_traceBlock', '0xc0')).error?.code === -32000);
+  // What eth_simulateV1 said of a block when it was the head, it says of it later.
+  const simulation = [{ blockStateCalls: [{ calls: [{ from: A, to: store, data: word(7) + word(77).slice(2) }, { from: A, to: store, data: word(3) + word(0).slice(2) }] }, { calls: [{ from: A, to: store, data: word(7) + word(0).slice(2) }] }] }];
+  const head = await rpc(url, 'eth_blockNumber');
+  const then = await rpc(url, 'eth_simulateV1', [...simulation, 'latest']);
+  for (let i = 0; i < 5; i++) await rpc(url, 'eth_sendTransaction', [{ from: A, to: store, data: word(i) + word(100 + i).slice(2) }]);
+  const now = await rpc(url, 'eth_simulateV1', [...simulation, head]);
+  check('a simulation on an older block is what it was', then.length === 2 && JSON.stringify(now) === JSON.stringify(then) && then[0].stateRoot !== then[1].stateRoot);
+});
+
+await attempt('tokens by hand', async () => {
+  const token = '0x0000000000000000000000000000000000070ce4';
+  const holder = '0x00000000000000000000000000000000000000bb';
+  // Looks at slot 0 first, then answers balanceOf(a) and allowance(a, b) from a mapping at slot 3, of a or of a xor b.
+  await rpc(url, 'anvil_setCode', [token, '0x5f545060043560243518' + '5f526003602052' + '60405f2054' + '5f5260205ff3']);
+  const balance = async (...words) => BigInt(await rpc(url, 'eth_call', [{ to: token, data: '0x70a08231' + words.map(w => w.slice(2).padStart(64, '0')).join('') }, 'latest']));
+  check('nothing at first', await balance(holder) === 0n);
+  check('anvil_dealERC20', await rpc(url, 'anvil_dealERC20', [holder, token, hex(12345)]) === null && await balance(holder) === 12345n);
+  check('twice the same', await rpc(url, 'anvil_dealERC20', [holder, token, hex(12345)]) === null && await balance(holder) === 12345n);
+  check('anvil_setERC20Allowance', await rpc(url, 'anvil_setERC20Allowance', [holder, A, token, hex(99)]) === null && await balance(holder, A) === 99n && await balance(holder) === 12345n);
+  check('no token', (await ask('anvil_dealERC20', holder, B, '0x1')).error?.code === -32603);
+});
+
+await attempt('too many arguments', async () => {
+  const many = { eth_chainId: 0, eth_getBalance: 2, eth_getLogs: 1, eth_call: 4, eth_sendRawTransaction: 1, debug_traceCall: 3, web3_sha3: 1, net_version: 0, txpool_status: 0, eth_getProof: 3, eth_simulateV1: 2 };
+  for (const [method, n] of Object.entries(many)) {
+    const e = (await ask(method, ...Array(n + 1).fill('0x1'))).error;
+    check(`${method} takes ${n}`, e?.code === -32602 && e.message === `too many arguments, want at most ${n}`, JSON.stringify(e));
+  }
+  check('what old tools ask', await rpc(url, 'eth_mining') === false && await rpc(url, 'eth_hashrate') === '0x0' && /^0x/.test(await rpc(url, 'eth_protocolVersion')));
+});
+
 await attempt('the end', async () => {
   const { WebSocket } = peers('ws');
   const ws = new WebSocket(url.replace('http', 'ws'));
