@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One rules table, two artefacts: the contract BoundsCharter in the EVM and the C guard give the
- * same action and the same reason codes on random rules, observations and proposals. */
+ * same action and the same reason codes on random rules, observations and proposals. DAM_TRIPLES:
+ * how many of them, instead of 10,000. */
 #include "machine/law.h"
 
 #include "base/heap.h"
@@ -10,11 +11,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
-#define TABLES 200
-#define TURNS 50
+#define TRIPLES 10000
+#define TURNS 50 /* of a table */
 #define ACTUATORS 4
 
 static struct dam_prng prng = {.state = 11};
@@ -92,11 +94,13 @@ static void guard_and_charter_agree(void **state)
     static struct dam_manifest manifest;
     static struct dam_decision decision;
     struct dam_arena arena;
+    const char *wanted = getenv("DAM_TRIPLES");
+    size_t triples = wanted == NULL ? TRIPLES : strtoull(wanted, NULL, 10);
     size_t compared = 0;
     size_t changed = 0;
     dam_arena_init(&arena, dam_heap(), 0);
     manifest = (struct dam_manifest){.folder = ".", .arena = &arena};
-    for (int table = 0; table < TABLES; table++) {
+    for (int table = 0; compared < triples; table++) {
         const struct dam_manifest_code code = {.code = "BoundsCharter"};
         struct dam_manifest_complaint complaint;
         struct dam_decider *decider = NULL;
@@ -148,7 +152,7 @@ static void guard_and_charter_agree(void **state)
         dam_arena_reset(&arena);
     }
     dam_arena_finish(&arena);
-    assert_int_equal(compared, TABLES * TURNS);
+    assert_true(compared >= TRIPLES);
     assert_true(changed > compared / 4);
 }
 
