@@ -155,8 +155,10 @@ static int sender_open(struct deploy *d, const struct options *options)
     return err == DAM_OK ? DAM_EXIT_OK : fail(d, err, "the key", NULL);
 }
 
-static enum dam_err tx_sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
+static enum dam_err tx_sign(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                            struct dam_arena *arena)
 {
+    (void)id;
     return dam_tx_sign(tx, ctx, arena);
 }
 

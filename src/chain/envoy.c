@@ -75,10 +75,11 @@ static bool is_own_account(const struct dam_envoy *e)
     return dam_address_eq(&e->pin.account, &e->pin.key);
 }
 
-static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
+static enum dam_err sign(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                         struct dam_arena *arena)
 {
     struct dam_envoy *e = ctx;
-    struct dam_signer_context context = {.pin = &e->pin, .scale = UINT16_MAX};
+    struct dam_signer_context context = {.pin = &e->pin, .scale = UINT16_MAX, .cause = *id};
     struct dam_signer_reply reply = {.refusal = 0};
     if (!is_own_account(e)) {
         struct dam_u256 authority[4]; /* policy, scale, held, approver */
@@ -100,6 +101,13 @@ static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
         e->armed = false; /* the next arm starts another */
     }
     return err;
+}
+
+static enum dam_err again(void *ctx, uint64_t nonce, struct dam_arena *arena,
+                          struct dam_hash *ret_id, struct dam_bytes *ret_raw)
+{
+    const struct dam_envoy *e = ctx;
+    return dam_signer_tx_again(e->signer, nonce, arena, ret_id, ret_raw);
 }
 
 /* ---- deeds ----------------------------------------------------------------------------------- */
@@ -239,8 +247,12 @@ static enum dam_err signer_start(struct dam_envoy *e)
         return dam_envoy_fail(e, DAM_EREFUSED, "the signer: %s",
                               dam_signer_refusal_text(reply.refusal));
     }
-    const struct dam_tx_signer tx_signer = {
-        .address = e->pin.key, .sign = sign, .signed_is = e->met ? NULL : signed_is, .ctx = e};
+    const struct dam_tx_signer tx_signer = {.address = e->pin.key,
+                                            .sign = sign,
+                                            .again = again,
+                                            .nonce_next = reply.status.nonce_next[0],
+                                            .signed_is = e->met ? NULL : signed_is,
+                                            .ctx = e};
     dam_outbox_close(&e->outbox);
     DAM_TRY(
         dam_outbox_open(&e->outbox, &e->arena, &e->chain, &tx_signer, e->options.outbox_folder));

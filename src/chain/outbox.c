@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "signer/state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #define FILE_LEN_MAX (1u << 20)
 #define NAME_SIZE 70u /* 64 digits, ".tx" or ".new", NUL */
 
+#define BEGUN "begun" /* a file that says: what the signer remembers has been asked for */
 #define REPLACED_MAX 16u
 
 /* One file: {"version", "chain_id", "sender", "nonce", "signed", "raw", "replaced"}. Until it is
@@ -220,6 +222,37 @@ static enum dam_err record_meet(struct dam_outbox *outbox, struct dam_arena *are
     return DAM_OK;
 }
 
+/* One record that is only in the signer's memory. A newer one of the same id stays. */
+static enum dam_err record_recover(struct dam_outbox *outbox, struct dam_arena *arena,
+                                   uint64_t nonce)
+{
+    struct record known;
+    struct record record = {.nonce = nonce, .is_signed = true};
+    enum dam_err err =
+        outbox->signer.again(outbox->signer.ctx, nonce, arena, &record.id, &record.raw);
+    if (err != DAM_OK) {
+        return err == DAM_ENOTFOUND ? DAM_OK : err;
+    }
+    err = record_read(outbox, arena, &record.id, &known);
+    return err == DAM_ENOTFOUND ? record_write(outbox, arena, &record) : err;
+}
+
+/* Once in a folder's life, and again after a crash in the midst of it. */
+static enum dam_err lost_recover(struct dam_outbox *outbox, struct dam_arena *arena)
+{
+    uint64_t next = outbox->signer.nonce_next;
+    if (outbox->signer.again == NULL || faccessat(outbox->folder, BEGUN, F_OK, 0) == 0) {
+        return DAM_OK;
+    }
+    for (uint64_t n = next; n > 0 && next - n < DAM_SIGNER_TXS_KEPT; n--) {
+        struct dam_arena_mark mark = dam_arena_mark(arena);
+        enum dam_err err = record_recover(outbox, arena, n - 1);
+        dam_arena_release(arena, mark);
+        DAM_TRY(err);
+    }
+    return file_write(outbox->folder, BEGUN, BEGUN ".new", dam_bytes("1\n", 2));
+}
+
 enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
                              struct dam_remote *chain, const struct dam_tx_signer *signer,
                              const char *folder)
@@ -235,6 +268,9 @@ enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
     enum dam_err err = DAM_OK;
     if (flock(outbox->folder, LOCK_EX | LOCK_NB) != 0) {
         err = errno == EWOULDBLOCK ? DAM_ECONFLICT : DAM_EIO;
+    }
+    if (err == DAM_OK) {
+        err = lost_recover(outbox, arena);
     }
     if (err == DAM_OK) {
         err = records_each(outbox, arena, record_meet);
@@ -341,7 +377,7 @@ static enum dam_err record_sign(struct dam_outbox *outbox, struct dam_arena *are
     if (dam_tx_decode(arena, record->raw, &tx, NULL) != DAM_OK) {
         return DAM_ECORRUPT;
     }
-    enum dam_err err = outbox->signer.sign(outbox->signer.ctx, &tx, arena);
+    enum dam_err err = outbox->signer.sign(outbox->signer.ctx, &record->id, &tx, arena);
     if (err == DAM_EREFUSED) {
         DAM_TRY(file_remove(outbox, &record->id));
         outbox->nonce_next =
@@ -492,7 +528,7 @@ static enum dam_err record_bump(struct dam_outbox *outbox, struct dam_arena *are
     /* The signer signs no lower fees than before: after a crash between its signature and our
      * record it may refuse today's. Then the old bytes go on being sent until fees are higher
      * again. */
-    enum dam_err err = outbox->signer.sign(outbox->signer.ctx, &tx, arena);
+    enum dam_err err = outbox->signer.sign(outbox->signer.ctx, &record->id, &tx, arena);
     if (err == DAM_EREFUSED) {
         return DAM_OK;
     }

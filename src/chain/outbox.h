@@ -15,8 +15,14 @@
 struct dam_tx_signer {
     struct dam_address address;
     /* Sets y parity, r and s. May block (the signer is a process of its own); DAM_EREFUSED if the
-     * signer's own limits forbid it. */
-    enum dam_err (*sign)(void *ctx, struct dam_tx *tx, struct dam_arena *arena);
+     * signer's own limits forbid it. In: id: of the order. */
+    enum dam_err (*sign)(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                         struct dam_arena *arena);
+    /* What was signed for a nonce, and for which order. Asked by open where the folder is new.
+     * DAM_ENOTFOUND: nothing is known of it. NULL: the signer keeps nothing. */
+    enum dam_err (*again)(void *ctx, uint64_t nonce, struct dam_arena *arena,
+                          struct dam_hash *ret_id, struct dam_bytes *ret_raw);
+    uint64_t nonce_next; /* with again: above every nonce that was signed */
     /* Told of each transaction that was signed, when its bytes are durable and before they leave;
      * and at open of those that are in the folder. Must not block. NULL: nobody wants to know. */
     void (*signed_is)(void *ctx, const struct dam_hash *id, const struct dam_hash *tx_hash);
@@ -31,9 +37,11 @@ struct dam_outbox {
     struct dam_u256 max_fee_cap; /* per gas; zero: none */
 };
 
-/** Open or make the folder and read what is in it. Returns: DAM_OK; DAM_EIO; DAM_ECORRUPT if a file
- * is not ours; DAM_EVERSION; DAM_ECONFLICT if another process has it open or it belongs to another
- * sender or chain. */
+/** Open or make the folder and read what is in it. Where the folder is new, what the signer
+ * remembers is put into it: if the one before it was lost, what it held is sent again under its old
+ * ids, and is not paid twice. Returns: DAM_OK; DAM_EIO; DAM_ECORRUPT if a file is not ours;
+ * DAM_EVERSION; DAM_ECONFLICT if another process has it open or it belongs to another sender or
+ * chain. */
 DAM_MUST_USE enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
                                           struct dam_remote *chain,
                                           const struct dam_tx_signer *signer, const char *folder);

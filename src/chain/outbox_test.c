@@ -158,8 +158,10 @@ static struct {
 
 static const uint8_t secret[32] = {[31] = 7};
 
-static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *arena)
+static enum dam_err sign(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                         struct dam_arena *arena)
 {
+    (void)id;
     (void)ctx;
     if (signing.refuses) {
         return DAM_EREFUSED;
@@ -192,9 +194,51 @@ static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_has
     told.tx_hash = *tx_hash;
 }
 
+/* What the signer remembers: the transactions of nonces 1 to 3, the first and last for one id. */
+static struct {
+    bool is_there;
+    bool fails;
+    size_t asked;
+} memory;
+
+static enum dam_err again(void *ctx, uint64_t nonce, struct dam_arena *scratch,
+                          struct dam_hash *ret_id, struct dam_bytes *ret_raw)
+{
+    struct dam_tx tx = {.type = DAM_TX_DYNAMIC_FEE,
+                        .has_chain_id = true,
+                        .chain_id = 31337,
+                        .nonce = nonce,
+                        .to = to,
+                        .gas_limit = 21000};
+    struct dam_buf buf;
+    (void)ctx;
+    if (memory.fails && memory.asked == 1) {
+        return DAM_ECLOSED;
+    }
+    memory.asked++;
+    if (nonce == 0) {
+        return DAM_ENOTFOUND;
+    }
+    assert_int_equal(dam_tx_sign(&tx, secret, scratch), DAM_OK);
+    dam_buf_init_arena(&buf, scratch, 0);
+    dam_tx_encode(&tx, &buf);
+    *ret_id = (struct dam_hash){{nonce == 2 ? 72 : 71}};
+    *ret_raw = dam_buf_bytes(&buf);
+    return dam_buf_err(&buf);
+}
+
+static struct dam_tx_signer signer_make(void)
+{
+    return (struct dam_tx_signer){.address = {{5}},
+                                  .sign = sign,
+                                  .again = memory.is_there ? again : NULL,
+                                  .nonce_next = memory.is_there ? 4 : 0,
+                                  .signed_is = signed_is};
+}
+
 static void outbox_open(void)
 {
-    const struct dam_tx_signer signer = {.address = {{5}}, .sign = sign, .signed_is = signed_is};
+    const struct dam_tx_signer signer = signer_make();
     assert_int_equal(dam_outbox_open(&outbox, &arena, &chain, &signer, folder), DAM_OK);
 }
 
@@ -205,6 +249,7 @@ static int begin(void **state)
     memset(&node, 0, sizeof(node));
     memset(&signing, 0, sizeof(signing));
     memset(&told, 0, sizeof(told));
+    memset(&memory, 0, sizeof(memory));
     node.base_fee = 100;
     memcpy(folder, "/tmp/dam-outbox-XXXXXX", sizeof(folder));
     dam_arena_init(&arena, dam_heap(), 0);
@@ -381,6 +426,39 @@ static void a_silent_node_loses_nothing(void **state)
     assert_int_equal(signing.count, 1);
 }
 
+/* An outbox that was lost: the signer knows what was in it, and it is sent, not signed anew. */
+static void a_lost_outbox_is_made_again(void **state)
+{
+    bool recorded = false;
+    struct dam_tx tx;
+    (void)state;
+    memory.is_there = true;
+    memory.fails = true; /* in the midst of it */
+    dam_outbox_close(&outbox);
+    const struct dam_tx_signer signer = signer_make();
+    assert_int_equal(dam_outbox_open(&outbox, &arena, &chain, &signer, folder), DAM_ECLOSED);
+    memory.fails = false;
+    outbox_open();
+    assert_int_equal(look(71), DAM_OUTBOX_SENT);
+    assert_int_equal(look(72), DAM_OUTBOX_SENT);
+    assert_int_equal(look(73), DAM_OUTBOX_UNKNOWN);
+    assert_int_equal(order(71, &recorded), DAM_OK); /* its cause asks again: the newer of the two */
+    sent_read(0, &tx);
+    assert_true(tx.nonce == 3 && tx.gas_limit == 21000);
+    assert_int_equal(signing.count, 0);
+    assert_int_equal(order(5, &recorded), DAM_OK); /* another goes behind them */
+    sent_read(1, &tx);
+    assert_int_equal(tx.nonce, 4);
+    /* What is forgotten after that stays forgotten. */
+    size_t asked = memory.asked;
+    assert_int_equal(dam_outbox_forget(&outbox, &(struct dam_hash){{71}}), DAM_OK);
+    dam_outbox_close(&outbox);
+    outbox_open();
+    assert_int_equal(look(71), DAM_OUTBOX_UNKNOWN);
+    assert_int_equal(look(72), DAM_OUTBOX_SENT);
+    assert_int_equal(memory.asked, asked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fees_follow_the_chain_upwards, begin, end),
         cmocka_unit_test_setup_teardown(a_cap_holds, begin, end),
         cmocka_unit_test_setup_teardown(a_silent_node_loses_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_lost_outbox_is_made_again, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

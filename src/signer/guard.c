@@ -195,6 +195,16 @@ static struct dam_u256 fee_cost(uint64_t gas, const struct dam_u256 *fee)
     return carry == 0 ? ret : (struct dam_u256){{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 }
 
+/* The signing hash of all but the fees. */
+static enum dam_err payload_of(const struct dam_tx *tx, struct dam_arena *arena,
+                               struct dam_hash *ret)
+{
+    struct dam_tx without_fees = *tx;
+    without_fees.max_fee = (struct dam_u256){{0}};
+    without_fees.max_priority_fee = (struct dam_u256){{0}};
+    return dam_tx_signing_hash(&without_fees, arena, ret);
+}
+
 static enum dam_err spend_build(const struct dam_signer_pin *pin,
                                 const struct dam_signer_spend *asked, struct dam_arena *arena,
                                 struct spend *ret)
@@ -212,10 +222,7 @@ static enum dam_err spend_build(const struct dam_signer_pin *pin,
     }
     DAM_TRY(dam_signer_build_tx(pin, asked, dam_buf_bytes(&calls), arena, &ret->tx));
     DAM_TRY(dam_tx_signing_hash(&ret->tx, arena, &ret->digest));
-    struct dam_tx without_fees = ret->tx;
-    without_fees.max_fee = (struct dam_u256){{0}};
-    without_fees.max_priority_fee = (struct dam_u256){{0}};
-    DAM_TRY(dam_tx_signing_hash(&without_fees, arena, &ret->payload));
+    DAM_TRY(payload_of(&ret->tx, arena, &ret->payload));
     ret->cost = fee_cost(asked->gas_limit, &asked->max_fee);
     return DAM_OK;
 }
@@ -236,7 +243,7 @@ static refusal fees_allowed(const struct dam_signer_pin *pin, const struct dam_s
  * put into the fee budget. */
 static refusal spend_record(struct dam_signer_guard *guard, const struct spend *spend,
                             const struct dam_u256 *paid, const struct dam_policy_take *takes,
-                            uint32_t take_count, uint64_t now)
+                            uint32_t take_count, struct dam_bytes tx, uint64_t now)
 {
     struct dam_u256 left;
     struct dam_u256 extra;
@@ -253,7 +260,7 @@ static refusal spend_record(struct dam_signer_guard *guard, const struct spend *
                                      .max_fee = spend->asked->max_fee,
                                      .max_priority_fee = spend->asked->max_priority_fee};
     enum dam_err err = dam_signer_state_put_nonce(guard->state, spend->asked->lane, &nonce, &fees,
-                                                  takes, take_count, now);
+                                                  takes, take_count, &spend->asked->cause, tx, now);
     return err == DAM_OK ? 0 : disk_refusal(err);
 }
 
@@ -276,7 +283,7 @@ static refusal spend_again(struct dam_signer_guard *guard, const struct spend *s
         return DAM_SIGNER_REFUSED_FEE;
     }
     struct dam_u256 paid = fee_cost(asked->gas_limit, &known->max_fee);
-    return spend_record(guard, spend, &paid, NULL, 0, now);
+    return spend_record(guard, spend, &paid, NULL, 0, dam_bytes(NULL, 0), now);
 }
 
 /* The approver's consent: each of its transactions counts once. Its nonces only grow, which is what
@@ -324,25 +331,34 @@ static refusal spend_first(struct dam_signer_guard *guard, const struct spend *s
         }
     }
     static const struct dam_u256 nothing;
-    return spend_record(guard, spend, &nothing, verdict.takes, verdict.take_count, now);
+    struct dam_buf tx;
+    dam_buf_init_arena(&tx, arena, 0);
+    if (asked->lane == DAM_SIGNER_LANE_CHAIN) {
+        dam_tx_encode(&spend->tx,
+                      &tx); /* without memory for it there is none, and it is not kept */
+    }
+    return spend_record(guard, spend, &nothing, verdict.takes, verdict.take_count,
+                        dam_buf_err(&tx) == DAM_OK ? dam_buf_bytes(&tx) : dam_bytes(NULL, 0), now);
 }
 
-static refusal spend_sign(struct dam_signer_guard *guard, struct spend *spend,
-                          struct dam_arena *arena, struct dam_signer_reply *ret)
+/* The whole transaction, signed. In: digest: its signing hash. */
+static refusal tx_sign(struct dam_signer_guard *guard, struct dam_tx *tx,
+                       const struct dam_hash *digest, struct dam_arena *arena,
+                       struct dam_signer_reply *ret)
 {
-    refusal no = sign(guard, &spend->digest, ret);
-    if (no != 0 || spend->asked->lane == DAM_SIGNER_LANE_RELAYED) {
+    refusal no = sign(guard, digest, ret);
+    if (no != 0) {
         return no;
     }
     if (ret->signature_len != 65) {
         return DAM_SIGNER_REFUSED_KEY; /* the chain's own transactions know only secp256k1 */
     }
     struct dam_buf raw;
-    spend->tx.r = dam_u256_load_be(ret->signature);
-    spend->tx.s = dam_u256_load_be(ret->signature + 32);
-    spend->tx.y_parity = ret->signature[64] - 27;
+    tx->r = dam_u256_load_be(ret->signature);
+    tx->s = dam_u256_load_be(ret->signature + 32);
+    tx->y_parity = ret->signature[64] - 27;
     dam_buf_init_arena(&raw, arena, 0);
-    dam_tx_encode(&spend->tx, &raw);
+    dam_tx_encode(tx, &raw);
     ret->raw = dam_buf_bytes(&raw);
     return dam_buf_err(&raw) == DAM_OK ? 0 : DAM_SIGNER_REFUSED_FULL;
 }
@@ -371,7 +387,36 @@ static refusal spend(struct dam_signer_guard *guard, const struct dam_signer_spe
     }
     no =
         asked->nonce < next ? spend_again(guard, &s, now) : spend_first(guard, &s, now, arena, ret);
-    return no != 0 ? no : spend_sign(guard, &s, arena, ret);
+    if (no != 0 || !chain) {
+        return no != 0 ? no : sign(guard, &s.digest, ret);
+    }
+    ret->cause = asked->cause;
+    return tx_sign(guard, &s.tx, &s.digest, arena, ret);
+}
+
+/* What was signed for a nonce, with the fees that were signed last. It was judged then, it is the
+ * same now, and only one transaction of a nonce is ever executed: nothing is recorded. */
+static refusal again(struct dam_signer_guard *guard, uint64_t nonce, struct dam_arena *arena,
+                     struct dam_signer_reply *ret)
+{
+    const struct dam_signer_tx *kept = dam_signer_state_tx(guard->state, nonce);
+    const struct dam_signer_nonce *known =
+        dam_signer_state_nonce(guard->state, DAM_SIGNER_LANE_CHAIN, nonce);
+    struct dam_tx tx;
+    struct dam_hash payload;
+    struct dam_hash digest;
+    if (kept == NULL || known == NULL ||
+        dam_tx_decode(arena, dam_bytes(kept->bytes, kept->len), &tx, NULL) != DAM_OK ||
+        payload_of(&tx, arena, &payload) != DAM_OK || !dam_hash_eq(&payload, &known->payload)) {
+        return DAM_SIGNER_REFUSED_NOT_KEPT;
+    }
+    tx.max_fee = known->max_fee;
+    tx.max_priority_fee = known->max_priority_fee;
+    if (dam_tx_signing_hash(&tx, arena, &digest) != DAM_OK) {
+        return DAM_SIGNER_REFUSED_FULL;
+    }
+    ret->cause = kept->cause;
+    return tx_sign(guard, &tx, &digest, arena, ret);
 }
 
 /* ---- the door ---- */
@@ -383,6 +428,7 @@ static uint8_t permission_of(enum dam_signer_kind kind)
     case DAM_SIGNER_UNLOCK:
         return 0;
     case DAM_SIGNER_SPEND:
+    case DAM_SIGNER_AGAIN:
         return DAM_SIGNER_MAY_SPEND;
     case DAM_SIGNER_CHECKPOINT:
         return DAM_SIGNER_MAY_CHECKPOINT;
@@ -427,6 +473,8 @@ static refusal judge(struct dam_signer_guard *guard, const struct dam_signer_req
         return voucher(guard, &request->voucher, now, ret);
     case DAM_SIGNER_REPORT:
         return report(guard, &request->report, now, ret);
+    case DAM_SIGNER_AGAIN:
+        return again(guard, request->again, arena, ret);
     }
     return DAM_SIGNER_REFUSED_MESSAGE;
 }

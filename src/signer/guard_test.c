@@ -301,6 +301,68 @@ static void nonces(void **state)
     world_free(w);
 }
 
+static unsigned again(struct world *w, uint64_t nonce)
+{
+    w->request = (struct dam_signer_request){.kind = DAM_SIGNER_AGAIN, .id = 9, .again = nonce};
+    return ask(w);
+}
+
+/* What was signed is given again, the same bytes, with the fees that were signed last; it writes
+ * nothing, and nothing else can be had this way. */
+static void what_was_signed_is_given_again(void **state)
+{
+    (void)state;
+    static uint8_t data[DAM_SIGNER_TX_LEN_MAX + 32];
+    static uint8_t raw[1024];
+    struct world *w = world_new(true);
+    assert_int_equal(again(w, 0), DAM_SIGNER_REFUSED_NOT_KEPT);
+    struct dam_signer_spend *s = spend_of(w, 0, 1, ETHER);
+    s->cause.b[3] = 7;
+    assert_int_equal(ask(w), 0);
+    assert_int_equal(w->reply.cause.b[3], 7);
+    s->max_fee = dam_u256_from_u64(2000000000);
+    assert_int_equal(ask(w), 0);
+    size_t len = w->reply.raw.len;
+    assert_true(len <= sizeof(raw));
+    memcpy(raw, w->reply.raw.data, len);
+    size_t disk_len = w->disk.len;
+    assert_int_equal(again(w, 0), 0);
+    assert_int_equal(w->reply.raw.len, len);
+    assert_memory_equal(w->reply.raw.data, raw, len);
+    assert_int_equal(w->reply.cause.b[3], 7);
+    check_signature(w);
+    assert_int_equal(w->disk.len, disk_len);
+    assert_int_equal(again(w, 1), DAM_SIGNER_REFUSED_NOT_KEPT);
+    assert_int_equal(again(w, DAM_SIGNER_TXS_KEPT), DAM_SIGNER_REFUSED_NOT_KEPT);
+    /* The last ones are kept, and those before them are not. */
+    for (uint64_t i = 1; i <= DAM_SIGNER_TXS_KEPT; i++) {
+        (void)spend_of(w, i, 2, 1);
+        assert_int_equal(ask(w), 0);
+    }
+    assert_int_equal(again(w, 0), DAM_SIGNER_REFUSED_NOT_KEPT);
+    assert_int_equal(again(w, 1), 0);
+    assert_int_equal(again(w, DAM_SIGNER_TXS_KEPT), 0);
+    w->guard.unlocked = false;
+    assert_int_equal(again(w, 1), DAM_SIGNER_REFUSED_LOCKED);
+    w->guard.unlocked = true;
+    w->state.pin.permissions &= (uint8_t)~DAM_SIGNER_MAY_SPEND;
+    assert_int_equal(again(w, 1), DAM_SIGNER_REFUSED_PERMISSION);
+    w->state.pin.permissions = DAM_SIGNER_MAY_ALL;
+    w->state.txs[1].bytes[10] ^= 1; /* what is kept is not what was signed: it is not given */
+    assert_int_equal(again(w, 1), DAM_SIGNER_REFUSED_NOT_KEPT);
+    const uint64_t nonces[2] = {50, 0}; /* a state begun anew has forgotten them */
+    const struct dam_signer_checkpoint checkpoint = {0};
+    assert_int_equal(dam_signer_state_put_base(&w->state, nonces, &checkpoint, w->now), DAM_OK);
+    assert_int_equal(again(w, 2), DAM_SIGNER_REFUSED_NOT_KEPT);
+    /* Too long to be kept: signed all the same. */
+    (void)fixture_transfer(data, 1, 1);
+    s = spend_of(w, 50, TOKEN, 0);
+    s->calls[0].data = dam_bytes(data, sizeof(data));
+    assert_int_equal(ask(w), 0);
+    assert_int_equal(again(w, 50), DAM_SIGNER_REFUSED_NOT_KEPT);
+    world_free(w);
+}
+
 static void old_nonces_are_gone(void **state)
 {
     (void)state;
@@ -632,6 +694,7 @@ int main(void)
         cmocka_unit_test(without_an_account_the_call_itself),
         cmocka_unit_test(policy_reasons_come_through),
         cmocka_unit_test(nonces),
+        cmocka_unit_test(what_was_signed_is_given_again),
         cmocka_unit_test(old_nonces_are_gone),
         cmocka_unit_test(fees),
         cmocka_unit_test(relayed_batches),

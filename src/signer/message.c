@@ -43,6 +43,7 @@ static void put_spend(struct wire *w, const struct dam_signer_spend *spend)
     wire_put_u64(w, spend->gas_limit);
     wire_put_u256(w, &spend->max_fee);
     wire_put_u256(w, &spend->max_priority_fee);
+    wire_put(w, spend->cause.b, 32);
     wire_put_u32(w, (uint32_t)spend->approval.len);
     wire_put(w, spend->approval.data, spend->approval.len);
     wire_put_u32(w, spend->call_count);
@@ -73,6 +74,7 @@ static void get_spend(struct wire *w, struct dam_signer_spend *ret)
     ret->gas_limit = wire_get_u64(w);
     ret->max_fee = wire_get_u256(w);
     ret->max_priority_fee = wire_get_u256(w);
+    wire_get(w, ret->cause.b, 32);
     ret->approval = get_bytes(w);
     ret->call_count = wire_get_u32(w);
     if (lane > DAM_SIGNER_LANE_RELAYED || ret->held > DAM_POLICY_MALFORMED ||
@@ -165,6 +167,9 @@ size_t dam_signer_request_encode(const struct dam_signer_request *request, uint8
         DAM_ASSERT(request->report.count <= DAM_SIGNER_OBSERVATIONS_MAX);
         put_report(&w, &request->report);
         break;
+    case DAM_SIGNER_AGAIN:
+        wire_put_u64(&w, request->again);
+        break;
     }
     return w.at;
 }
@@ -209,6 +214,9 @@ enum dam_err dam_signer_request_decode(const uint8_t *data, size_t len,
         break;
     case DAM_SIGNER_REPORT:
         get_report(&w, &ret->report);
+        break;
+    case DAM_SIGNER_AGAIN:
+        ret->again = wire_get_u64(&w);
         break;
     default:
         return DAM_EPARSE; /* a byte from outside, not an enum yet */
@@ -292,6 +300,7 @@ size_t dam_signer_reply_encode(const struct dam_signer_reply *reply, uint8_t *da
         wire_put(&w, reply->signature, reply->signature_len);
         wire_put_u32(&w, (uint32_t)reply->raw.len);
         wire_put(&w, reply->raw.data, reply->raw.len);
+        wire_put(&w, reply->cause.b, 32);
     }
     return w.at;
 }
@@ -318,6 +327,7 @@ enum dam_err dam_signer_reply_decode(const uint8_t *data, size_t len, struct dam
         }
         wire_get(&w, ret->signature, ret->signature_len);
         ret->raw = get_bytes(&w);
+        wire_get(&w, ret->cause.b, 32);
     } else {
         return DAM_EPARSE;
     }

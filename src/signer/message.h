@@ -19,6 +19,7 @@ enum dam_signer_kind {
     DAM_SIGNER_CHECKPOINT = 4, /* docs/spec/evidence.md section 3 */
     DAM_SIGNER_VOUCHER = 5,    /* Voucher(bytes32 channelId,uint128 maxClaimableAmount) */
     DAM_SIGNER_REPORT = 6,     /* contracts/src/oracle/OracleFeed.sol */
+    DAM_SIGNER_AGAIN = 7,      /* what was signed for this nonce of the chain lane? */
 };
 
 struct dam_signer_unlock {
@@ -35,6 +36,7 @@ struct dam_signer_spend {
     uint64_t gas_limit; /* CHAIN, like the fees */
     struct dam_u256 max_fee;
     struct dam_u256 max_priority_fee;
+    struct dam_hash cause;     /* CHAIN: kept with it and told by AGAIN; means nothing here */
     struct dam_bytes approval; /* the approver's signed approve(batch) transaction, or empty */
     uint32_t call_count;
     struct dam_policy_call calls[DAM_POLICY_CALLS_MAX];
@@ -64,6 +66,7 @@ struct dam_signer_request {
         struct dam_signer_checkpoint checkpoint;
         struct dam_signer_voucher voucher;
         struct dam_signer_report report;
+        uint64_t again; /* a nonce */
     };
 };
 
@@ -90,7 +93,8 @@ struct dam_signer_request {
     X(DISK, 117, "the signer's state cannot be made durable")                                      \
     X(BEHIND, 118, "the chain has seen more than the signer remembers: its state is old")          \
     X(KEY, 119, "the key's home failed")                                                           \
-    X(BAD_APPROVAL, 120, "the approval is not the approver's, not for this batch, or used")
+    X(BAD_APPROVAL, 120, "the approval is not the approver's, not for this batch, or used")        \
+    X(NOT_KEPT, 121, "nothing was signed for this nonce, or it was not kept")
 
 enum dam_signer_refusal {
     DAM_SIGNER_SIGNED = 0,
@@ -125,7 +129,8 @@ struct dam_signer_reply {
             struct dam_hash digest; /* what was signed; the hash of the transaction's fields */
             uint8_t signature_len;
             uint8_t signature[DAM_SIGNER_SIGNATURE_MAX];
-            struct dam_bytes raw; /* SPEND on the chain lane: the whole signed transaction */
+            struct dam_bytes raw;  /* SPEND on the chain lane, AGAIN: the whole transaction */
+            struct dam_hash cause; /* of these: what it was asked for with */
         };
     };
     bool has_status;

@@ -36,6 +36,7 @@ enum dam_err dam_signer_sign_tx(struct dam_signer *signer, const struct dam_sign
     }
     request.spend.held = context->held;
     request.spend.scale = context->scale;
+    request.spend.cause = context->cause;
     request.spend.approval = context->approval;
     DAM_TRY(dam_signer_call(signer, &request, ret_reply));
     if (ret_reply->refusal != 0) {
@@ -52,5 +53,24 @@ enum dam_err dam_signer_sign_tx(struct dam_signer *signer, const struct dam_sign
     tx->y_parity = made.y_parity;
     tx->r = made.r;
     tx->s = made.s;
+    return DAM_OK;
+}
+
+enum dam_err dam_signer_tx_again(struct dam_signer *signer, uint64_t nonce, struct dam_arena *arena,
+                                 struct dam_hash *ret_cause, struct dam_bytes *ret_raw)
+{
+    struct dam_signer_request request = {.kind = DAM_SIGNER_AGAIN, .again = nonce};
+    struct dam_signer_reply reply;
+    DAM_TRY(dam_signer_call(signer, &request, &reply));
+    if (reply.refusal != 0) {
+        return reply.refusal == DAM_SIGNER_REFUSED_NOT_KEPT ? DAM_ENOTFOUND : DAM_EREFUSED;
+    }
+    uint8_t *raw = reply.has_status ? NULL : dam_arena_alloc(arena, reply.raw.len + 1);
+    if (raw == NULL) {
+        return reply.has_status ? DAM_ESIGNATURE : DAM_ENOMEM;
+    }
+    memcpy(raw, reply.raw.data, reply.raw.len);
+    *ret_cause = reply.cause;
+    *ret_raw = dam_bytes(raw, reply.raw.len);
     return DAM_OK;
 }

@@ -43,6 +43,7 @@ struct dam_signer_context {
     const struct dam_signer_pin *pin; /* from a STATUS reply */
     uint8_t held;                     /* Constitution.authorityOf */
     uint16_t scale;
+    struct dam_hash cause;     /* why it is asked for: dam_signer_tx_again tells it */
     struct dam_bytes approval; /* the approver's transaction, or empty */
 };
 
@@ -56,6 +57,14 @@ DAM_MUST_USE enum dam_err dam_signer_sign_tx(struct dam_signer *signer,
                                              const struct dam_signer_context *context,
                                              struct dam_tx *tx, struct dam_arena *arena,
                                              struct dam_signer_reply *ret_reply);
+
+/** What was signed for a nonce of the key's account, the same bytes again (with a key in hardware:
+ *  the same but for the signature). For whoever has lost them.
+ *  Returns: DAM_OK; DAM_ENOTFOUND if nothing was, or it was not kept; DAM_EREFUSED; else as
+ *           dam_signer_call. Out: ret_cause: what it was asked for with; ret_raw: in the arena. */
+DAM_MUST_USE enum dam_err dam_signer_tx_again(struct dam_signer *signer, uint64_t nonce,
+                                              struct dam_arena *arena, struct dam_hash *ret_cause,
+                                              struct dam_bytes *ret_raw);
 
 /** Send bytes as they are, for tests of the other side. Returns: as dam_signer_call. */
 DAM_MUST_USE enum dam_err dam_signer_call_raw(struct dam_signer *signer, struct dam_bytes message,

@@ -339,7 +339,7 @@ static void random_request(struct dam_prng *prng, const struct accountant *a,
 {
     /* Mostly spends: most of the others would be signed, and each signature is a disk sync. */
     uint64_t dice = dam_prng_below(prng, 40);
-    *ret = (struct dam_signer_request){.kind = dice >= 2 && dice <= 6 ? (enum dam_signer_kind)dice
+    *ret = (struct dam_signer_request){.kind = dice >= 2 && dice <= 7 ? (enum dam_signer_kind)dice
                                                                       : DAM_SIGNER_SPEND};
     if (ret->kind == DAM_SIGNER_UNLOCK) {
         ret->unlock.chain_nonce = dam_prng_below(prng, a->nonce_next[0] + 1);
@@ -358,6 +358,8 @@ static void random_request(struct dam_prng *prng, const struct accountant *a,
         ret->report.round = a->round[ret->report.topic.b[0]] + dam_prng_below(prng, 2);
         ret->report.count = 1;
         ret->report.observations[0].w[0] = dam_prng_below(prng, 3);
+    } else if (ret->kind == DAM_SIGNER_AGAIN) {
+        ret->again = a->nonce_next[0] + 2 - dam_prng_below(prng, 20);
     } else {
         struct dam_signer_spend *s = &ret->spend;
         s->lane = (enum dam_signer_lane)dam_prng_below(prng, 2);
@@ -431,6 +433,18 @@ static void book_spend(struct accountant *a, const struct dam_signer_spend *s,
     }
 }
 
+/* What is given again was signed before: this takes nothing from any allowance. */
+static void book_again(const struct accountant *a, uint64_t nonce,
+                       const struct dam_signer_reply *reply, struct dam_arena *arena)
+{
+    static const struct dam_hash none;
+    struct dam_tx tx;
+    assert_int_equal(dam_tx_decode(arena, reply->raw, &tx, NULL), DAM_OK);
+    assert_true(tx.nonce == nonce && nonce < a->nonce_next[0]);
+    assert_false(dam_hash_eq(&a->nonce_payload[0][nonce], &none));
+    assert_true(dam_address_eq(&tx.to, &pin.account) && dam_u256_is_zero(&tx.value));
+}
+
 static void book(struct accountant *a, const struct dam_signer_request *request,
                  const struct dam_signer_reply *reply, struct dam_arena *arena)
 {
@@ -451,6 +465,8 @@ static void book(struct accountant *a, const struct dam_signer_request *request,
     assert_true(dam_address_eq(&signer, &pin.key));
     if (request->kind == DAM_SIGNER_SPEND) {
         book_spend(a, &request->spend, reply, arena);
+    } else if (request->kind == DAM_SIGNER_AGAIN) {
+        book_again(a, request->again, reply, arena);
     } else if (request->kind == DAM_SIGNER_CHECKPOINT) {
         const struct dam_signer_checkpoint *c = &request->checkpoint;
         assert_true(c->size > a->checkpoint_size ||
@@ -597,7 +613,7 @@ static void no_attack_gets_a_signature(void **state)
     assert_true(a.signed_count > requests / 100 && a.coin > 0 && a.token > 0);
     assert_true(a.nonce_next[0] > 10 && a.checkpoint_size > 10 && a.voucher[0] > 10);
     static const uint8_t seen[] = {5,   6,   8,   9,   10,  13,  14,  102, 103,
-                                   104, 105, 107, 108, 109, 111, 112, 114};
+                                   104, 105, 107, 108, 109, 111, 112, 114, 121};
     for (size_t i = 0; i < sizeof(seen); i++) {
         if (a.refused[seen[i]] == 0 && requests >= REQUESTS_FULL) {
             fail_msg("refusal %u was never met", seen[i]);

@@ -20,6 +20,7 @@ enum record_kind {
     RECORD_CHECKPOINT = 4,
     RECORD_CHANNEL = 5,
     RECORD_TOPIC = 6,
+    RECORD_NONCE_TX = 7, /* a RECORD_NONCE, then the cause and the transaction */
 };
 
 void dam_signer_state_init(struct dam_signer_state *state, const uint8_t secret[32],
@@ -123,7 +124,24 @@ static bool apply_base(struct dam_signer_state *state, struct wire *c)
     return true;
 }
 
-static bool apply_nonce(struct dam_signer_state *state, struct wire *c)
+/* Returns: whether what is left of the record is a cause and a transaction. */
+static bool apply_tx(struct dam_signer_state *state, struct wire *c, uint64_t nonce)
+{
+    struct dam_hash cause;
+    wire_get(c, cause.b, 32);
+    size_t len = c->bad ? 0 : c->len - c->at;
+    if (len == 0 || len > DAM_SIGNER_TX_LEN_MAX) {
+        return false;
+    }
+    struct dam_signer_tx *tx = &state->txs[nonce % DAM_SIGNER_TXS_KEPT];
+    tx->nonce = nonce;
+    tx->cause = cause;
+    tx->len = len;
+    wire_get(c, tx->bytes, len);
+    return true;
+}
+
+static bool apply_nonce(struct dam_signer_state *state, struct wire *c, bool has_tx)
 {
     uint8_t lane;
     uint8_t count;
@@ -138,7 +156,7 @@ static bool apply_nonce(struct dam_signer_state *state, struct wire *c)
     uint64_t time = wire_get_u64(c);
     fees.used = wire_get_u256(c);
     fees.last = wire_get_u64(c);
-    if (c->bad || lane > DAM_SIGNER_LANE_RELAYED || c->len - c->at != TAKE_LEN * (size_t)count) {
+    if (c->bad || lane > DAM_SIGNER_LANE_RELAYED || c->len - c->at < TAKE_LEN * (size_t)count) {
         return false;
     }
     for (uint8_t i = 0; i < count; i++) {
@@ -158,7 +176,7 @@ static bool apply_nonce(struct dam_signer_state *state, struct wire *c)
     }
     state->fees = fees;
     apply_time(state, time);
-    return true;
+    return !has_tx || apply_tx(state, c, nonce.nonce);
 }
 
 static bool apply_checkpoint(struct dam_signer_state *state, struct wire *c)
@@ -222,7 +240,8 @@ static bool apply(struct dam_signer_state *state, uint8_t kind, const uint8_t *p
         ok = apply_base(state, &c);
         break;
     case RECORD_NONCE:
-        ok = apply_nonce(state, &c);
+    case RECORD_NONCE_TX:
+        ok = apply_nonce(state, &c, kind == RECORD_NONCE_TX);
         break;
     case RECORD_CHECKPOINT:
         ok = apply_checkpoint(state, &c);
@@ -395,6 +414,7 @@ enum dam_err dam_signer_state_put_nonce(struct dam_signer_state *state, enum dam
                                         const struct dam_signer_nonce *nonce,
                                         const struct dam_policy_use *fees,
                                         const struct dam_policy_take *takes, uint32_t take_count,
+                                        const struct dam_hash *cause, struct dam_bytes tx,
                                         uint64_t time)
 {
     uint8_t lane_byte = (uint8_t)lane;
@@ -426,7 +446,12 @@ enum dam_err dam_signer_state_put_nonce(struct dam_signer_state *state, enum dam
             wire_put_u64(&c, takes[i].now.last);
         }
     }
-    return commit(state, RECORD_NONCE, &c);
+    if (tx.len == 0 || tx.len > DAM_SIGNER_TX_LEN_MAX || c.len - c.at < 32 + tx.len + MAC_LEN) {
+        return commit(state, RECORD_NONCE, &c);
+    }
+    wire_put(&c, cause->b, 32);
+    wire_put(&c, tx.data, tx.len);
+    return commit(state, RECORD_NONCE_TX, &c);
 }
 
 enum dam_err dam_signer_state_put_checkpoint(struct dam_signer_state *state,
@@ -480,6 +505,13 @@ const struct dam_signer_nonce *dam_signer_state_nonce(const struct dam_signer_st
     const struct dam_signer_nonce *known = &state->nonces[lane][nonce % DAM_SIGNER_NONCES_KEPT];
     static const struct dam_hash none;
     return known->nonce == nonce && !dam_hash_eq(&known->payload, &none) ? known : NULL;
+}
+
+const struct dam_signer_tx *dam_signer_state_tx(const struct dam_signer_state *state,
+                                                uint64_t nonce)
+{
+    const struct dam_signer_tx *tx = &state->txs[nonce % DAM_SIGNER_TXS_KEPT];
+    return tx->len > 0 && tx->nonce == nonce ? tx : NULL;
 }
 
 const struct dam_signer_channel *dam_signer_state_channel(const struct dam_signer_state *state,

@@ -16,6 +16,8 @@
 #include "signer/policy.h"
 
 #define DAM_SIGNER_NONCES_KEPT 256u /* per lane: older ones are refused, not signed again */
+#define DAM_SIGNER_TXS_KEPT 16u     /* of the chain lane: to be given again */
+#define DAM_SIGNER_TX_LEN_MAX 4096u /* a longer one is signed, but not kept */
 #define DAM_SIGNER_USES_MAX 4096u
 #define DAM_SIGNER_CHANNELS_MAX 1024u
 #define DAM_SIGNER_TOPICS_MAX 256u
@@ -60,6 +62,14 @@ struct dam_signer_nonce {
     struct dam_hash payload; /* of all but the fees: a fee bump keeps it */
     struct dam_u256 max_fee;
     struct dam_u256 max_priority_fee;
+};
+
+/* A transaction of the chain lane, for whoever asked for it and lost it. */
+struct dam_signer_tx {
+    uint64_t nonce;
+    struct dam_hash cause;                /* why it was asked for: the outbox's id */
+    size_t len;                           /* 0: none here */
+    uint8_t bytes[DAM_SIGNER_TX_LEN_MAX]; /* not signed; as it was first asked for */
 };
 
 struct dam_signer_checkpoint {
@@ -108,6 +118,7 @@ struct dam_signer_state {
     struct dam_signer_checkpoint checkpoint;
     uint64_t nonce_next[2];                                    /* by lane */
     struct dam_signer_nonce nonces[2][DAM_SIGNER_NONCES_KEPT]; /* at nonce mod KEPT */
+    struct dam_signer_tx txs[DAM_SIGNER_TXS_KEPT];             /* at nonce mod KEPT */
     uint32_t use_count;
     struct dam_signer_use_entry uses[DAM_SIGNER_USES_MAX];
     uint32_t channel_count;
@@ -145,11 +156,13 @@ DAM_MUST_USE enum dam_err dam_signer_state_put_base(struct dam_signer_state *sta
                                                     const struct dam_signer_checkpoint *checkpoint,
                                                     uint64_t time);
 
-/** In: takes: those of an allowed verdict, none for a fee bump; fees: what the budget becomes. */
+/** In: takes: those of an allowed verdict, none for a fee bump; fees: what the budget becomes.
+ *  cause, tx: the transaction, to be kept; with no bytes, or too many of them, it is not. */
 DAM_MUST_USE enum dam_err
 dam_signer_state_put_nonce(struct dam_signer_state *state, enum dam_signer_lane lane,
                            const struct dam_signer_nonce *nonce, const struct dam_policy_use *fees,
-                           const struct dam_policy_take *takes, uint32_t take_count, uint64_t time);
+                           const struct dam_policy_take *takes, uint32_t take_count,
+                           const struct dam_hash *cause, struct dam_bytes tx, uint64_t time);
 DAM_MUST_USE enum dam_err
 dam_signer_state_put_checkpoint(struct dam_signer_state *state,
                                 const struct dam_signer_checkpoint *checkpoint, uint64_t time);
@@ -163,6 +176,8 @@ DAM_MUST_USE enum dam_err dam_signer_state_put_topic(struct dam_signer_state *st
 /** Returns: what is known, or NULL. Borrowed until the next put. */
 const struct dam_signer_nonce *dam_signer_state_nonce(const struct dam_signer_state *state,
                                                       enum dam_signer_lane lane, uint64_t nonce);
+const struct dam_signer_tx *dam_signer_state_tx(const struct dam_signer_state *state,
+                                                uint64_t nonce);
 const struct dam_signer_channel *dam_signer_state_channel(const struct dam_signer_state *state,
                                                           const struct dam_hash *domain,
                                                           const struct dam_hash *channel);

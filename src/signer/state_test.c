@@ -74,7 +74,8 @@ static enum dam_err script(struct dam_signer_state *s)
     DAM_TRY(dam_signer_state_begin(s));
     DAM_TRY(dam_signer_state_put_pin(s, &pin));
     DAM_TRY(dam_signer_state_put_base(s, nonces, &checkpoint, 900));
-    DAM_TRY(dam_signer_state_put_nonce(s, DAM_SIGNER_LANE_CHAIN, &nonce, &fees, takes, 2, 1000));
+    DAM_TRY(dam_signer_state_put_nonce(s, DAM_SIGNER_LANE_CHAIN, &nonce, &fees, takes, 2,
+                                       &nonce.payload, dam_bytes("transaction", 11), 1000));
     checkpoint = (struct dam_signer_checkpoint){120, {{8}}, 60};
     DAM_TRY(dam_signer_state_put_checkpoint(s, &checkpoint, 1001));
     DAM_TRY(dam_signer_state_put_channel(s, &channel, 1002));
@@ -96,6 +97,7 @@ static void compare(const struct dam_signer_state *a, const struct dam_signer_st
     assert_memory_equal(&a->checkpoint, &b->checkpoint, sizeof(a->checkpoint));
     assert_memory_equal(a->nonce_next, b->nonce_next, sizeof(a->nonce_next));
     assert_memory_equal(a->nonces, b->nonces, sizeof(a->nonces));
+    assert_memory_equal(a->txs, b->txs, sizeof(a->txs));
     assert_int_equal(a->use_count, b->use_count);
     assert_memory_equal(a->uses, b->uses, a->use_count * sizeof(a->uses[0]));
     assert_int_equal(a->channel_count, b->channel_count);
@@ -131,6 +133,10 @@ static void what_was_put_is_read_back(void **state)
     assert_int_equal(len, t->disk.len);
     compare(&t->written, &t->read);
     assert_true(t->read.nonce_next[0] == 8 && t->read.nonce_next[1] == 3);
+    const struct dam_signer_tx *tx = dam_signer_state_tx(&t->read, 7);
+    assert_true(tx != NULL && tx->len == 11 && tx->cause.b[0] == 2);
+    assert_memory_equal(tx->bytes, "transaction", 11);
+    assert_null(dam_signer_state_tx(&t->read, 7 + DAM_SIGNER_TXS_KEPT));
     assert_int_equal(t->read.use_count, 0); /* the new policy starts full */
     free(t);
 }

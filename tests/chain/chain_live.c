@@ -44,8 +44,10 @@ static enum dam_err post_and_lose(void *ctx, const char *url, struct dam_bytes b
     return err;
 }
 
-static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *scratch)
+static enum dam_err sign(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                         struct dam_arena *scratch)
 {
+    (void)id;
     return dam_tx_sign(tx, ctx, scratch);
 }
 

@@ -2,9 +2,9 @@
 /* No payment is made twice: usage: payments URL FOLDER. Pays through a real outbox and a real
  * signer process on a real ledger, and kills payer or signer at every system call that either makes
  * from opening the outbox until the payment is final, a payment a point; then pays the same again,
- * undisturbed. The payee must have got each payment exactly once, and the payer's nonce must have
- * gone up by one. DAM_PAYMENT_POINTS: so many points, spread evenly; 0: all. Prints "N passed, M
- * failed".
+ * undisturbed: half of the time with the outbox that it left, half of the time after that was lost.
+ * The payee must have got each payment exactly once, and the payer's nonce must have gone up by
+ * one. DAM_PAYMENT_POINTS: so many points, spread evenly; 0: all. Prints "N passed, M failed".
  *
  * The program is payer (`payments pay URL FOLDER NUMBER`) and signer (`signer-process`) as well. */
 #include "base/heap.h"
@@ -15,6 +15,7 @@
 #include "signer/signer.h"
 #include "signer/signer_fixture.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 
 #define PAYEE 0x77
 #define PAYMENT_WEI 1000u
-#define POINTS_DEFAULT 24u
+#define POINTS_DEFAULT 16u
 #define ATTEMPTS_MAX 5
 #define LOOKS_MAX 1000
 #define SYSCALL_STOP (SIGTRAP | 0x80)
@@ -62,15 +63,24 @@ static void chain_open(void)
 static struct dam_signer *signer;
 static struct dam_signer_pin pin;
 
-static enum dam_err sign(void *ctx, struct dam_tx *tx, struct dam_arena *scratch)
+static enum dam_err sign(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                         struct dam_arena *scratch)
 {
-    const struct dam_signer_context context = {.pin = &pin, .scale = UINT16_MAX};
+    const struct dam_signer_context context = {.pin = &pin, .scale = UINT16_MAX, .cause = *id};
     struct dam_signer_reply reply;
     (void)ctx;
     return dam_signer_sign_tx(signer, &context, tx, scratch, &reply);
 }
 
-static void signer_open(void)
+static enum dam_err again(void *ctx, uint64_t nonce, struct dam_arena *scratch,
+                          struct dam_hash *ret_id, struct dam_bytes *ret_raw)
+{
+    (void)ctx;
+    return dam_signer_tx_again(signer, nonce, scratch, ret_id, ret_raw);
+}
+
+/* Returns: the nonce that it will sign next. */
+static uint64_t signer_open(void)
 {
     char folder[512];
     char password[512];
@@ -89,6 +99,7 @@ static void signer_open(void)
     MUST(dam_remote_nonce(&chain, &arena, &pin.key, dam_remote_at_tag(DAM_REMOTE_LATEST),
                           &request.unlock.chain_nonce) == DAM_OK);
     MUST(dam_signer_call(signer, &request, &reply) == DAM_OK && reply.refusal == 0);
+    return reply.status.nonce_next[0];
 }
 
 /* One payment, until it is final. Whoever calls again with its number pays nothing more. */
@@ -105,12 +116,12 @@ static int pay(uint32_t number)
     bool recorded = false;
     dam_store_be32(order.id.b, number);
     chain_open();
-    signer_open();
+    uint64_t nonce_next = signer_open();
     path_in("outbox", folder);
     (void)raise(MARK);
-    const struct dam_tx_signer by = {.address = pin.key, .sign = sign};
-    if (dam_outbox_open(&outbox, &arena, &chain, &by, folder) != DAM_OK ||
-        dam_outbox_resend(&outbox, &arena) != DAM_OK) {
+    const struct dam_tx_signer by = {
+        .address = pin.key, .sign = sign, .again = again, .nonce_next = nonce_next};
+    if (dam_outbox_open(&outbox, &arena, &chain, &by, folder) != DAM_OK) {
         return 1;
     }
     enum dam_err err = dam_outbox_send(&outbox, &arena, &order, &hash, &recorded);
@@ -221,6 +232,22 @@ static uint64_t nonce(void)
     return ret;
 }
 
+/* Forgets the payments in the outbox; or all of it, as if its disk were lost. */
+static void outbox_clear(bool all)
+{
+    char folder[512];
+    path_in("outbox", folder);
+    DIR *dir = opendir(folder);
+    MUST(dir != NULL);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (all || strlen(entry->d_name) > 64) {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." stay */
+        }
+    }
+    (void)closedir(dir);
+    MUST(!all || rmdir(folder) == 0);
+}
+
 /* A signer for an account of its own, which may pay coin to anybody. */
 static void signer_make(void)
 {
@@ -246,8 +273,10 @@ static void signer_make(void)
     MUST(dam_signer_home_reset(folder, &password, &pin, nonces, &none) == DAM_OK);
 }
 
-static enum dam_err dev_sign(void *ctx, struct dam_tx *tx, struct dam_arena *scratch)
+static enum dam_err dev_sign(void *ctx, const struct dam_hash *id, struct dam_tx *tx,
+                             struct dam_arena *scratch)
 {
+    (void)id;
     return dam_tx_sign(tx, ctx, scratch);
 }
 
@@ -298,28 +327,36 @@ int main(int argc, char **argv)
     unsigned total = run_and_kill(number++, 0, &code); /* nobody dies: how long is a payment? */
     MUST(code == 0 && total > 50 && received() == PAYMENT_WEI);
     unsigned points = wanted == 0 || wanted > total ? total : wanted;
-    for (unsigned i = 0; i < points; i++, number++) {
-        unsigned point = 1 + (unsigned)((uint64_t)i * total / points);
+    for (unsigned i = 0; i < 2 * points; i++, number++) {
+        unsigned point = 1 + (unsigned)((uint64_t)(i / 2) * total / points);
         uint64_t before = received();
         uint64_t nonce_before = nonce();
+        outbox_clear(false);
         (void)run_and_kill(number, point, &code);
         died += code != 0 ? 1 : 0;
+        if (i % 2 != 0) {
+            outbox_clear(true);
+        }
         bool paid = pay_undisturbed(number);
-        bool again = pay_undisturbed(number);
+        bool again_paid = pay_undisturbed(number);
         bool once = received() == before + PAYMENT_WEI && nonce() == nonce_before + 1;
-        if (paid && again && once) {
+        if (paid && again_paid && once) {
             passed++;
         } else {
             failed++;
-            (void)printf("FAILED point %u: paid %d, again %d, the payee got %llu, nonce +%llu\n",
-                         point, paid, again, (unsigned long long)(received() - before),
+            (void)printf("FAILED point %u, outbox %s: paid %d, again %d, the payee got %llu, "
+                         "nonce +%llu\n",
+                         point, i % 2 == 0 ? "kept" : "lost", paid, again_paid,
+                         (unsigned long long)(received() - before),
                          (unsigned long long)(nonce() - nonce_before));
         }
         dam_arena_reset(&arena);
     }
-    (void)printf("%u of the %u system calls of a payment, %u of %u payers died or gave up\n",
-                 points, total, died, points);
-    if (died < points / 2) { /* then nothing was tested */
+    (void)printf(
+        "%u of the %u system calls of a payment, the outbox kept and lost: %u of %u payers "
+        "died or gave up\n",
+        points, total, died, 2 * points);
+    if (died < points) { /* then nothing was tested */
         failed++;
     }
     dam_http_client_destroy(&http);
