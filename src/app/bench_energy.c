@@ -113,10 +113,10 @@ static void plan_for(const struct dam_energy_case *c, struct pilot *ret)
         .levels = 32,
         .horizon = hourly ? 36 : 96,
         .learn = hourly ? 3 : 1,
-        .learn_pv = hourly ? 2 : 1,
+        .learn_pv = hourly ? 3 : 1,
         .keep_load = hourly ? 240 : 250,
-        .keep_pv = hourly ? 200 : 250,
-        .doubt = hourly ? 180 : 64,
+        .keep_pv = hourly ? 220 : 250,
+        .doubt = 113, /* of three points that spread as wide as the usual error does */
         .store_mul = 1,
         .store_min = (int64_t)ceil(c->store_min * ret->unit),
         .store_max = (int64_t)(c->store_max * ret->unit),

@@ -44,6 +44,7 @@ struct outlook {
     int64_t doubt; /* it may be so much more or less */
     int64_t buy;
     int64_t sell;
+    bool sunny; /* a doubt lasts from one sunny slot to the next */
 };
 
 static inline int64_t sat(int64_t x, int64_t min, int64_t max)
@@ -199,16 +200,38 @@ static void learn(const struct dam_planner *p, struct state *s, int64_t slot, in
 
 /* ---- forecasts ---- */
 
-/* The cycles' profiles and what is left of today's deviation from them. Returns: false if the
- * horizon holds a slot never seen. */
+/* The largest whole number whose square is at most x, of at most 9 bits. */
+static int64_t root(int64_t x)
+{
+    int64_t r = 0;
+    for (int64_t bit = 256; bit > 0; bit >>= 1) {
+        r += (r + bit) * (r + bit) <= x ? bit : 0;
+    }
+    return r;
+}
+
+/* What one unit of today's deviation of the sun is measured by: the profile now, but not less than
+ * a sixteenth of its peak, as the low sun says little about the high one. */
+static int64_t sun_now(const struct dam_planner *p, const struct state *s, int64_t slot)
+{
+    int64_t peak = 16;
+    for (size_t i = 0; i < p->slots; i++) {
+        peak = s->profile[i][PV] > peak ? s->profile[i][PV] : peak;
+    }
+    return s->profile[slot][PV] > peak / 16 ? s->profile[slot][PV] : peak / 16;
+}
+
+/* The cycles' profiles and what is left of today's deviation from them: the load's is a difference,
+ * the sun's a ratio. Returns: false if the horizon holds a slot never seen. */
 static bool look_ahead(const struct dam_planner *p, const struct state *s, int64_t slot,
                        int64_t week_slot, const int64_t *now, int64_t horizon, struct outlook *ret)
 {
     bool seen = s->profile[slot][LOAD] >= 0;
     int64_t load_off = seen ? now[LOAD] - usual_load(p, s, slot, week_slot) : 0;
     int64_t pv_off = seen ? now[PV] - s->profile[slot][PV] : 0;
+    int64_t pv_base = sun_now(p, s, slot);
     int64_t kept = 256;
-    ret[0] = (struct outlook){now[LOAD] - now[PV], 0, now[BUY], now[SELL]};
+    ret[0] = (struct outlook){now[LOAD] - now[PV], 0, now[BUY], now[SELL], false};
     for (int64_t k = 1; k < horizon; k++) {
         int64_t at = (slot + k) % p->slots;
         const int64_t *row = s->profile[at];
@@ -220,9 +243,10 @@ static bool look_ahead(const struct dam_planner *p, const struct state *s, int64
         kept = (kept * p->keep_pv) >> 8;
         int64_t usual = usual_load(p, s, at, (week_slot + k) % ((int64_t)p->slots * p->days));
         int64_t load = sat(usual + load_off, 0, ENERGY_MAX);
-        int64_t pv = row[PV] <= 0 ? 0 : sat(row[PV] + pv_off, 0, ENERGY_MAX);
-        int64_t doubt = (((row[ERROR] * p->doubt) >> 6) * (256 - kept)) >> 8;
-        ret[k] = (struct outlook){load - pv, doubt, row[BUY], row[SELL]};
+        int64_t pv = row[PV] <= 0 ? 0 : sat(row[PV] + pv_off * row[PV] / pv_base, 0, ENERGY_MAX);
+        /* What a deviation that fades by `kept` leaves unexplained. */
+        int64_t doubt = (((row[ERROR] * p->doubt) >> 6) * root(ONE - kept * kept)) >> 8;
+        ret[k] = (struct outlook){load - pv, doubt, row[BUY], row[SELL], row[PV] > 0};
     }
     return true;
 }
@@ -272,6 +296,9 @@ static int64_t stage(const struct dam_planner *p, const struct outlook *at, int6
 
 /* ---- the plan ---- */
 
+/* More need than expected (a dull day), as expected, less. */
+#define WEATHERS 3
+
 struct plan {
     const struct dam_planner *p;
     int64_t unit; /* stored units between two levels */
@@ -280,7 +307,8 @@ struct plan {
     int64_t fail; /* chances in 65536ths, from one slot to the next */
     int64_t repair;
     bool outages;
-    int64_t value[2][DAM_PLANNER_LEVELS_MAX]; /* [grid is down][level]: cost from here on */
+    /* [weather][grid is down][level]: cost from here on. Where no doubt lasts, the first alone. */
+    int64_t value[WEATHERS][2][DAM_PLANNER_LEVELS_MAX];
     int64_t ahead[2][DAM_PLANNER_LEVELS_MAX]; /* its expectation one slot before */
 };
 
@@ -290,11 +318,12 @@ static int64_t chance(int64_t seen, int64_t of, uint16_t prior_seen, uint16_t pr
     return all == 0 ? 0 : sat((seen + prior_seen) * ONE / all, 0, ONE);
 }
 
-static void expect(struct plan *plan)
+/* The expectation of a table one slot before: the grid may fail or come back. */
+static void expect(struct plan *plan, size_t weather)
 {
     for (size_t j = 0; j < plan->p->levels; j++) {
-        int64_t up = plan->value[0][j];
-        int64_t down = plan->value[1][j];
+        int64_t up = plan->value[weather][0][j];
+        int64_t down = plan->value[weather][1][j];
         plan->ahead[0][j] =
             (int64_t)(((wide)up * (ONE - plan->fail) + (wide)down * plan->fail) >> 16);
         plan->ahead[1][j] =
@@ -302,8 +331,19 @@ static void expect(struct plan *plan)
     }
 }
 
+/* Before the sun rises no weather is known: half as expected, a quarter each of the others. */
+static void forget_weather(struct plan *plan)
+{
+    for (size_t g = 0; g < 2; g++) {
+        for (size_t j = 0; j < plan->p->levels; j++) {
+            plan->value[0][g][j] =
+                (plan->value[0][g][j] + 2 * plan->value[1][g][j] + plan->value[2][g][j]) >> 2;
+        }
+    }
+}
+
 /* One slot back: value[i] = min over moves m of cost(m) + ahead[i + m]. */
-static void step_back(struct plan *plan, const struct outlook *at, size_t down)
+static void step_back(struct plan *plan, const struct outlook *at, size_t weather, size_t down)
 {
     int64_t levels = plan->p->levels;
     int64_t cost[2 * DAM_PLANNER_LEVELS_MAX];
@@ -318,8 +358,38 @@ static void step_back(struct plan *plan, const struct outlook *at, size_t down)
             int64_t c = cost[j - i + plan->down_moves] + plan->ahead[down][j];
             best = c < best ? c : best;
         }
-        plan->value[down][i] = best;
+        plan->value[weather][down][i] = best;
     }
+}
+
+/* Backwards through the horizon. In a sunny slot each weather has its own need and goes on as it
+ * is; in the dark there is one table, and the doubt of one slot says nothing of the next. */
+static void plan_back(struct plan *plan, const struct outlook *ahead, int64_t horizon)
+{
+    bool later_sunny = false;
+    for (int64_t k = horizon - 1; k > 0; k--) {
+        bool sunny = ahead[k].sunny;
+        if (later_sunny && !sunny) {
+            forget_weather(plan);
+        }
+        for (size_t w = sunny ? WEATHERS : 1; w-- > 0;) {
+            struct outlook at = ahead[k];
+            if (sunny) {
+                at.need += (1 - (int64_t)w) * at.doubt;
+                at.doubt = 0;
+            }
+            expect(plan, later_sunny ? w : 0);
+            step_back(plan, &at, w, 0);
+            if (plan->outages) {
+                step_back(plan, &at, w, 1);
+            }
+        }
+        later_sunny = sunny;
+    }
+    if (later_sunny) {
+        forget_weather(plan);
+    }
+    expect(plan, 0);
 }
 
 static int64_t worth_of(const struct plan *plan, int64_t level, size_t down)
@@ -389,16 +459,9 @@ static int64_t plan_move(const struct dam_planner *p, const struct state *s,
     }
     int64_t end = horizon < p->horizon ? 0 : (buy / horizon * p->end_price) >> 16;
     for (size_t j = 0; j < p->levels; j++) {
-        plan.value[0][j] = plan.value[1][j] = -end * (int64_t)j * plan.unit;
+        plan.value[0][0][j] = plan.value[0][1][j] = -end * (int64_t)j * plan.unit;
     }
-    for (int64_t k = horizon - 1; k > 0; k--) {
-        expect(&plan);
-        step_back(&plan, &ahead[k], 0);
-        if (plan.outages) {
-            step_back(&plan, &ahead[k], 1);
-        }
-    }
-    expect(&plan);
+    plan_back(&plan, ahead, horizon);
     return choose(&plan, &ahead[0], store, up);
 }
 

@@ -75,6 +75,28 @@ static void it_buys_cheap_and_serves_dear(void **state)
     assert_int_equal(cost[3], cost[2]);
 }
 
+/* The sun's deviation is a ratio: a morning at a fifth of its profile makes the noon a fifth too,
+ * and the evening is bought while it is cheap; a usual morning buys nothing. */
+static void a_dull_morning_means_a_dull_noon(void **state)
+{
+    (void)state;
+    struct dam_planner p = plain();
+    p.keep_pv = 240;
+    for (int64_t dull = 0; dull < 2; dull++) {
+        uint8_t memory[DAM_PLANNER_MEMORY_MAX];
+        size_t len = 0;
+        int64_t move = 0;
+        for (int64_t hour = 0; hour < 3 * 24 + 12; hour++) {
+            int64_t of_day = hour % 24;
+            int64_t pv = of_day < 8 || of_day >= 18 ? 0 : of_day < 12 ? 100 : 300;
+            pv = hour >= 3 * 24 && dull == 1 ? pv / 5 : pv;
+            int64_t price = of_day < 12 ? 10 : 30;
+            move = ask(&p, memory, &len, (int64_t[8]){hour * 3600, 100, pv, 0, price});
+        }
+        assert_int_equal(move, dull == 1 ? 200 : 0);
+    }
+}
+
 /* A deadline: with slots left, nothing stays in the store at the end that could have served. */
 static void it_is_empty_at_the_deadline(void **state)
 {
@@ -141,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_buys_cheap_and_serves_dear),
+        cmocka_unit_test(a_dull_morning_means_a_dull_noon),
         cmocka_unit_test(it_is_empty_at_the_deadline),
         cmocka_unit_test(a_blob_is_read_as_written),
         cmocka_unit_test(any_memory_is_survived),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IMind} from "../law/IMachineCode.sol";
 
 /// @title A mind that plans: dynamic programming over the level of a store, with forecasts that it learns itself.
@@ -89,12 +91,14 @@ contract PlannerMind is IMind {
         int256 doubt;
         int256 buy;
         int256 sell;
+        bool sunny; // a doubt lasts from one sunny slot to the next
     }
 
     /// @dev What is left of today's deviation from the profiles, and how much of it in 256ths.
     struct Deviation {
         int256 load;
         int256 pv;
+        int256 pvBase; // pv is measured by this, the profile now
         int256 kept;
     }
 
@@ -112,13 +116,26 @@ contract PlannerMind is IMind {
         int256 fail;
         int256 repair;
         bool outages;
-        // words at these places: cost from here on by level, and its expectation one slot before; grid up, grid down
-        uint256 value0;
-        uint256 value1;
+        // Tables of costs from here on by level, for each weather with the grid up, then with it down: `table` bytes each.
+        uint256 value;
+        uint256 table;
+        // Its expectation one slot before, grid up and grid down, each behind as many NEVER as there are moves down.
         uint256 ahead0;
         uint256 ahead1;
-        uint256 cost; // of a move, by move
+        uint256 moves; // of them
+        uint256 outside; // words, by move: what it draws
+        uint256 wear; // what it wears, in every lane
+        uint256 cost; // what it costs in a slot, in every lane
     }
+
+    // A table holds four levels a word, 64 bits each, in lanes that never carry: a cost is stored above BIAS, and costs
+    // stay within 2^60.5 (docs/spec/planner.md section 6). NEVER is beyond every cost; four of it fill a lane.
+    uint256 private constant LANES = 0x0000000000000001000000000000000100000000000000010000000000000001;
+    uint256 private constant LANE_TOPS = 0x8000000000000000800000000000000080000000000000008000000000000000;
+    uint256 private constant LANE_QUARTERS = 0x3fffffffffffffff3fffffffffffffff3fffffffffffffff3fffffffffffffff;
+    uint256 private constant BIAS = 1 << 61;
+    uint256 private constant NEVER = (1 << 62) - (1 << 55);
+    uint256 private constant WEATHERS = 3;
 
     /// @param blob The contract whose code is `0x00` and the blob.
     constructor(address blob) {
@@ -320,8 +337,9 @@ contract PlannerMind is IMind {
         Outlook[] memory ahead
     ) private pure returns (bool) {
         unchecked {
-            ahead[0] = Outlook(seen[LOAD] - seen[PV], 0, seen[BUY], seen[SELL]);
+            ahead[0] = Outlook(seen[LOAD] - seen[PV], 0, seen[BUY], seen[SELL], false);
             Deviation memory off;
+            off.pvBase = _sunNow(c, s, slot);
             off.kept = 256;
             if (_get(s, _row(slot) + LOAD) >= 0) {
                 off.load = seen[LOAD] - _usualLoad(c, s, slot, weekSlot);
@@ -342,6 +360,20 @@ contract PlannerMind is IMind {
         }
     }
 
+    /// @dev The profile of the sun now, but not less than a sixteenth of its peak: the low sun says little about the
+    /// high one.
+    function _sunNow(Config memory c, uint256 s, uint256 slot) private pure returns (int256 base) {
+        unchecked {
+            int256 peak = 16;
+            for (uint256 i = 0; i < c.slots; ++i) {
+                int256 pv = _get(s, _row(i) + PV);
+                peak = pv > peak ? pv : peak;
+            }
+            base = _get(s, _row(slot) + PV);
+            base = base > peak / 16 ? base : peak / 16;
+        }
+    }
+
     function _outlook(
         Config memory c,
         uint256 s,
@@ -352,9 +384,12 @@ contract PlannerMind is IMind {
     ) private pure {
         unchecked {
             int256 pv = _get(s, row + PV);
-            pv = pv <= 0 ? int256(0) : _sat(pv + off.pv, 0, ENERGY_MAX);
+            pos.sunny = pv > 0;
+            pv = pv <= 0 ? int256(0) : _sat(pv + (off.pv * pv) / off.pvBase, 0, ENERGY_MAX);
             pos.need = _sat(usual + off.load, 0, ENERGY_MAX) - pv;
-            pos.doubt = (((_get(s, row + ERROR) * c.doubt) >> 6) * (256 - off.kept)) >> 8;
+            // what a deviation that fades by `kept` leaves unexplained
+            int256 unknown = int256(Math.sqrt(uint256(ONE - off.kept * off.kept)));
+            pos.doubt = (((_get(s, row + ERROR) * c.doubt) >> 6) * unknown) >> 8;
             pos.buy = _get(s, row + BUY);
             pos.sell = _get(s, row + SELL);
         }
@@ -394,16 +429,22 @@ contract PlannerMind is IMind {
         }
     }
 
-    function _stage(Config memory c, Outlook memory pos, int256 d, bool up) private pure returns (int256 cost) {
+    /// @dev The cost of a slot in which the store draws `outside` units.
+    function _stage(Config memory c, Outlook memory pos, int256 outside, bool up) private pure returns (int256 cost) {
         unchecked {
-            int256 need = pos.need + _outside(c, d);
+            int256 need = pos.need + outside;
             cost = _serve(c, pos, need, up);
             int256 doubt = pos.doubt;
             if (doubt > 0) {
                 // half as expected, a quarter each with more and with less need
                 cost = (2 * cost + _serve(c, pos, need + doubt, up) + _serve(c, pos, need - doubt, up)) >> 2;
             }
-            return cost + (d < 0 ? -d : d) * c.wear;
+        }
+    }
+
+    function _wear(Config memory c, int256 d) private pure returns (int256) {
+        unchecked {
+            return (d < 0 ? -d : d) * c.wear;
         }
     }
 
@@ -424,19 +465,70 @@ contract PlannerMind is IMind {
                 }
                 end = ((end / horizon) * c.endPrice) >> 16;
             }
-            for (int256 j = 0; j < c.levels; ++j) {
-                _set(plan.value0, uint256(j), -end * j * plan.unit);
-                _set(plan.value1, uint256(j), -end * j * plan.unit);
+            for (uint256 j = 0; j < uint256(c.levels); ++j) {
+                uint256 v = uint256(int256(BIAS) - end * int256(j) * plan.unit);
+                _put(plan.value, j, v);
+                _put(plan.value + plan.table, j, v);
             }
-            for (uint256 k = uint256(horizon) - 1; k > 0; --k) {
-                _expect(c, plan);
-                _stepBack(c, plan, ahead[k], true);
-                if (plan.outages) {
-                    _stepBack(c, plan, ahead[k], false);
-                }
-            }
-            _expect(c, plan);
+            _planBack(c, plan, ahead);
             return _choose(c, plan, ahead[0], store, up);
+        }
+    }
+
+    /// @dev Backwards through the horizon. In a sunny slot each weather has its own need and goes on as it is; in the
+    /// dark there is one table, and the doubt of one slot says nothing of the next.
+    function _planBack(Config memory c, Plan memory plan, Outlook[] memory ahead) private pure {
+        unchecked {
+            bool laterSunny = false;
+            for (uint256 k = ahead.length - 1; k > 0; --k) {
+                Outlook memory pos = ahead[k];
+                if (laterSunny && !pos.sunny) {
+                    _forgetWeather(plan);
+                }
+                if (pos.sunny) {
+                    (int256 need, int256 doubt) = (pos.need, pos.doubt);
+                    pos.doubt = 0;
+                    for (uint256 w = WEATHERS; w-- > 0;) {
+                        pos.need = need + (1 - int256(w)) * doubt;
+                        _slotBack(c, plan, pos, laterSunny ? w : 0, w);
+                    }
+                } else {
+                    _slotBack(c, plan, pos, 0, 0);
+                }
+                laterSunny = pos.sunny;
+            }
+            if (laterSunny) {
+                _forgetWeather(plan);
+            }
+            _expect(c, plan, 0);
+        }
+    }
+
+    /// @dev One slot of one weather, whose tables were those of `from`.
+    function _slotBack(Config memory c, Plan memory plan, Outlook memory pos, uint256 from, uint256 weather)
+        private
+        pure
+    {
+        unchecked {
+            _expect(c, plan, from);
+            uint256 value = plan.value + 2 * weather * plan.table;
+            _stepBack(c, plan, pos, true, value);
+            if (plan.outages) {
+                _stepBack(c, plan, pos, false, value + plan.table);
+            }
+        }
+    }
+
+    /// @dev Before the sun rises no weather is known: half as expected, a quarter each of the others.
+    function _forgetWeather(Plan memory plan) private pure {
+        (uint256 value, uint256 size) = (plan.value, 2 * plan.table);
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, size) { i := add(i, 32) } {
+                let more := add(value, i)
+                let expected := add(more, size)
+                let sum := add(add(mload(more), mload(add(expected, size))), shl(1, mload(expected)))
+                mstore(more, and(shr(2, sum), LANE_QUARTERS))
+            }
         }
     }
 
@@ -451,11 +543,32 @@ contract PlannerMind is IMind {
                 plan.repair = _chance(_get(s, REPAIRED), _get(s, DOWN), c.priors);
             }
             uint256 levels = uint256(c.levels);
-            plan.value0 = _alloc(levels);
-            plan.value1 = _alloc(levels);
-            plan.ahead0 = _alloc(levels);
-            plan.ahead1 = _alloc(levels);
-            plan.cost = _alloc(2 * levels);
+            uint256 words = (levels + 3) / 4;
+            plan.table = 32 * words;
+            plan.value = _alloc(2 * WEATHERS * words);
+            plan.ahead0 = _newAhead(plan, words);
+            plan.ahead1 = _newAhead(plan, words);
+            plan.moves = uint256(plan.downMoves + plan.upMoves + 1);
+            plan.outside = _alloc(plan.moves);
+            plan.wear = _alloc(plan.moves);
+            plan.cost = _alloc(plan.moves);
+            for (uint256 m = 0; m < plan.moves; ++m) {
+                int256 d = (int256(m) - plan.downMoves) * plan.unit;
+                _set(plan.outside, m, _outside(c, d));
+                _set(plan.wear, m, _wear(c, d) * int256(LANES));
+            }
+        }
+    }
+
+    /// @dev A table between moves that lead out of it, which cost NEVER. The lanes behind the last level stay so too.
+    function _newAhead(Plan memory plan, uint256 words) private pure returns (uint256 pos) {
+        unchecked {
+            uint256 size = words + (uint256(plan.downMoves + plan.upMoves) + 3) / 4 + 1;
+            pos = _alloc(size);
+            for (uint256 i = 0; i < size; ++i) {
+                _set(pos, i, int256(NEVER * LANES));
+            }
+            pos += 8 * uint256(plan.downMoves);
         }
     }
 
@@ -466,47 +579,49 @@ contract PlannerMind is IMind {
         }
     }
 
-    /// @dev The expectation one slot before: the grid may fail or come back.
-    function _expect(Config memory c, Plan memory plan) private pure {
-        (int256 fail, int256 repair, uint256 levels) = (plan.fail, plan.repair, uint256(c.levels));
-        (uint256 value0, uint256 value1, uint256 ahead0, uint256 ahead1) =
-            (plan.value0, plan.value1, plan.ahead0, plan.ahead1);
-        assembly ("memory-safe") {
-            for { let j := 0 } lt(j, shl(5, levels)) { j := add(j, 32) } {
-                let up := mload(add(value0, j))
-                let down := mload(add(value1, j))
-                mstore(add(ahead0, j), sar(16, add(mul(up, sub(65536, fail)), mul(down, fail))))
-                mstore(add(ahead1, j), sar(16, add(mul(down, sub(65536, repair)), mul(up, repair))))
+    /// @dev The expectation of a weather's tables one slot before: the grid may fail or come back.
+    function _expect(Config memory c, Plan memory plan, uint256 weather) private pure {
+        unchecked {
+            (uint256 ahead0, uint256 ahead1, uint256 levels) = (plan.ahead0, plan.ahead1, uint256(c.levels));
+            uint256 value0 = plan.value + 2 * weather * plan.table;
+            uint256 value1 = value0 + plan.table;
+            if (!plan.outages) {
+                assembly ("memory-safe") {
+                    mcopy(ahead0, value0, shl(3, levels))
+                }
+                return;
+            }
+            (uint256 fail, uint256 repair) = (uint256(plan.fail), uint256(plan.repair));
+            for (uint256 j = 0; j < levels; ++j) {
+                (uint256 up, uint256 down) = (_lane(value0, j), _lane(value1, j));
+                _put(ahead0, j, (up * (65536 - fail) + down * fail) >> 16);
+                _put(ahead1, j, (down * (65536 - repair) + up * repair) >> 16);
             }
         }
     }
 
-    /// @dev One slot back: value[i] = min over moves m of cost(m) + ahead[i + m].
-    function _stepBack(Config memory c, Plan memory plan, Outlook memory pos, bool up) private pure {
+    /// @dev One slot back: value[i] = min over moves m of cost(m) + ahead[i + m], four levels at a time.
+    function _stepBack(Config memory c, Plan memory plan, Outlook memory pos, bool up, uint256 value) private pure {
         unchecked {
-            (int256 downMoves, int256 upMoves, uint256 cost) = (plan.downMoves, plan.upMoves, plan.cost);
-            for (int256 m = -downMoves; m <= upMoves; ++m) {
-                _set(cost, uint256(m + downMoves), _stage(c, pos, m * plan.unit, up));
+            (uint256 moves, uint256 cost) = (plan.moves, plan.cost);
+            (uint256 outside, uint256 wear) = (plan.outside, plan.wear);
+            for (uint256 m = 0; m < moves; ++m) {
+                _set(cost, m, _stage(c, pos, _get(outside, m), up) * int256(LANES) + _get(wear, m));
             }
-            (uint256 value, uint256 ahead) = up ? (plan.value0, plan.ahead0) : (plan.value1, plan.ahead1);
-            uint256 levels = uint256(c.levels);
+            uint256 from = (up ? plan.ahead0 : plan.ahead1) - 8 * uint256(plan.downMoves);
+            moves *= 32;
+            uint256 table = plan.table;
             assembly ("memory-safe") {
-                let last := shl(5, sub(levels, 1))
-                let down := shl(5, downMoves)
-                let reach := shl(5, upMoves)
-                for { let i := 0 } iszero(gt(i, last)) { i := add(i, 32) } {
-                    let from := 0
-                    if gt(i, down) { from := sub(i, down) }
-                    let to := add(i, reach)
-                    if gt(to, last) { to := last }
-                    // cost of the move to level j lies at cost + (j - i + down)
-                    let costs := add(sub(cost, i), down)
-                    let best := shr(1, not(0))
-                    for { let j := from } iszero(gt(j, to)) { j := add(j, 32) } {
-                        let v := add(mload(add(costs, j)), mload(add(ahead, j)))
-                        if slt(v, best) { best := v }
+                let tops := LANE_TOPS
+                for { let i := 0 } lt(i, table) { i := add(i, 32) } {
+                    let least := add(mload(cost), mload(add(from, i)))
+                    for { let m := 32 } lt(m, moves) { m := add(m, 32) } {
+                        let v := add(mload(add(cost, m)), mload(add(add(from, i), shr(2, m))))
+                        // lanes where least >= v become v
+                        let better := and(sub(or(least, tops), v), tops)
+                        least := xor(least, and(xor(least, v), sub(better, shr(63, better))))
                     }
-                    mstore(add(value, i), best)
+                    mstore(add(value, i), least)
                 }
             }
         }
@@ -542,7 +657,7 @@ contract PlannerMind is IMind {
                 if (d < store.least || d > store.most) {
                     continue;
                 }
-                int256 cost = _stage(c, pos, d, up) + _worth(c, plan, store.level + d, up);
+                int256 cost = _stage(c, pos, _outside(c, d), up) + _wear(c, d) + _worth(c, plan, store.level + d, up);
                 if (cost < bestCost) {
                     bestCost = cost;
                     best = d;
@@ -558,10 +673,24 @@ contract PlannerMind is IMind {
             int256 x = level - c.storeMin;
             int256 j = x / plan.unit;
             if (j >= c.levels - 1) {
-                return _get(ahead, uint256(c.levels - 1));
+                return int256(_lane(ahead, uint256(c.levels - 1)));
             }
-            int256 v = _get(ahead, uint256(j));
-            return v + ((_get(ahead, uint256(j) + 1) - v) * (x - j * plan.unit)) / plan.unit;
+            int256 v = int256(_lane(ahead, uint256(j)));
+            return v + ((int256(_lane(ahead, uint256(j) + 1)) - v) * (x - j * plan.unit)) / plan.unit;
+        }
+    }
+
+    /// @dev A cost of a table, above BIAS.
+    function _lane(uint256 table, uint256 level) private pure returns (uint256 v) {
+        assembly ("memory-safe") {
+            v := shr(192, mload(add(table, shl(3, level))))
+        }
+    }
+
+    function _put(uint256 table, uint256 level, uint256 v) private pure {
+        assembly ("memory-safe") {
+            let pos := add(table, shl(3, level))
+            mstore(pos, or(shl(192, v), shr(64, shl(64, mload(pos)))))
         }
     }
 
