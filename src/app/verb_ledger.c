@@ -213,6 +213,12 @@ static int read_args(int argc, char **argv, struct ledger_args *args)
         }
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         bool good = read_option(args, argv[i], value, &known);
+        if (!known && argv[i][0] != '-') {
+            return dam_verb_fail(DAM_EXIT_USAGE, hint,
+                                 "dam ledger: '%s' is none of import, export, check, stats, "
+                                 "rollback",
+                                 argv[i]);
+        }
         if (!known) {
             return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: unknown option '%s'", argv[i]);
         }
@@ -327,18 +333,31 @@ static void print_banner(const struct ledger_args *args, const struct running *r
     (void)fflush(stdout); /* whoever started us reads the port from here */
 }
 
+/* The ways in which it fails that have a better name than the general one. */
+static const char *listen_fault(enum dam_err err)
+{
+    return err == DAM_EEXIST     ? "another program listens there"
+           : err == DAM_EPARSE   ? "this machine has no such address"
+           : err == DAM_EREFUSED ? "the system does not allow it"
+                                 : dam_err_text(err);
+}
+
 static int serve(struct ledger_args *args, struct running *run)
 {
     uint16_t port = 0;
     const char *cors = args->cors != NULL ? args->cors : args->options.dev ? "*" : NULL;
     enum dam_err err = dam_ledger_serve(run->ledger, args->host, args->port, cors, &port);
-    if (err == DAM_OK && args->ipc != NULL) {
-        err = dam_ledger_serve_unix(run->ledger, args->ipc);
-    }
     if (err != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, "choose another --rpc HOST:PORT; port 0 picks one",
                              "cannot listen on %s:%u: %s", args->host, args->port,
-                             dam_err_text(err));
+                             listen_fault(err));
+    }
+    if (args->ipc != NULL) {
+        err = dam_ledger_serve_unix(run->ledger, args->ipc);
+    }
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_FAILED, "choose another --ipc PATH",
+                             "cannot listen on %s: %s", args->ipc, listen_fault(err));
     }
     for (int i = 0; i < 2; i++) {
         (void)uv_signal_init(&run->loop, &run->signals[i]); /* these cannot fail */

@@ -252,6 +252,12 @@ static int tool_rollback(const struct tool_args *args)
         return code;
     }
     uint64_t from = chain->head.header.number;
+    if (args->to > from) {
+        dam_ledger_chain_close(chain);
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL,
+                             "rollback to %" PRIu64 ": the newest block is %" PRIu64, args->to,
+                             from);
+    }
     enum dam_err err = dam_ledger_chain_rollback(chain, args->to, 0);
     if (err == DAM_OK) {
         (void)printf("taken back from block %" PRIu64 " to %" PRIu64 "\n", from, args->to);

@@ -110,6 +110,74 @@ static void test_undo_of_a_pruned_chain(void **state)
     chain_fixture_finish(&f);
 }
 
+/* A store of another format is left alone and says so. */
+static void test_format(void **state)
+{
+    (void)state;
+    struct chain_fixture f;
+    struct dam_store *store = NULL;
+    struct dam_store_txn *txn;
+    struct dam_store_fault fault;
+    chain_fixture_init(&f, DAM_LEDGER_HISTORY_ALL);
+    dam_ledger_chain_close(f.chain);
+    f.chain = NULL;
+    const struct dam_store_options options = {.dir = f.dir};
+    static const uint8_t newer[4] = {0, 0, 0, 99};
+    assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
+    assert_int_equal(dam_store_begin(store, true, &txn), DAM_OK);
+    assert_int_equal(
+        dam_store_put(txn, DAM_STORE_META, dam_bytes("format", 6), dam_bytes(newer, sizeof(newer))),
+        DAM_OK);
+    assert_int_equal(dam_store_commit(txn), DAM_OK);
+    dam_store_close(store);
+    assert_int_equal(dam_store_open(&options, &store, &fault), DAM_EVERSION);
+    assert_non_null(strstr(fault.text, "it is format 99"));
+    chain_fixture_finish(&f);
+}
+
+/* A file that was cut off ends no process: what is missing is found, or named when it is read. */
+static void test_cut_off(void **state)
+{
+    (void)state;
+    struct moment moments[BLOCKS + 1];
+    unsigned refused = 0;
+    for (unsigned eighths = 0; eighths < 8; eighths++) {
+        struct chain_fixture f;
+        struct dam_store_fault fault;
+        char path[96];
+        chain_fixture_init(&f, DAM_LEDGER_HISTORY_ALL);
+        grow(&f, 1, 20, moments);
+        dam_ledger_chain_close(f.chain);
+        f.chain = NULL;
+        (void)snprintf(path, sizeof(path), "%s/ledger.mdb", f.dir);
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 0, SEEK_END), 0);
+        long len = ftell(file);
+        assert_int_equal(ftruncate(fileno(file), len * eighths / 8), 0);
+        assert_int_equal(fclose(file), 0);
+        struct dam_ledger_chain_options options = {.store = {.dir = f.dir, .read_only = true}};
+        struct dam_ledger_chain *chain = NULL;
+        enum dam_err err = dam_ledger_chain_open(&options, &chain, &fault);
+        assert_int_not_equal(err, DAM_OK);
+        assert_true(strlen(fault.text) > 20);
+        if (eighths > 0) { /* of nothing a new store is made */
+            options.store.read_only = false;
+            chain = NULL;
+            err = dam_ledger_chain_open(&options, &chain, &fault);
+            for (uint64_t n = 0; err == DAM_OK && n <= 20; n++) {
+                struct dam_buf buf;
+                dam_buf_init_arena(&buf, &f.arena, (size_t)1 << 20);
+                err = dam_ledger_chain_block_rlp(dam_ledger_chain_reader(chain), n, &buf);
+            }
+            refused += err != DAM_OK; /* what is missing may have been of no use */
+            dam_ledger_chain_close(chain);
+        }
+        chain_fixture_finish(&f);
+    }
+    assert_true(refused >= 4);
+}
+
 static void test_genesis(void **state)
 {
     (void)state;
@@ -149,8 +217,8 @@ static void test_genesis(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_undo_of_a_pruned_chain),
+        cmocka_unit_test(test_rollback), cmocka_unit_test(test_undo_of_a_pruned_chain),
+        cmocka_unit_test(test_format),   cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_genesis),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -392,9 +392,14 @@ static enum dam_err check_format(struct dam_store_txn *txn, bool *ret_is_new)
         return dam_store_put(txn, DAM_STORE_META, key, dam_bytes(format, sizeof(format)));
     }
     DAM_TRY(err);
-    return value.len == sizeof(format) && dam_load_be32(value.data) == FORMAT_VERSION
-               ? DAM_OK
-               : DAM_EVERSION;
+    uint32_t found = value.len == sizeof(format) ? dam_load_be32(value.data) : 0;
+    if (found != FORMAT_VERSION) {
+        (void)snprintf(txn->store->fault, sizeof(txn->store->fault),
+                       "it is format %u, we read %u: export it with its own dam, import it here",
+                       found, FORMAT_VERSION);
+        return DAM_EVERSION;
+    }
+    return DAM_OK;
 }
 
 /* All that a new store begins with is one transaction: its tables, its format, and what the caller
@@ -427,6 +432,27 @@ static enum dam_err open_tables(struct dam_store *store, const struct dam_store_
     return err_of(code);
 }
 
+/* A file that was cut off has pages in the map that are not in the file: to look at one would end
+ * the process. With zeros in their place they are found and named like all that is rotten. LMDB may
+ * itself leave the last pages out as long as nothing is on them. */
+static enum dam_err fill_length(struct dam_store *store, struct dam_store_fault *fault)
+{
+    MDB_envinfo info;
+    MDB_stat stat_of;
+    struct stat file;
+    (void)mdb_env_info(store->env, &info); /* these two only fail without an environment */
+    (void)mdb_env_stat(store->env, &stat_of);
+    off_t len = (off_t)((info.me_last_pgno + 1) * stat_of.ms_psize);
+    if (stat(store->path, &file) != 0 || file.st_size >= len) {
+        return DAM_OK;
+    }
+    if (store->read_only) {
+        return refuse(fault, DAM_ECORRUPT, "the file is shorter than its head says", store->path,
+                      "start `dam ledger` on it once, or restore a copy");
+    }
+    return truncate(store->path, len) == 0 ? DAM_OK : DAM_EIO;
+}
+
 static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fault)
 {
     int code = mdb_env_create(&store->env);
@@ -439,9 +465,11 @@ static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fa
     code = mdb_env_open(store->env, store->path, flags, 0600);
     if (code != 0) {
         return refuse(fault, err_of(code), mdb_strerror(code), store->path,
-                      "check the path, its owner and the space left");
+                      code == ENOENT        ? "there is no ledger here"
+                      : code == MDB_INVALID ? "this is no ledger's file"
+                                            : "check the path, its owner and the space left");
     }
-    return DAM_OK;
+    return fill_length(store, fault);
 }
 
 /* LMDB works no more with a file that failed in the midst of a commit: nobody knows then which of
