@@ -9,8 +9,10 @@
 bool dam_http_conn_has_room(const struct dam_http_conn *conn)
 {
     const struct dam_http_limits *limits = &conn->server->limits;
+    size_t unread_max = limits->backlog_len_max / 4;
+    unread_max = unread_max < DAM_HTTP_UNREAD_MAX ? unread_max : DAM_HTTP_UNREAD_MAX;
     return conn->exchange_count < limits->pipeline_max &&
-           conn->out.len + conn->sending.len < limits->backlog_len_max / 4;
+           conn->out.len + conn->sending.len < unread_max;
 }
 
 struct dam_buf *dam_http_conn_out(struct dam_http_conn *conn)

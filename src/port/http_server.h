@@ -57,7 +57,8 @@ struct dam_http_limits {
     uint32_t body_len_max;    /* 16 MiB; also of a WebSocket message */
     uint32_t head_len_max;    /* 16 KiB */
     uint32_t pipeline_max;    /* 256 requests of a connection that await replies */
-    uint32_t backlog_len_max; /* 64 MiB of replies that a client does not read */
+    uint32_t backlog_len_max; /* 64 MiB of replies that a client does not read; its next requests
+                               * wait above a quarter of it, or 1 MiB */
     uint32_t memory_len_max;  /* 256 MiB held for all clients; above half the worst must go */
     uint32_t request_ms_max;  /* 20 s from a request's first byte to its last */
     uint32_t idle_ms_max;     /* 120 s between requests */

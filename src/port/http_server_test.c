@@ -561,6 +561,37 @@ static void test_memory_readers(void **state)
     stop(&w);
 }
 
+/* Who asks for much at once and reads it gets all of it, and never holds it all at once. */
+static void test_large_replies_pipelined(void **state)
+{
+    enum { COUNT = 40, LEN = 900000 };
+    static const char ask[] = "GET /flood HTTP/1.1\r\n\r\n";
+    struct dam_http_limits limits = {.memory_len_max = 16u << 20};
+    struct world w;
+    struct dam_http_stats stats;
+    size_t got = 0;
+    (void)state;
+    start(&w, &limits);
+    w.flood = LEN;
+    int fd = dial(&w);
+    for (int i = 0; i < COUNT; i++) {
+        say_text(&w, fd, ask);
+    }
+    for (int idle = 0; idle < 200 && got < (size_t)COUNT * LEN;) {
+        static char sink[1 << 20];
+        turn(&w, 1);
+        ssize_t len = recv(fd, sink, sizeof(sink), MSG_DONTWAIT);
+        got += len > 0 ? (size_t)len : 0;
+        idle = len > 0 ? 0 : idle + 1;
+    }
+    dam_http_server_stats(w.server, &stats);
+    assert_true(got >= (size_t)COUNT * LEN);
+    assert_int_equal(w.requests, COUNT);
+    assert_int_equal(stats.dropped_limit + stats.dropped_slow, 0);
+    (void)close(fd);
+    stop(&w);
+}
+
 static void test_unix_socket(void **state)
 {
     struct world w;
@@ -604,6 +635,7 @@ int main(void)
         cmocka_unit_test(test_websocket_slow_reader),
         cmocka_unit_test(test_unix_socket),
         cmocka_unit_test(test_memory_readers),
+        cmocka_unit_test(test_large_replies_pipelined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
