@@ -85,6 +85,9 @@ struct dam_ledger {
     uv_idle_t wake; /* keeps the loop from waiting while a turn is due */
     uv_timer_t interval;
     uv_timer_t watch;       /* over calls on other threads, see rpc_work.c */
+    uv_timer_t gather;      /* ends the wait for more of a group, see producer.c */
+    bool has_gathered;      /* it has ended */
+    uint64_t store_ns;      /* what the last durable write took */
     struct dam_arena arena; /* scratch of a request */
     char data_dir[1024];
 };
@@ -175,6 +178,9 @@ void dam_rpc_wait(struct dam_ledger *ledger);
 
 /** Send the replies that waited for the turn. In: err: what became of the turn. */
 void dam_rpc_release(struct dam_ledger *ledger, enum dam_err err);
+
+/** Do fewer requests wait for this turn's end than were answered at the last one's? */
+bool dam_rpc_expects_more(const struct dam_ledger *ledger);
 
 /* ---- filters.c ------------------------------------------------------------------------------- */
 

@@ -19,6 +19,7 @@
 #define POOL_FLAG_IMPERSONATED 1u
 #define TIDY_AFTER 1024u       /* transactions and blocks */
 #define INVALID_SKIP_MAX 4096u /* transactions that a block may find invalid and drop */
+#define GATHER_PART 4u         /* of a durable write's time, at most, to wait for its group */
 
 const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid)
 {
@@ -339,7 +340,8 @@ static enum dam_err put_record(struct dam_store_txn *txn, const struct dam_pool_
     dam_buf_put(&buf, tx->bytes, tx->len);
     enum dam_err err = dam_buf_err(&buf);
     if (err == DAM_OK) {
-        err = dam_store_put(txn, DAM_STORE_POOL, dam_bytes(key, sizeof(key)), dam_buf_bytes(&buf));
+        err =
+            dam_store_append(txn, DAM_STORE_POOL, dam_bytes(key, sizeof(key)), dam_buf_bytes(&buf));
     }
     dam_buf_finish(&buf);
     return err;
@@ -409,10 +411,12 @@ static bool grow(struct dam_ledger *ledger)
 
 enum dam_err dam_ledger_store_pool(struct dam_ledger *ledger)
 {
+    uint64_t start = dam_clock_mono_ns(ledger->clock);
     enum dam_err err = store_pool_once(ledger);
     while (err == DAM_ENOSPC && grow(ledger)) {
         err = store_pool_once(ledger);
     }
+    ledger->store_ns = dam_clock_mono_ns(ledger->clock) - start;
     if (err == DAM_OK) {
         fresh_are_stored(ledger);
     } else {
@@ -683,8 +687,9 @@ static enum dam_err mine_once(struct dam_ledger *ledger, struct taken *taken)
     }
     uint64_t sealed = dam_clock_mono_ns(ledger->clock);
     DAM_TRY(dam_builder_commit(&builder));
+    ledger->store_ns = dam_clock_mono_ns(ledger->clock) - sealed;
     ledger->counters.execute_ns += sealed - start;
-    ledger->counters.commit_ns += dam_clock_mono_ns(ledger->clock) - sealed;
+    ledger->counters.commit_ns += ledger->store_ns;
     return DAM_OK;
 }
 
@@ -780,6 +785,29 @@ static bool has_runnable(struct dam_ledger *ledger)
     return false;
 }
 
+static void on_gathered(uv_timer_t *timer)
+{
+    struct dam_ledger *ledger = timer->data;
+    ledger->has_gathered = true;
+    (void)uv_idle_start(&ledger->wake, on_wake); /* the turn ends now */
+}
+
+/* Clients that were answered together come again together, but not in the same turn of the loop.
+ * Where a write takes long it is worth waiting a part of that for the rest of them, or half would
+ * always miss it. Who sends one at a time never waits. */
+static bool is_gathering(struct dam_ledger *ledger)
+{
+    uint64_t wait_ms = ledger->store_ns / GATHER_PART / 1000000;
+    if (wait_ms == 0 || ledger->has_gathered || !dam_rpc_expects_more(ledger)) {
+        return false;
+    }
+    if (!uv_is_active((uv_handle_t *)&ledger->gather)) {
+        uv_update_time(ledger->loop);
+        (void)uv_timer_start(&ledger->gather, on_gathered, wait_ms, 0);
+    }
+    return true;
+}
+
 static void on_turn(uv_check_t *check)
 {
     struct dam_ledger *ledger = check->data;
@@ -787,8 +815,13 @@ static void on_turn(uv_check_t *check)
         return;
     }
     dam_rpc_flush(ledger);
-    ledger->work = false;
     (void)uv_idle_stop(&ledger->wake);
+    if (is_gathering(ledger)) {
+        return;
+    }
+    (void)uv_timer_stop(&ledger->gather);
+    ledger->has_gathered = false;
+    ledger->work = false;
     bool on_demand = ledger->interval_ms == 0 && ledger->dev_state.automine;
     enum dam_err err = DAM_OK;
     if (on_demand && has_runnable(ledger)) {
@@ -823,7 +856,9 @@ void dam_ledger_start(struct dam_ledger *ledger)
     (void)uv_idle_init(ledger->loop, &ledger->wake);
     (void)uv_timer_init(ledger->loop, &ledger->interval);
     (void)uv_timer_init(ledger->loop, &ledger->watch);
-    ledger->turn.data = ledger->wake.data = ledger->interval.data = ledger->watch.data = ledger;
+    (void)uv_timer_init(ledger->loop, &ledger->gather);
+    ledger->turn.data = ledger->wake.data = ledger->interval.data = ledger;
+    ledger->watch.data = ledger->gather.data = ledger;
     (void)uv_check_start(&ledger->turn, on_turn);
     uv_unref((uv_handle_t *)&ledger->turn);
     dam_ledger_set_interval(ledger, ledger->interval_ms);

@@ -69,6 +69,8 @@ struct dam_rpc_queue {
     struct list at_work;
     struct list paused;
     struct list held;
+    size_t held_count;
+    size_t released_count; /* of held ones, at the end of the last turn that had any */
 };
 
 static void push(struct list *list, struct dam_rpc_request *request)
@@ -340,6 +342,7 @@ static void complete(struct dam_rpc_request *request)
     }
     if (request->mark_count > 0 && dam_buf_err(&request->out) == DAM_OK) {
         push(&ledger->queue->held, request);
+        ledger->queue->held_count++;
         dam_ledger_schedule(ledger);
     } else {
         finish_request(request);
@@ -796,10 +799,18 @@ static void rebuild(struct dam_rpc_request *request, enum dam_err err)
     request->out = out;
 }
 
+bool dam_rpc_expects_more(const struct dam_ledger *ledger)
+{
+    return ledger->queue->held_count < ledger->queue->released_count;
+}
+
 static void release_held(struct dam_ledger *ledger, enum dam_err err)
 {
-    struct list list = ledger->queue->held;
-    ledger->queue->held = (struct list){0};
+    struct dam_rpc_queue *queue = ledger->queue;
+    struct list list = queue->held;
+    queue->held = (struct list){0};
+    queue->released_count = queue->held_count > 0 ? queue->held_count : queue->released_count;
+    queue->held_count = 0;
     for (struct dam_rpc_request *r = shift(&list); r != NULL; r = shift(&list)) {
         bool plain = err == DAM_OK && ledger->rejections == NULL;
         for (size_t i = 0; i < r->mark_count; i++) {
