@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/buf.h"
 
+#include "base/hex.h"
+
 #define SIZE_FIRST 256u
 
 void dam_buf_init_fixed(struct dam_buf *buf, void *data, size_t size)
@@ -132,14 +134,9 @@ void dam_buf_put_u64(struct dam_buf *buf, uint64_t value)
 
 void dam_buf_put_hex(struct dam_buf *buf, const uint8_t *data, size_t len)
 {
-    static const char digits[16] = "0123456789abcdef";
     uint8_t *at = len == 0 ? NULL : dam_buf_reserve(buf, 2 * len);
-    if (at == NULL) {
-        return;
+    if (at != NULL) {
+        dam_hex_digits(data, len, (char *)at);
+        buf->len += 2 * len;
     }
-    for (size_t i = 0; i < len; i++) {
-        at[2 * i] = (uint8_t)digits[data[i] >> 4];
-        at[2 * i + 1] = (uint8_t)digits[data[i] & 15];
-    }
-    buf->len += 2 * len;
 }

@@ -1,28 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/hex.h"
 
-void dam_hex_encode(const uint8_t *data, size_t len, char *text)
+/* Eight digits of four bytes: their nibbles are spread to a byte each, and those above nine get the
+ * distance from '9' to 'a' on top. */
+static uint64_t eight_digits(uint32_t bytes)
+{
+    uint64_t x = bytes;
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
+    uint64_t above_nine = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    return x + 0x3030303030303030 + above_nine * ('a' - '9' - 1);
+}
+
+void dam_hex_digits(const uint8_t *data, size_t len, char *text)
 {
     static const char digits[16] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
+    size_t i = 0;
+    for (; i + 4 <= len; i += 4) {
+        dam_store_be64((uint8_t *)text + 2 * i, eight_digits(dam_load_be32(data + i)));
+    }
+    for (; i < len; i++) {
         text[2 * i] = digits[data[i] >> 4];
         text[2 * i + 1] = digits[data[i] & 15];
     }
+}
+
+void dam_hex_encode(const uint8_t *data, size_t len, char *text)
+{
+    dam_hex_digits(data, len, text);
     text[2 * len] = '\0';
 }
 
+/* A digit's value and one; nothing for what is no digit. */
+static const uint8_t digit_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 static int digit_value(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
+    return digit_values[(uint8_t)c] - 1;
 }
 
 static size_t prefix_len(const char *text, size_t text_len)
@@ -42,13 +61,15 @@ enum dam_err dam_hex_decode(const char *text, size_t text_len, uint8_t *data, si
     if (text_len / 2 > size) {
         return DAM_EFULL;
     }
+    int bad = 0;
     for (size_t i = 0; i < text_len / 2; i++) {
         int high = digit_value(text[2 * i]);
         int low = digit_value(text[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return DAM_EPARSE;
-        }
-        data[i] = (uint8_t)(high << 4 | low);
+        bad |= high | low; /* negative if one is */
+        data[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+    }
+    if (bad < 0) {
+        return DAM_EPARSE;
     }
     *ret_len = text_len / 2;
     return DAM_OK;

@@ -10,6 +10,9 @@
  *  Out: text: at least 2*len+1 bytes. */
 void dam_hex_encode(const uint8_t *data, size_t len, char *text);
 
+/** The same without the NUL. */
+void dam_hex_digits(const uint8_t *data, size_t len, char *text);
+
 /** Read hex digits, with or without "0x", into a buffer.
  *  Returns: DAM_OK with *ret_len set; DAM_EPARSE on an odd number of digits or a character that is
  * none; DAM_EFULL if it needs more than size bytes. On error nothing is promised about data[]. In:

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <ctype.h>
+#include <stdio.h>
 
 static void round_trip_of_every_byte(void **state)
 {
@@ -16,6 +18,34 @@ static void round_trip_of_every_byte(void **state)
         dam_hex_encode(&in, 1, text);
         assert_int_equal(dam_hex_decode_exact(text, 2, &out, 1), DAM_OK);
         assert_int_equal(out, in);
+    }
+}
+
+/* Digits are made several at a time: each byte at each place, and each character read alone. */
+static void every_place_and_character(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        uint8_t in[11];
+        char text[23];
+        char want[23];
+        for (unsigned i = 0; i < sizeof(in); i++) {
+            in[i] = (uint8_t)(byte + 89 * i);
+            (void)snprintf(want + 2 * i, 3, "%02x", in[i]);
+        }
+        for (size_t len = 0; len <= sizeof(in); len++) {
+            dam_hex_encode(in, len, text);
+            assert_int_equal(strlen(text), 2 * len);
+            assert_memory_equal(text, want, 2 * len);
+        }
+        char pair[2] = {'0', (char)byte};
+        uint8_t out;
+        assert_int_equal(dam_hex_decode_exact(pair, 2, &out, 1) == DAM_OK,
+                         isxdigit((int)byte) != 0);
+        pair[0] = (char)byte;
+        pair[1] = '0';
+        assert_int_equal(dam_hex_decode_exact(pair, 2, &out, 1) == DAM_OK,
+                         isxdigit((int)byte) != 0);
     }
 }
 
@@ -46,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip_of_every_byte),
+        cmocka_unit_test(every_place_and_character),
         cmocka_unit_test(bad_text_is_refused),
         cmocka_unit_test(quantities_have_a_limit),
     };

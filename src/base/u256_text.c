@@ -85,10 +85,11 @@ size_t dam_u256_to_dec(const struct dam_u256 *value, char text[DAM_U256_DEC_SIZE
 
 size_t dam_u256_to_hex(const struct dam_u256 *value, char text[DAM_U256_HEX_SIZE])
 {
-    int nibble = 63;
-    while (nibble > 0 && (value->w[nibble / 16] >> (nibble % 16 * 4) & 15) == 0) {
-        nibble--;
+    int word = 3;
+    while (word > 0 && value->w[word] == 0) {
+        word--;
     }
+    int nibble = 16 * word + (63 - __builtin_clzll(value->w[word] | 1)) / 4;
     size_t len = 0;
     text[len++] = '0';
     text[len++] = 'x';
