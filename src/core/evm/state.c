@@ -5,6 +5,7 @@
 
 #define TABLE_CAPACITY_KEPT 4096u /* a larger table is given back when the session ends */
 #define JOURNAL_CAPACITY_KEPT 4096u
+#define ARENA_LEN_KEPT ((size_t)1 << 20)
 
 const struct dam_hash dam_evm_empty_code_hash = {{0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c,
                                                   0x92, 0x7e, 0x7d, 0xb2, 0xdc, 0xc7, 0x03, 0xc0,
@@ -458,8 +459,8 @@ void dam_evm_state_reset(struct dam_evm *evm)
         journal->capacity = 0;
     }
     evm->log_count = 0;
-    dam_arena_reset(&evm->arena);
-    dam_arena_reset(&evm->code_arena);
+    dam_arena_trim(&evm->arena, ARENA_LEN_KEPT);
+    dam_arena_trim(&evm->code_arena, ARENA_LEN_KEPT);
 }
 
 void dam_evm_state_finish(struct dam_evm *evm)
