@@ -16,13 +16,12 @@ static uint64_t eight_digits(uint32_t bytes)
 void dam_hex_digits(const uint8_t *data, size_t len, char *text)
 {
     static const char digits[16] = "0123456789abcdef";
-    size_t i = 0;
-    for (; i + 4 <= len; i += 4) {
-        dam_store_be64((uint8_t *)text + 2 * i, eight_digits(dam_load_be32(data + i)));
+    for (; len >= 4; len -= 4, data += 4, text += 8) {
+        dam_store_be64((uint8_t *)text, eight_digits(dam_load_be32(data)));
     }
-    for (; i < len; i++) {
-        text[2 * i] = digits[data[i] >> 4];
-        text[2 * i + 1] = digits[data[i] & 15];
+    for (; len > 0; len--, data++, text += 2) {
+        text[0] = digits[*data >> 4];
+        text[1] = digits[*data & 15];
     }
 }
 
