@@ -585,13 +585,12 @@ static enum dam_err nonce_of(void *ctx, const struct dam_address *address, uint6
 static enum dam_err run_one(struct dam_ledger *ledger, struct dam_builder *builder,
                             struct dam_pool_tx *entry, struct taken *taken, bool *ret_in)
 {
-    struct dam_signed_tx tx;
+    struct dam_signed_tx tx = {
+        .hash = entry->hash, .sender = entry->sender, .bytes = dam_bytes(entry->bytes, entry->len)};
     enum dam_tx_invalid invalid = DAM_TX_NONE;
     struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
-    enum dam_err err =
-        dam_signed_tx_read(&ledger->arena, dam_bytes(entry->bytes, entry->len), &tx, NULL);
+    enum dam_err err = dam_tx_decode(&ledger->arena, tx.bytes, &tx.tx, NULL);
     if (err == DAM_OK) {
-        tx.sender = entry->sender;
         err = dam_evm_tx_from(&ledger->arena, &tx.tx, &tx.sender, &tx.evm);
     }
     if (err == DAM_OK) {
@@ -700,6 +699,7 @@ static void tidy(struct dam_ledger *ledger)
     ledger->untidy += 1 + ledger->chain->head.tx_count;
     if (ledger->untidy >= TIDY_AFTER) {
         ledger->untidy = 0;
+        dam_evm_discard(ledger->evm);
         (void)malloc_trim(0); /* whether there was any does not matter */
         dam_store_release_pages(ledger->chain->store);
     }
