@@ -14,6 +14,7 @@
 #define TICK_MS 10u
 #define LONG_NS (40 * MS)  /* a call that takes longer is a long one */
 #define SHARE_NS (20 * MS) /* of a job with many calls, before others have their turn */
+#define SHIFT_NS (1 * MS)  /* waking a thread takes longer than a small call: it stays for more */
 
 /* Why a call is to end, in its view's `stop`. */
 enum stop {
@@ -26,10 +27,13 @@ enum stop {
 struct bench {
     struct dam_rpc_work *work;
     uv_work_t request;
-    struct dam_rpc_job *job; /* NULL: free */
-    bool is_long;            /* it has a long call */
-    uint64_t job_began_ns;
-    uint64_t call_began_ns; /* guarded by the mutex, as view.stop is, but that it is read without */
+    struct dam_rpc_job *job;  /* NULL: free */
+    struct dam_rpc_job *ran;  /* those of this shift that have run, */
+    struct dam_rpc_job *left; /* and those that there was no time for */
+    bool is_long;             /* it has a long call */
+    uint64_t began_ns;
+    uint64_t call_began_ns; /* guarded by the mutex, as job and view.stop are, but that these are
+                             * read without it where nobody else writes */
     struct dam_ledger view;
     struct dam_ledger_chain chain;
 };
@@ -89,12 +93,33 @@ static void work_free(struct dam_rpc_work *work)
     free(work);
 }
 
-/* On the worker's thread. */
+/* May the bench go on for another call, that long after it began? */
+static bool goes_on(struct bench *bench, uint64_t share_ns, struct dam_rpc_job *job)
+{
+    uint64_t now = uv_hrtime();
+    uv_mutex_lock(&bench->work->mutex);
+    bool goes_on =
+        !bench->is_long && bench->view.stop == STOP_NO && now - bench->began_ns < share_ns;
+    bench->job = goes_on ? job : bench->job;
+    bench->call_began_ns = now;
+    uv_mutex_unlock(&bench->work->mutex);
+    return goes_on;
+}
+
+/* On the worker's thread: its share of what waited, for a while, on one snapshot. */
 static void on_run(uv_work_t *request)
 {
     struct bench *bench = request->data;
     struct dam_rpc_work *work = bench->work;
-    bench->job->run(bench->job, &bench->view);
+    struct dam_rpc_job **end = &bench->ran;
+    do {
+        struct dam_rpc_job *job = bench->job;
+        bench->left = job->next;
+        job->run(job, &bench->view);
+        job->next = NULL;
+        *end = job;
+        end = &job->next;
+    } while (bench->left != NULL && goes_on(bench, SHIFT_NS, bench->left));
     dam_ledger_chain_release_reader(&bench->chain);
     uv_mutex_lock(&work->mutex);
     if (--work->running == 0) {
@@ -147,12 +172,7 @@ bool dam_rpc_work_is_cut(struct dam_ledger *view)
 bool dam_rpc_work_goes_on(struct dam_ledger *view)
 {
     struct bench *bench = bench_of(view);
-    uint64_t now = uv_hrtime();
-    uv_mutex_lock(&bench->work->mutex);
-    bool goes_on = !bench->is_long && view->stop == STOP_NO && now - bench->job_began_ns < SHARE_NS;
-    bench->call_began_ns = now;
-    uv_mutex_unlock(&bench->work->mutex);
-    return goes_on;
+    return goes_on(bench, SHARE_NS, bench->job);
 }
 
 /* Look at how long each call has run. */
@@ -187,6 +207,8 @@ static void on_watch(uv_timer_t *timer)
 
 static void on_done(uv_work_t *request, int status);
 
+/* Give a list of jobs to a bench; with a long one there is no other. Returns: false, with nothing
+ * done, without memory. */
 static bool begin(struct bench *bench, struct dam_rpc_job *job)
 {
     struct dam_rpc_work *work = bench->work;
@@ -197,7 +219,7 @@ static bool begin(struct bench *bench, struct dam_rpc_job *job)
     bench->is_long = job->is_long;
     work->long_count += job->is_long;
     job->is_long = false;
-    bench->job_began_ns = bench->call_began_ns = uv_hrtime();
+    bench->began_ns = bench->call_began_ns = uv_hrtime();
     uv_mutex_lock(&work->mutex);
     work->running++;
     uv_mutex_unlock(&work->mutex);
@@ -224,14 +246,42 @@ static struct bench *free_bench(struct dam_rpc_work *work, bool is_long)
     return NULL;
 }
 
-static struct dam_rpc_job *shift(struct dam_rpc_work *work, bool is_long)
+/* Take the first of those that wait as a list. Returns: NULL if there is none. */
+static struct dam_rpc_job *shift(struct dam_rpc_work *work, bool is_long, unsigned count_max)
 {
-    struct dam_rpc_job *job = work->queues[is_long].first;
-    if (job != NULL) {
-        work->queues[is_long].first = job->next;
+    struct queue *queue = &work->queues[is_long];
+    struct dam_rpc_job *jobs = queue->first;
+    struct dam_rpc_job **end = &queue->first;
+    for (unsigned count = 0; *end != NULL && count < count_max; count++) {
+        end = &(*end)->next;
         work->waiting--;
     }
-    return job;
+    struct dam_rpc_job *rest = *end;
+    *end = NULL;
+    queue->first = rest;
+    return jobs;
+}
+
+/* Put those that a bench had no time for back to the front. */
+static void unshift(struct dam_rpc_work *work, struct dam_rpc_job *jobs)
+{
+    struct queue *queue = &work->queues[false];
+    struct dam_rpc_job *rest = queue->first;
+    struct dam_rpc_job **end = &queue->first;
+    for (*end = jobs; *end != NULL; end = &(*end)->next) {
+        queue->last = rest == NULL ? *end : queue->last;
+        work->waiting++;
+    }
+    *end = rest;
+}
+
+static void tell(struct dam_rpc_job *jobs, bool has_run)
+{
+    while (jobs != NULL) {
+        struct dam_rpc_job *next = jobs->next; /* the job is gone when it is told */
+        jobs->done(jobs, has_run);
+        jobs = next;
+    }
 }
 
 /* Give free places to those who wait; to long ones first, which never get the last. */
@@ -241,9 +291,10 @@ static void begin_waiting(struct dam_rpc_work *work)
         struct bench *bench;
         while (work->queues[is_long].first != NULL &&
                (bench = free_bench(work, is_long == 1)) != NULL) {
-            struct dam_rpc_job *job = shift(work, is_long == 1);
-            if (!begin(bench, job)) {
-                job->done(job, false);
+            unsigned share = is_long == 1 ? 1 : work->waiting / work->bench_count + 1;
+            struct dam_rpc_job *jobs = shift(work, is_long == 1, share);
+            if (!begin(bench, jobs)) {
+                tell(jobs, false);
             }
         }
     }
@@ -254,7 +305,7 @@ static void on_done(uv_work_t *request, int status)
 {
     struct bench *bench = request->data;
     struct dam_rpc_work *work = bench->work;
-    struct dam_rpc_job *job = bench->job;
+    struct dam_rpc_job *ran = bench->ran;
     struct dam_ledger_counters *counters = &work->ledger->counters;
     (void)status;
     bench->job = NULL;
@@ -266,10 +317,12 @@ static void on_done(uv_work_t *request, int status)
         }
         return;
     }
+    unshift(work, bench->left);
+    bench->ran = bench->left = NULL;
     counters->requests += bench->view.counters.requests;
     counters->errors += bench->view.counters.errors;
     dam_arena_trim(&bench->view.arena, DAM_LEDGER_ARENA_KEPT);
-    job->done(job, true);
+    tell(ran, true);
     begin_waiting(work);
     if (work->held == 0) {
         (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */
@@ -281,13 +334,13 @@ bool dam_rpc_work_submit(struct dam_rpc_work *work, struct dam_rpc_job *job)
     struct queue *queue = &work->queues[job->is_long];
     struct bench *bench =
         queue->first == NULL && !work->closing ? free_bench(work, job->is_long) : NULL;
+    job->next = NULL;
     if (bench != NULL) {
         return begin(bench, job);
     }
     if (work->waiting == WAITING_MAX || work->closing) {
         return false;
     }
-    job->next = NULL;
     if (queue->first == NULL) {
         queue->first = job;
     } else {
@@ -318,15 +371,12 @@ void dam_rpc_work_close(struct dam_rpc_work *work)
     work->closing = true;
     (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */
     for (int is_long = 0; is_long < 2; is_long++) {
-        for (struct dam_rpc_job *job; (job = shift(work, is_long == 1)) != NULL;) {
-            job->done(job, false);
-        }
+        tell(shift(work, is_long == 1, UINT32_MAX), false);
     }
     dam_rpc_work_wait(work);
     for (unsigned i = 0; i < work->bench_count; i++) {
-        if (work->benches[i].job != NULL) {
-            work->benches[i].job->done(work->benches[i].job, true);
-        }
+        tell(work->benches[i].ran, true);
+        tell(work->benches[i].left, false);
     }
     if (work->held == 0) {
         work_free(work);
