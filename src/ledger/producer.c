@@ -700,6 +700,8 @@ static void tidy(struct dam_ledger *ledger)
     if (ledger->untidy >= TIDY_AFTER) {
         ledger->untidy = 0;
         dam_evm_discard(ledger->evm);
+        dam_ledger_chain_release_reader(ledger->chain);
+        dam_store_release_memory(ledger->chain->store);
         (void)malloc_trim(0); /* whether there was any does not matter */
         dam_store_release_pages(ledger->chain->store);
     }

@@ -23,6 +23,7 @@
 #define MAP_LEN_MAX ((size_t)1 << 40)
 #define PATH_LEN_MAX 4096
 #define DISK_RESERVE ((uint64_t)1 << 20)
+#define WRITTEN_LARGE ((size_t)4 << 20) /* of one transaction: worth giving its memory back */
 
 /* Every write transaction leaves its number here: a meta page that a power cut tore names roots and
  * a number that do not belong together, and that shows when the store is opened. */
@@ -36,6 +37,7 @@ struct dam_store {
     MDB_dbi dbi[DAM_STORE_TABLE_COUNT];
     size_t map_len;
     size_t map_len_max;
+    size_t written_max; /* of a transaction since the file was opened */
     uint64_t commits;
     bool read_only;
     int lock; /* held while we may write: a second ledger on the same data is refused */
@@ -47,6 +49,7 @@ struct dam_store {
 struct dam_store_txn {
     struct dam_store *store;
     MDB_txn *txn;
+    size_t written; /* bytes of records */
     bool write;
     bool failed; /* only abort is left */
 };
@@ -200,8 +203,10 @@ enum dam_err dam_store_commit(struct dam_store_txn *txn)
         dam_store_abort(txn);
         return err;
     }
+    size_t written = txn->written;
     int code = mdb_txn_commit(txn->txn); /* frees it in any case */
     txn_free(txn);
+    store->written_max = written > store->written_max ? written : store->written_max;
     store->commits += code == 0;
     store->failed_txn = code == 0 ? 0 : id;
     err = err_of(code);
@@ -247,6 +252,18 @@ void dam_store_release_pages(struct dam_store *store)
     }
 }
 
+/* LMDB keeps the pages that a transaction has written for the next one, and only gives them back
+ * with its environment. */
+void dam_store_release_memory(struct dam_store *store)
+{
+    if (store->env != NULL && store->written_max >= WRITTEN_LARGE &&
+        __atomic_load_n(&store->open_count, __ATOMIC_ACQUIRE) == 0) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+        store->written_max = 0;
+    }
+}
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
@@ -269,6 +286,7 @@ static enum dam_err put(struct dam_store_txn *txn, enum dam_store_table table, s
         txn->failed = true;
         return err_of(code);
     }
+    txn->written += key.len + value.len;
     uint8_t *to = v.mv_data;
     if (value.len > 0) {
         memcpy(to, value.data, value.len);

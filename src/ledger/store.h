@@ -148,6 +148,10 @@ void dam_store_cursor_close(struct dam_store_cursor *cursor);
  */
 void dam_store_release_pages(struct dam_store *store);
 
+/** Give back the memory of a large transaction that has ended. Does nothing while any is open. The
+ *  file is opened anew by the next one to begin; bytes that were borrowed are gone. */
+void dam_store_release_memory(struct dam_store *store);
+
 /* Sizes for `dam ledger stats` and metrics. */
 struct dam_store_stats {
     uint64_t file_len; /* bytes of the file */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -475,12 +476,60 @@ static void test_rot(void **state)
     assert_true(found > 20);
 }
 
+/* A large transaction's memory goes back when nobody looks at the store, and only then; what is in
+ * it stays, and it goes on. */
+static void test_memory_given_back(void **state)
+{
+    enum { LARGE = 6 << 20 };
+    struct dam_store *store;
+    struct dam_store_fault fault;
+    struct dam_store_txn *txn;
+    struct dam_store_txn *reader;
+    struct dam_bytes got;
+    uint8_t key[8];
+    uint8_t value[1024] = {7};
+    (void)state;
+    make_dirs();
+    make_model();
+    struct dam_store_options options = {.dir = dir, .size_max = (size_t)64 << 20};
+    assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
+    assert_int_equal(write_commit(store, 1), DAM_OK);
+    assert_int_equal(dam_store_begin(store, true, &txn), DAM_OK);
+    for (unsigned i = 0; i < LARGE / sizeof(value); i++) {
+        struct dam_bytes bytes = dam_bytes(value, sizeof(value));
+        dam_store_be64(key, i);
+        assert_int_equal(dam_store_put(txn, DAM_STORE_POOL, dam_bytes(key, 8), bytes), DAM_OK);
+    }
+    assert_int_equal(dam_store_commit(txn), DAM_OK);
+    size_t before = mallinfo2().uordblks;
+    assert_int_equal(dam_store_begin(store, false, &reader), DAM_OK);
+    dam_store_release_memory(store);
+    assert_int_equal(dam_store_get(reader, DAM_STORE_POOL, dam_bytes(key, 8), &got), DAM_OK);
+    dam_store_abort(reader);
+    dam_store_release_memory(store);
+#ifndef __SANITIZE_ADDRESS__ /* which has a heap of its own */
+    assert_true(mallinfo2().uordblks + LARGE / 2 < before);
+#else
+    (void)before;
+#endif
+    assert_int_equal(dam_store_begin(store, false, &reader), DAM_OK);
+    assert_int_equal(dam_store_get(reader, DAM_STORE_POOL, dam_bytes(key, 8), &got), DAM_OK);
+    assert_int_equal(got.len, sizeof(value));
+    dam_store_abort(reader);
+    assert_true(holds(store, 1));
+    assert_int_equal(write_commit(store, 2), DAM_OK);
+    assert_true(holds(store, 2));
+    dam_store_close(store);
+    remove_dirs();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_power_cuts),
         cmocka_unit_test(test_refused_writes),
         cmocka_unit_test(test_rot),
+        cmocka_unit_test(test_memory_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
