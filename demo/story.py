@@ -131,8 +131,6 @@ class Story:
         self.voters = []
         self.skills = Skills(self.site.home)
         self.skills.serve("demo", self.on_demo)
-        self.seller = x402.Seller(self.v, 20_000, self.data_for_sale, self.site.carry)
-        self.skills.serve("data", self.seller.handle)
         speed = self.args.speed if self.args.speed is not None else 0 if self.args.headless else 3600
         self.pace = Pace(speed, self.idle, self.show_demo)
         self.place = {name: getattr(self.v, name).address for name in ("token", "market", "oracle", "account", "tab", "jobs", "shares", "access",
@@ -205,11 +203,6 @@ class Story:
         self.say(f"{NAMES[member]} votes in the dashboard")
         self.show_votes()
         return request.answer(200, dict(tx=tx))
-
-    def data_for_sale(self, path):
-        truth = self.plant.truth
-        return {"/meter": dict(time=self.now, export_wh=truth["export_mwh"] // 1000, power_w=truth["pv_w"] + truth["battery_w"]),
-                "/weather": dict(time=self.now, pv_w=truth["pv_w"])}.get(path)
 
     # ---- a quarter of an hour -----------------------------------------------------------------------------------------
 
@@ -367,16 +360,16 @@ class Story:
         self.say(f"the {NAMES[NEIGHBOUR]} opens a tab, pays 40 times on it, and buys pass {issued['passId']} for bay 1, one hour")
 
     def buy_data(self):
-        """Over HTTP, against the site's own API, in a thread of the buyer's: this one answers meanwhile as the seller."""
+        """Over HTTP, against the site's own API, in a thread of the buyer's: this one makes the blocks meanwhile."""
         import threading
         v, got = self.v, {}
 
         def shop():
             try:
                 key = v.key(NEIGHBOUR)
-                got["first"] = x402.buy(v, key, self.site.port, "/api/skills/data/meter", keccak(b"reading 1"))
-                got["second"] = x402.buy(v, key, self.site.port, "/api/skills/data/weather", keccak(b"reading 2"))
-                got["replay"] = x402.get(self.site.port, "/api/skills/data/meter", {"PAYMENT-SIGNATURE": x402.pack(got["first"][2])})[0]
+                got["first"] = x402.buy(v, key, self.site.port, "/api/skills/data/pv", keccak(b"reading 1"))
+                got["second"] = x402.buy(v, key, self.site.port, "/api/skills/data/soc", keccak(b"reading 2"))
+                got["replay"] = x402.get(self.site.port, "/api/skills/data/pv", {"PAYMENT-SIGNATURE": x402.pack(got["first"][2])})[0]
             except Exception as error:  # pylint: disable=broad-except
                 got["error"] = error
         before = v.token.read("balanceOf", v.account.address)
@@ -384,11 +377,15 @@ class Story:
         buyer.start()
         while buyer.is_alive():
             self.skills.turn(0.02)
+            if int(self.chain.rpc.call("txpool_status")["pending"], 16):
+                self.chain.mine()
         if "error" in got:
             raise got["error"]
         paid = v.token.read("balanceOf", v.account.address) - before
         assert paid == 40_000 and got["replay"] == 402, (paid, got["replay"])
-        self.show(3, f"402, paid, 200: the {NAMES[NEIGHBOUR]} buys two readings over HTTP for {paid / UNIT:.2f} tDAM; the same payment twice is refused")
+        assert int(got["first"][0]["value"]) == self.plant.truth["pv_w"] // 10 * 10 or self.plant.truth["pv_w"] == 0, got["first"][0]
+        readings = ", ".join(f"{bought[0]['channel']} {bought[0]['value']} {bought[0]['unit']}" for bought in (got["first"], got["second"]))
+        self.show(3, f"402, paid, 200: the {NAMES[NEIGHBOUR]} buys two readings ({readings}) over HTTP for {paid / UNIT:.2f} tDAM; the same payment twice is refused")
 
     def sign_voucher(self, amount):
         v = self.v

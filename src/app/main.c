@@ -6,6 +6,7 @@
 #include "trade/link_job_board.h"
 #include "trade/link_treasury.h"
 #include "trade/link_upkeep.h"
+#include "trade/link_x402.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
     dam_link_kind_add(&dam_link_errands);
     dam_link_kind_add(&dam_link_treasury);
     dam_link_kind_add(&dam_link_upkeep);
+    dam_link_kind_add(&dam_link_x402);
     if (argc < 2) {
         list_verbs(stderr);
         return DAM_EXIT_USAGE;

@@ -137,14 +137,32 @@ bool dam_envoy_deed_take(struct dam_envoy *e, struct dam_envoy_deed *ret)
         return false;
     }
     uv_mutex_lock(&e->deeds_lock);
-    bool any = e->deed_count > 0;
+    bool any = e->deed_count > e->deed_taken;
     if (any) {
-        *ret = e->deeds[e->deed_first];
-        e->deed_first = (e->deed_first + 1) % DAM_ENVOY_DEEDS_MAX;
-        e->deed_count--;
+        *ret = e->deeds[(e->deed_first + e->deed_taken++) % DAM_ENVOY_DEEDS_MAX];
     }
     uv_mutex_unlock(&e->deeds_lock);
     return any;
+}
+
+void dam_envoy_deeds_kept(struct dam_envoy *e)
+{
+    uv_mutex_lock(&e->deeds_lock);
+    e->deed_first = (e->deed_first + e->deed_taken) % DAM_ENVOY_DEEDS_MAX;
+    e->deed_count -= e->deed_taken;
+    e->deed_taken = 0;
+    uv_mutex_unlock(&e->deeds_lock);
+}
+
+bool dam_envoy_is_witnessed(struct dam_envoy *e, const struct dam_hash *id)
+{
+    bool found = false;
+    uv_mutex_lock(&e->deeds_lock);
+    for (size_t i = 0; i < e->deed_count && !found; i++) {
+        found = dam_hash_eq(&e->deeds[(e->deed_first + i) % DAM_ENVOY_DEEDS_MAX].id, id);
+    }
+    uv_mutex_unlock(&e->deeds_lock);
+    return !found;
 }
 
 static bool deeds_are_full(struct dam_envoy *e)

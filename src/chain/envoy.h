@@ -59,6 +59,7 @@ struct dam_envoy {
     struct dam_envoy_deed *deeds;
     size_t deed_first;
     size_t deed_count;
+    size_t deed_taken; /* of them, from the first on */
 };
 
 /** Prepare; touches nothing outside. Returns: DAM_OK or DAM_ENOMEM. */
@@ -117,10 +118,18 @@ DAM_MUST_USE enum dam_err dam_envoy_execute(struct dam_envoy *envoy, const struc
                                             const char *what, const struct dam_calldata_call *calls,
                                             size_t count, bool *ret_recorded);
 
+/* The next three are for any thread, not between enter and leave; they never wait for the chain. */
+
 /** The oldest deed that was not taken yet: each signature since the start, and at the start those
- *  of the outbox, which may have been taken before. Returns: false if there is none. Never waits
- *  for the chain: not between enter and leave, on any thread. */
+ *  of the outbox, which may have been taken before. Returns: false if there is none. */
 bool dam_envoy_deed_take(struct dam_envoy *envoy, struct dam_envoy_deed *ret);
+
+/** What was taken is durable: the outbox may forget it. */
+void dam_envoy_deeds_kept(struct dam_envoy *envoy);
+
+/** Is nothing that was signed for this cause still to be made durable by the witness? Until then
+ *  the outbox must not forget it. */
+bool dam_envoy_is_witnessed(struct dam_envoy *envoy, const struct dam_hash *id);
 
 /** An address in the low 20 bytes of a word. */
 struct dam_address dam_envoy_address(const struct dam_u256 *word);

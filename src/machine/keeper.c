@@ -269,8 +269,10 @@ static enum dam_err anchor_settle(struct dam_keeper *k, const struct dam_hash *i
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
     DAM_TRY(dam_outbox_look(&k->envoy->outbox, &k->envoy->arena, id, &state, &receipt));
-    k->anchoring = state == DAM_OUTBOX_SENT || state == DAM_OUTBOX_MINED;
-    if (state != DAM_OUTBOX_FINAL && state != DAM_OUTBOX_LOST) {
+    bool is_past = state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST;
+    k->anchoring =
+        state != DAM_OUTBOX_UNKNOWN && !(is_past && dam_envoy_is_witnessed(k->envoy, id));
+    if (!is_past || k->anchoring) {
         return DAM_OK;
     }
     bool failed = state == DAM_OUTBOX_LOST || !receipt.succeeded;

@@ -180,6 +180,9 @@ void dam_machine_release(struct dam_machine *m, const struct dam_now *now)
         return;
     }
     DAM_ASSERT(dam_evidence_durable(m->evidence) > m->decision_seq);
+    if (m->envoy != NULL) {
+        dam_envoy_deeds_kept(m->envoy);
+    }
     m->decided = false;
     struct pending *p = &m->pending;
     *p = (struct pending){.seq = m->decision_seq, .since_mono_ms = now->mono_ms};

@@ -178,7 +178,8 @@ static enum dam_err is_past(struct dam_energy_market *m, const char *what, uint3
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
     DAM_TRY(dam_outbox_look(&m->seat.envoy->outbox, &m->seat.envoy->arena, &id, &state, &receipt));
-    *ret = *ret && state != DAM_OUTBOX_SENT && state != DAM_OUTBOX_MINED;
+    *ret = *ret && state != DAM_OUTBOX_SENT && state != DAM_OUTBOX_MINED &&
+           dam_envoy_is_witnessed(m->seat.envoy, &id);
     return DAM_OK;
 }
 

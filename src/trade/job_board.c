@@ -101,7 +101,9 @@ static enum dam_err failed_forget(struct dam_job_board *b, const struct dam_hash
     struct dam_remote_receipt receipt;
     DAM_TRY(dam_outbox_look(&b->seat.envoy->outbox, &b->seat.envoy->arena, id, &state, &receipt));
     if (state == DAM_OUTBOX_LOST || (state == DAM_OUTBOX_FINAL && !receipt.succeeded)) {
-        return dam_outbox_forget(&b->seat.envoy->outbox, id);
+        return dam_envoy_is_witnessed(b->seat.envoy, id)
+                   ? dam_outbox_forget(&b->seat.envoy->outbox, id)
+                   : DAM_EAGAIN;
     }
     return DAM_OK;
 }

@@ -111,7 +111,8 @@ enum dam_err dam_seat_forget(struct dam_seat *s, const struct dam_hash *id, cons
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state = DAM_OUTBOX_SENT;
     DAM_TRY(dam_outbox_look(&s->envoy->outbox, &s->envoy->arena, id, &state, &receipt));
-    bool is_past = state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST;
+    bool is_past = (state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST) &&
+                   dam_envoy_is_witnessed(s->envoy, id);
     if (is_past && !(state == DAM_OUTBOX_FINAL && receipt.succeeded)) {
         (void)snprintf(s->why, sizeof(s->why), "%s: it failed on the chain", what);
     }

@@ -66,6 +66,9 @@ static void on_worked(uv_work_t *work, int status)
         s->has_next = false;
         begin(s);
     }
+    if (s->ops->done != NULL) {
+        s->ops->done(s);
+    }
 }
 
 static void begin(struct dam_skill *s)

@@ -38,6 +38,8 @@ struct dam_skill_ops {
     void (*work)(struct dam_skill *skill);
     /* After work that reached the chain: the channels, by dam_skill_sample. */
     void (*tell)(struct dam_skill *skill);
+    /* After any work, when the rest is told; may have it act again. NULL: nothing is left to do. */
+    void (*done)(struct dam_skill *skill);
     /* Give back what open took, before the memory is freed. */
     void (*finish)(struct dam_skill *skill);
 };
