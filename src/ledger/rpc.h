@@ -41,7 +41,8 @@ struct dam_rpc {
     struct dam_ws *ws;       /* who asks, for subscriptions; NULL over HTTP */
     uint64_t began_ns;       /* uv_hrtime of it */
     /* Of a method in slices: a number that it keeps, 0 at first, and its wish to be called again
-     * when others have had their turn; what it wrote is forgotten then. */
+     * when others have had their turn; what it wrote is forgotten then. Of a worker's: what
+     * `prepare` left. */
     uint64_t *progress;
     bool again;
     int error_code; /* 0: none */
@@ -71,6 +72,9 @@ struct dam_rpc_method {
     bool dev; /* only with --dev */
     enum dam_rpc_where where;
     uint8_t arg_max; /* more are refused, as geth does; not with --dev's own, whose peers differ */
+    /* Of a WORKER: called on the loop's thread before, to put into *rpc->progress what only that
+     * thread knows. It writes nothing, and leaves complaints to fn. NULL: nothing to prepare. */
+    dam_rpc_fn *prepare;
 };
 
 /** The methods of each file, ended by an entry without a name. */

@@ -438,6 +438,24 @@ static void work_done(struct dam_rpc_job *job, bool has_run)
     }
 }
 
+/* Let the next call's method note what a worker cannot see. */
+static void prepare(struct dam_rpc_request *request)
+{
+    struct dam_ledger *ledger = request->ledger;
+    const struct dam_rpc_method *method = method_of(ledger, request->call);
+    const struct dam_json *params = dam_json_get(request->call, "params");
+    if (method->prepare != NULL && params != NULL && params->type == DAM_JSON_ARRAY) {
+        struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
+        struct dam_rpc rpc = {.ledger = ledger,
+                              .request = request,
+                              .params = params,
+                              .arena = &ledger->arena,
+                              .progress = &request->progress};
+        method->prepare(&rpc);
+        dam_arena_release(&ledger->arena, mark);
+    }
+}
+
 /* Give the next call to a worker. Returns: false if none takes it. */
 static bool submit(struct dam_rpc_request *request)
 {
@@ -445,6 +463,7 @@ static bool submit(struct dam_rpc_request *request)
     if (!queue_is_open(request)) {
         return false;
     }
+    prepare(request);
     push(&queue->at_work, request);
     if (dam_rpc_work_submit(request->ledger->workers, &request->job)) {
         return true;

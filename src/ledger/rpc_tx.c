@@ -105,15 +105,45 @@ static bool estimate(struct dam_rpc *rpc, const struct dam_json *node, uint64_t 
            dam_json_quantity(answer, ret) == DAM_OK;
 }
 
+/* The nonce behind the sender's transactions that wait; on a worker, which sees no pool, behind
+ * those that waited when the call was handed to it. */
+static bool next_nonce(struct dam_rpc *rpc, const struct dam_address *sender, uint64_t *ret)
+{
+    struct dam_ledger *ledger = rpc->ledger;
+    struct dam_builder_view view;
+    struct dam_account account = {0};
+    enum dam_err err = dam_ledger_view(ledger, DAM_STATE_NEWEST, &view);
+    if (err == DAM_OK) {
+        err = dam_state_account(&view.state, sender, &account);
+    }
+    if (err != DAM_OK && err != DAM_ENOTFOUND) {
+        dam_rpc_fail_err(rpc, err);
+        return false;
+    }
+    if (ledger->pool != NULL) {
+        *ret = dam_pool_next_nonce(ledger->pool, sender, account.nonce);
+    } else {
+        *ret = *rpc->progress > account.nonce ? *rpc->progress : account.nonce;
+    }
+    return true;
+}
+
+static void note_nonce(struct dam_rpc *rpc)
+{
+    struct dam_address from;
+    bool has_from = false;
+    if (dam_rpc_member_address(rpc, dam_rpc_param(rpc, 0), "from", &from, &has_from) && has_from) {
+        (void)next_nonce(rpc, &from, rpc->progress); /* fn will say what is wrong */
+    }
+}
+
 /* Read a transaction object and fill in what is missing: nonce, gas, fees. */
 static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address *ret_from)
 {
     struct dam_rpc_call call;
     struct dam_ledger *ledger = rpc->ledger;
     const struct dam_json *node = dam_rpc_param(rpc, 0);
-    struct dam_builder_view view;
     struct dam_builder_params params;
-    struct dam_account account = {0};
     if (!dam_rpc_read_call(rpc, node, &call)) {
         return false;
     }
@@ -123,16 +153,8 @@ static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address 
                      call.tx.chain_id, ledger->chain->rules.config.chain_id);
         return false;
     }
-    if (!call.has_nonce) {
-        enum dam_err err = dam_ledger_view(ledger, DAM_STATE_NEWEST, &view);
-        if (err == DAM_OK) {
-            err = dam_state_account(&view.state, &call.tx.sender, &account);
-        }
-        if (err != DAM_OK && err != DAM_ENOTFOUND) {
-            dam_rpc_fail_err(rpc, err);
-            return false;
-        }
-        call.tx.nonce = dam_pool_next_nonce(ledger->pool, &call.tx.sender, account.nonce);
+    if (!call.has_nonce && !next_nonce(rpc, &call.tx.sender, &call.tx.nonce)) {
+        return false;
     }
     if (!call.has_gas && !estimate(rpc, node, &call.tx.gas_limit)) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "the gas cannot be estimated");
@@ -503,7 +525,7 @@ const struct dam_rpc_method dam_rpc_tx_methods[] = {
     {"eth_sendTransaction", eth_sendTransaction, true},
     {"eth_sendUnsignedTransaction", eth_sendTransaction, true},
     {"eth_signTransaction", eth_signTransaction, true},
-    {"eth_fillTransaction", eth_fillTransaction, false, DAM_RPC_LOOP, 1},
+    {"eth_fillTransaction", eth_fillTransaction, false, DAM_RPC_WORKER, 1, note_nonce},
     {"eth_sign", eth_sign, true},
     {"personal_sign", personal_sign, true},
     {"eth_signTypedData_v4", eth_signTypedData_v4, true, DAM_RPC_LOOP},

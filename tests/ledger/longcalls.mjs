@@ -53,6 +53,10 @@ await attempt('calls without end', async () => {
     check(`${name} ends at its time`, aborted(answer), JSON.stringify(answer).slice(0, 200));
     for (const what of ['reads', 'calls', 'sends']) goOn(`${name}: others' ${what} go on`, others[what], idle[what]);
   }
+  // An estimate within another call: at most 16.8 million gas a try, so it ends by itself.
+  const [filled, beside0] = await Promise.all([Promise.all(Array.from({ length: 6 }, () => ask(url, 'eth_fillTransaction', [{ from: me, to: endless }]))), workFor(url, SECONDS * 1000)]);
+  check('eth_fillTransaction fails as its estimate does', filled.every(r => r.error !== undefined), JSON.stringify(filled[0]).slice(0, 200));
+  goOn("eth_fillTransaction: others' reads go on", beside0.reads, idle.reads);
   // More of them than there are threads: short calls still find one.
   const many = Array.from({ length: 5 }, () => ask(url, 'eth_call', [{ to: endless }, 'latest']));
   const others = await workFor(url, SECONDS * 1000);

@@ -51,6 +51,12 @@ await attempt('transactions by nonce', async () => {
   check('one that is not there', await rpc(url, 'eth_getTransactionBySenderAndNonce', [A, '0x6']) === null && await rpc(url, 'eth_getTransactionBySenderAndNonce', [B, '0x0']) === null);
   const waiting = await rpc(url, 'eth_sendTransaction', [{ from: B, to: A, value: '0x1', nonce: '0x9', gas: '0x5208' }]);
   check('what waits behind a gap makes no block', Number(await rpc(url, 'eth_blockNumber')) === 6);
+  await rpc(url, 'evm_setAutomine', [false]);
+  await rpc(url, 'eth_sendTransaction', [{ from: A, to: B, gas: '0x5208' }]);
+  check('eth_fillTransaction counts those that wait', Number((await rpc(url, 'eth_fillTransaction', [{ from: A, to: B, value: '0x1' }])).tx.nonce) === 7);
+  await rpc(url, 'anvil_removePoolTransactions', [A]);
+  await rpc(url, 'evm_setAutomine', [true]);
+  check('and those of the chain', Number((await rpc(url, 'eth_fillTransaction', [{ from: A, to: B, value: '0x1' }])).tx.nonce) === 6);
   check('one that waits', (await rpc(url, 'eth_getTransactionBySenderAndNonce', [B, '0x9'])).hash === waiting);
 });
 await attempt('headers and accounts', async () => {
