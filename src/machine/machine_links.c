@@ -20,10 +20,26 @@ static void on_fault(void *ctx, size_t channel, const char *why)
     dam_sense_fault(&m->sense, channel);
 }
 
-static void on_state(void *ctx, size_t link, bool up, const char *text)
+/* The link's url, without a user's name and password that may stand in it. */
+static const char *place_of(const struct dam_manifest_link *link)
+{
+    for (size_t i = 0; i < link->option_count; i++) {
+        if (strcmp(link->options[i].name, "url") == 0) {
+            const char *at = strrchr(link->options[i].value, '@');
+            return at == NULL ? link->options[i].value : at + 1;
+        }
+    }
+    return NULL;
+}
+
+static void on_state(void *ctx, size_t index, bool up, const char *text)
 {
     struct dam_machine *m = ctx;
-    dam_machine_say(m, "link %s is %s: %s", m->manifest.links[link].name, up ? "up" : "down", text);
+    const struct dam_manifest_link *link = &m->manifest.links[index];
+    const char *place = up ? NULL : place_of(link);
+    dam_machine_say(m, "link %s is %s: %s%s%s%s", link->name, up ? "up" : "down", text,
+                    place == NULL ? "" : " (", place == NULL ? "" : place,
+                    place == NULL ? "" : ")");
 }
 
 /* Told at the first message and at every tenfold count: a flood must not flood the log. */

@@ -157,7 +157,9 @@ void dam_link_lines_opened(struct dam_link_lines *l, const char *name)
         dam_link_lines_fail(l, uv_strerror(err));
         return;
     }
-    (void)snprintf(l->text, sizeof(l->text), "%s", name);
+    if (name != l->text) {
+        (void)snprintf(l->text, sizeof(l->text), "%s", name);
+    }
     l->attempt = l->health.attempt;
     l->open_since_ms = uv_now(l->loop);
     (void)dam_link_health_tell(&l->health, &l->events, true, l->text);

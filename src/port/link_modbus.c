@@ -167,7 +167,8 @@ static bool ensure_connected(struct link_modbus *l)
         return true;
     }
     if (modbus_connect(l->bus) != 0) {
-        return drop(l, "connecting");
+        return drop(l, errno == ECONNREFUSED ? "connecting (or the name is not known)"
+                                             : "connecting"); /* libmodbus tells them not apart */
     }
     l->connected = true;
     (void)snprintf(l->text, sizeof(l->text), "connected");

@@ -14,7 +14,8 @@
 
 #define INFLIGHT_MAX 64u
 #define MISC_MS 500u
-#define SHOW_MS 1000u /* a dashboard needs no more */
+#define CONNECT_MS 10000u /* for a broker to take us in */
+#define SHOW_MS 1000u     /* a dashboard needs no more */
 #define SHOW_SIZE_MAX 65536u
 #define KEEPALIVE_S 30
 #define PACKETS_MAX 64 /* in one turn of the loop */
@@ -47,6 +48,7 @@ struct link_mqtt {
     bool version5;
     bool tls;
     bool closing;
+    uint64_t connecting_ms; /* since when, by the loop's clock */
     bool looking_up;
     bool timer_closed;
     unsigned rate_max;
@@ -221,6 +223,7 @@ static void connect_to(struct link_mqtt *l, const char *host)
         reconnect_later(l, err == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(err));
         return;
     }
+    l->connecting_ms = uv_now(l->loop);
     (void)uv_timer_start(&l->timer, on_timer, MISC_MS, 0);
     settle(l, mosquitto_loop_misc(l->mosq));
 }
@@ -250,6 +253,11 @@ static void on_timer(uv_timer_t *timer)
 {
     struct link_mqtt *l = timer->data;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    if (mosquitto_socket(l->mosq) >= 0 && !l->health.up &&
+        uv_now(l->loop) - l->connecting_ms >= CONNECT_MS) {
+        reconnect_later(l, "whoever listens there does not answer as a broker");
+        return;
+    }
     if (mosquitto_socket(l->mosq) >= 0) {
         (void)uv_timer_start(timer, on_timer, MISC_MS, 0);
         settle(l, mosquitto_loop_misc(l->mosq));

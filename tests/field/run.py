@@ -8,6 +8,7 @@ Needs build/dam (or $DAM) and build/contracts. usage: run.py [TEST...]; ends wit
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -251,6 +252,72 @@ def test_modbus(tmp):
     m = Machine(tmp, "modbusunit", f'kind = "modbus"\nurl = "tcp://127.0.0.1:{port}"\nunit = 9\ntimeout_ms = 300', [("pv", "103.W", 0)])
     try:
         check("a wrong unit is down, not a value", wait(lambda: "link field is down" in m.said()) and m.channel("pv")[1] == "missing", m.said())
+    finally:
+        m.stop()
+        device.stop()
+
+
+def listener(babbles):
+    """Somebody who takes connections, and answers with nothing or with garbage. Returns the port."""
+    server = socket.create_server(("127.0.0.1", 0))
+    kept = []
+
+    def babble(client):
+        while True:
+            try:
+                if not client.recv(300):
+                    return
+                client.send(os.urandom(64))
+            except OSError:
+                return
+
+    def serve():
+        while True:
+            client = server.accept()[0]
+            kept.append(client)
+            if babbles:
+                threading.Thread(target=babble, args=(client,), daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
+    return server.getsockname()[1]
+
+
+def test_strangers(tmp):
+    """Wrong addresses, whoever is silent, whoever talks garbage: the log says what and where, the channel has no value, the machine decides on."""
+    refused, silent, garbage = free_port(), listener(False), listener(True)
+    local = "127.0.0.1:"
+    cases = {  # name: link, key, what the log says
+        "modbus-refused": (f'kind = "modbus"\nurl = "tcp://{local}{refused}"', "holding:1", f"refused (tcp://{local}{refused})"),
+        "modbus-silent": (f'kind = "modbus"\nurl = "tcp://{local}{silent}"\ntimeout_ms = 300', "holding:1", f"timed out (tcp://{local}{silent})"),
+        "modbus-garbage": (f'kind = "modbus"\nurl = "tcp://{local}{garbage}"\ntimeout_ms = 300', "103.W", f"Invalid data (tcp://{local}{garbage})"),
+        "modbus-name": ('kind = "modbus"\nurl = "tcp://no-such-host.invalid"', "holding:1", "the name is not known"),
+        "modbus-serial": ('kind = "modbus"\nurl = "rtu:///dev/no-such-tty"', "holding:1", "No such file or directory (rtu:///dev/no-such-tty)"),
+        "mqtt-refused": (f'kind = "mqtt"\nurl = "mqtt://{local}{refused}"', "x", f"refused (mqtt://{local}{refused})"),
+        "mqtt-silent": (f'kind = "mqtt"\nurl = "mqtt://{local}{silent}"', "x", f"does not answer as a broker (mqtt://{local}{silent})"),
+        "mqtt-garbage": (f'kind = "mqtt"\nurl = "mqtt://{local}{garbage}"', "x", f" (mqtt://{local}{garbage})"),
+        "mqtt-name": ('kind = "mqtt"\nurl = "mqtt://no-such-host.invalid"', "x", "(mqtt://no-such-host.invalid)"),
+        "http-refused": (f'kind = "http"\nurl = "http://user:secret@{local}{refused}/a"\nevery_ms = 100', "x", f"({local}{refused}/a)"),
+        "http-silent": (f'kind = "http"\nurl = "http://{local}{silent}/a"\nevery_ms = 100\ntimeout_ms = 300', "x", f"timed out after"),
+        "http-garbage": (f'kind = "http"\nurl = "http://{local}{garbage}/a"\nevery_ms = 100\ntimeout_ms = 300', "x", f"(http://{local}{garbage}/a)"),
+        "https-garbage": (f'kind = "http"\nurl = "https://{local}{garbage}/a"\nevery_ms = 100', "x", f"(https://{local}{garbage}/a)"),
+        "gpsd-refused": (f'kind = "gpsd"\nurl = "tcp://{local}{refused}"', "lat", f"connection refused (tcp://{local}{refused})"),
+        "gpsd-silent": (f'kind = "gpsd"\nurl = "tcp://{local}{silent}"\nsilence_ms = 1000', "lat", f"it is silent (tcp://{local}{silent})"),
+        "gpsd-garbage": (f'kind = "gpsd"\nurl = "tcp://{local}{garbage}"\nsilence_ms = 1000', "lat", f"it is silent (tcp://{local}{garbage})"),
+        "nmea-serial": ('kind = "nmea"\nurl = "serial:///dev/no-such-tty"', "lat", "No such file or directory (serial:///dev/no-such-tty)"),
+    }
+    machines = {name: Machine(tmp, name, link, [("x", key, 0)]) for name, (link, key, _) in cases.items()}
+    try:
+        for name, m in machines.items():
+            check(f"{name}: what and where", wait(lambda: any("link field is down" in line and cases[name][2] in line for line in m.said().split("\n")), 25), m.said())
+            check(f"{name}: no value, and it decides", m.channel("x")[1] == "missing", m.channel("x"))
+            check(f"{name}: no password in the log", "secret" not in m.said(), m.said())
+    finally:
+        for name, m in machines.items():
+            check(f"{name}: ends in order", m.stop() == 0)
+    device = Sunspec(f"tcp:{refused}")
+    m = Machine(tmp, "register", f'kind = "modbus"\nurl = "tcp://{local}{refused}"\nevery_ms = 100', [("x", "holding:60000:float32", 0), ("pv", "103.W", 0)])
+    try:
+        check("a register that is not there is that channel's fault alone", m.turns("device fault", "x") and m.sees("pv", 12340), m.said())
+        check("and told", "channel x: the device refuses to give this register" in m.said(), m.said())
     finally:
         m.stop()
         device.stop()
