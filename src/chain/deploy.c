@@ -135,17 +135,22 @@ static enum dam_err factory_make(struct dam_arena *arena, struct dam_outbox *out
     if (!dam_address_eq(&made, factory)) {
         return DAM_EUNSUPPORTED; /* the order names a factory that we cannot make */
     }
-    struct dam_outbox_order order = {.to = &deployer};
-    /* Gas limit times gas price; both are small. */
-    order.value = dam_u256_from_u64(tx.gas_limit * tx.max_fee.w[0]);
-    id_make("dam deploy: factory", factory, &order.id);
-    DAM_TRY(order_send(arena, outbox, &order));
-    dam_keccak256(raw, sizeof(raw), &tx_hash);
+    /* First without paying for it: a chain that takes no transaction without its chain id says so,
+     * and the coin would be lost there. */
     enum dam_err err = dam_remote_send_raw(outbox->chain, arena, dam_bytes(raw, sizeof(raw)));
+    if (err == DAM_EREFUSED && strstr(outbox->chain->error.message, "replay-protected") == NULL) {
+        struct dam_outbox_order order = {.to = &deployer};
+        /* Gas limit times gas price; both are small. */
+        order.value = dam_u256_from_u64(tx.gas_limit * tx.max_fee.w[0]);
+        id_make("dam deploy: factory", factory, &order.id);
+        DAM_TRY(order_send(arena, outbox, &order));
+        err = dam_remote_send_raw(outbox->chain, arena, dam_bytes(raw, sizeof(raw)));
+    }
     if (err == DAM_EREFUSED) {
-        return DAM_EUNSUPPORTED; /* a chain that takes no transaction without its chain id */
+        return DAM_EUNSUPPORTED;
     }
     DAM_TRY(err);
+    dam_keccak256(raw, sizeof(raw), &tx_hash);
     return mined_wait(arena, outbox->chain, &tx_hash);
 }
 
