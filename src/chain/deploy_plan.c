@@ -29,6 +29,10 @@ struct planner {
 static enum dam_err item_plan(struct planner *p, const struct dam_json *json, const char *set,
                               const struct dam_deploy_item **ret);
 
+static enum dam_err addresses_read(struct planner *p, const struct dam_json *json,
+                                   const struct dam_abi_type *type, const char *set,
+                                   const char *name, struct dam_abi_value *ret);
+
 /* Notes what is wrong, for a person. Returns: err. */
 __attribute__((format(printf, 3, 4))) static enum dam_err wrong(struct planner *p, enum dam_err err,
                                                                 const char *format, ...)
@@ -204,12 +208,12 @@ static enum dam_err blob_plan(struct planner *p, const char *name, const char *s
     return DAM_OK;
 }
 
+/* One value. In: name: of the setting that it is or is a part of, for a person. */
 static enum dam_err argument_read(struct planner *p, const struct dam_json *json,
                                   const struct dam_abi_type *type, const char *set,
-                                  struct dam_abi_value *ret)
+                                  const char *name, struct dam_abi_value *ret)
 {
     const char *text = NULL;
-    const char *name = "an argument";
     if (json->type == DAM_JSON_STRING && json->len > 1) {
         DAM_TRY(dam_json_string(json, p->arena, &text));
     }
@@ -230,6 +234,10 @@ static enum dam_err argument_read(struct planner *p, const struct dam_json *json
     if (text != NULL && text[0] == '@') {
         return reference_read(p, text + 1, type, ret);
     }
+    if (type->kind == DAM_ABI_LIST && type->item->kind == DAM_ABI_ADDRESS &&
+        json->type == DAM_JSON_ARRAY) {
+        return addresses_read(p, json, type->item, set, name, ret);
+    }
     enum dam_err err = dam_abi_value_from_json(p->arena, type, json, ret);
     if (err == DAM_OK || err == DAM_ENOMEM) {
         return err;
@@ -241,35 +249,100 @@ static enum dam_err argument_read(struct planner *p, const struct dam_json *json
                  (const char *)wanted.data);
 }
 
+/* A list of addresses, each of which may be a reference. */
+static enum dam_err addresses_read(struct planner *p, const struct dam_json *json,
+                                   const struct dam_abi_type *type, const char *set,
+                                   const char *name, struct dam_abi_value *ret)
+{
+    struct dam_abi_value *items = dam_arena_zalloc(p->arena, (json->count + 1) * sizeof(*items));
+    size_t count = 0;
+    if (items == NULL) {
+        return DAM_ENOMEM;
+    }
+    DAM_JSON_EACH(item, json)
+    {
+        DAM_TRY(argument_read(p, item, type, set, name, &items[count]));
+        count++;
+    }
+    *ret = (struct dam_abi_value){.items = items, .count = count};
+    return DAM_OK;
+}
+
 /* ---- items ---- */
+
+/* The arguments do not fit: says what the constructor takes. In: name: as for argument_read. */
+static enum dam_err arguments_wrong(struct planner *p, const struct dam_contract *contract,
+                                    const struct dam_abi_type *inputs, const char *name)
+{
+    struct dam_buf takes;
+    dam_buf_init_arena(&takes, p->arena, 0);
+    for (size_t i = 0; i < inputs->size; i++) {
+        dam_buf_put_text(&takes, i == 0 ? "" : ", ");
+        dam_abi_type_name(inputs->members[i].type, &takes);
+        dam_buf_put_text(&takes, " ");
+        dam_buf_put_text(&takes, inputs->members[i].name);
+    }
+    DAM_TRY(dam_buf_err(&takes));
+    return wrong(p, DAM_EPARSE, "%s takes (%.*s): %s gives them, as a list or a table by name",
+                 contract->name, (int)takes.len, (const char *)takes.data, name);
+}
+
+/* The arguments of a constructor: the list of the order, or "$name": the setting that holds them
+ * all. Out: a list or a table with as many members as `inputs`. */
+static enum dam_err arguments_find(struct planner *p, const struct dam_json *args,
+                                   const struct dam_contract *contract,
+                                   const struct dam_abi_type *inputs, const char **ret_name,
+                                   const struct dam_json **ret)
+{
+    static const struct dam_json none = {.span = 1, .type = DAM_JSON_ARRAY};
+    const char *name = contract->name;
+    if (args != NULL && args->type == DAM_JSON_STRING) {
+        DAM_TRY(dam_json_string(args, p->arena, &name));
+        name++; /* behind the $ */
+        args = &none;
+        if (setting_given(p, name) != NULL) {
+            DAM_TRY(setting_json(p, name, inputs, &args));
+        }
+    }
+    bool is_list = args != NULL && (args->type == DAM_JSON_ARRAY || args->type == DAM_JSON_OBJECT);
+    if (!is_list || args->count != inputs->size) {
+        return arguments_wrong(p, contract, inputs, name);
+    }
+    *ret_name = name;
+    *ret = args;
+    return DAM_OK;
+}
 
 static enum dam_err init_code_make(struct planner *p, const struct dam_json *args, const char *set,
                                    const struct dam_contract *contract, struct dam_bytes *ret)
 {
+    static const struct dam_abi_type nothing = {.kind = DAM_ABI_TUPLE};
     const struct dam_abi_entry *constructor = dam_abi_find(&contract->abi, DAM_ABI_CONSTRUCTOR, "");
-    size_t want = constructor == NULL ? 0 : constructor->inputs->size;
+    const struct dam_abi_type *inputs = constructor == NULL ? &nothing : constructor->inputs;
+    const char *name;
     struct dam_buf buf;
-    if (args == NULL || args->type != DAM_JSON_ARRAY || args->count != want) {
-        return wrong(p, DAM_EPARSE, "%s takes %zu arguments", contract->name, want);
+    DAM_TRY(arguments_find(p, args, contract, inputs, &name, &args));
+    struct dam_abi_value *values = dam_arena_zalloc(p->arena, (inputs->size + 1) * sizeof(*values));
+    if (values == NULL) {
+        return DAM_ENOMEM;
+    }
+    for (size_t i = 0; i < inputs->size; i++) {
+        const struct dam_abi_member *input = &inputs->members[i];
+        const struct dam_json *arg =
+            args->type == DAM_JSON_OBJECT ? dam_json_get(args, input->name) : dam_json_at(args, i);
+        if (arg == NULL) {
+            return arguments_wrong(p, contract, inputs, name);
+        }
+        DAM_TRY(argument_read(p, arg, input->type, set, name, &values[i]));
     }
     dam_buf_init_arena(&buf, p->arena, 0);
     dam_buf_put(&buf, contract->init_code.data, contract->init_code.len);
-    if (want > 0) {
-        struct dam_abi_value *values = dam_arena_zalloc(p->arena, want * sizeof(*values));
-        size_t i = 0;
-        if (values == NULL) {
-            return DAM_ENOMEM;
-        }
-        DAM_JSON_EACH(arg, args)
-        {
-            const struct dam_abi_type *type = constructor->inputs->members[i].type;
-            DAM_TRY(argument_read(p, arg, type, set, &values[i]));
-            i++;
-        }
-        DAM_TRY(dam_abi_encode(constructor->inputs, values, want, &buf));
+    enum dam_err err = dam_abi_encode(inputs, values, inputs->size, &buf);
+    if (err == DAM_ERANGE) {
+        return wrong(p, err, "%s: an argument is too large for its type", contract->name);
     }
     *ret = dam_buf_bytes(&buf);
-    return dam_buf_err(&buf);
+    return err;
 }
 
 /* A call with an item's address as its only argument. */

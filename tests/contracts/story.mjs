@@ -9,6 +9,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -112,17 +113,37 @@ function deploy(url, out, args, key = ['--dev']) {
   return { code: done.status, json: done.status === 0 ? JSON.parse(done.stdout) : null, talk: done.stderr };
 }
 
-// Stopped as soon as it has made three contracts.
-function deployInterrupted(url, out, args) {
+// The same, while this process goes on: `watch` gets the child and what it has said so far.
+function deployMeanwhile(url, out, args, watch = () => {}) {
   return new Promise((resolve) => {
     const child = spawn(dam, ['deploy', ...args, '--rpc', url, '--dev', '--contracts', contractsFile, '--out', out]);
-    let lines = 0;
+    let talk = '';
     child.stderr.on('data', (chunk) => {
-      lines += (String(chunk).match(/is being made/g) || []).length;
-      if (lines >= 3) child.kill('SIGKILL');
+      talk += chunk;
+      watch(child, talk);
     });
-    child.on('exit', resolve);
+    child.on('exit', (code) => resolve({ code, talk }));
   });
+}
+
+// Stopped as soon as it has made three contracts.
+const deployInterrupted = (url, out, args) =>
+  deployMeanwhile(url, out, args, (child, talk) => (talk.match(/is being made/g) || []).length >= 3 && child.kill('SIGKILL'));
+
+// A node that takes no transaction without its chain id, as geth does: so there is no way to the factory.
+async function strictNode(url) {
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    const { id, method, params } = JSON.parse(body);
+    const isBare = method === 'eth_sendRawTransaction' && viem.parseTransaction(params[0]).chainId === undefined;
+    const error = { code: -32000, message: 'only replay-protected (EIP-155) transactions allowed over RPC' };
+    response.setHeader('content-type', 'application/json');
+    response.end(isBare ? JSON.stringify({ jsonrpc: '2.0', id, error }) : await (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).text());
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() };
 }
 
 const be = (value, size) => Buffer.from(viem.toBytes(BigInt.asUintN(8 * size, BigInt(value)), { size }));
@@ -197,6 +218,13 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
   ok(deploy('http://127.0.0.1:9', out, ['community', '--settings', settings]).code === 1, 'a chain that is not there');
   ok(deploy(url, out, ['machine', 'id=1']).talk.includes("setting 'rules' is not given"), 'a setting that is missing');
   ok(deploy(url, out, ['community', '--settings', settings], ['--keystore', poor, '--password-file', `${poor}.password`]).code === 6, 'no funds');
+  if (!(await chain.public.getCode({ address: FACTORY }))) { // our ledger is born with it
+    const strict = await strictNode(url);
+    const barred = await deployMeanwhile(strict.url, out, ['community', '--settings', settings]);
+    strict.stop();
+    ok(barred.code === 1 && /has no CREATE2 factory and refuses/.test(barred.talk), `a chain without a factory that takes none: ${barred.talk}`);
+    ok((await chain.public.getTransactionCount({ address: operator.address })) === 0, 'and no coin is lost to it');
+  }
   let done = deploy(url, out, ['community', '--settings', settings]);
   ok(done.code === 0, `dam deploy community: ${done.talk}`);
   const community = done.json.sets.community.contracts;
@@ -222,6 +250,29 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
   ok(done.code === 0, `dam deploy machine: ${done.talk}`);
   done = deploy(url, out, ['machine', 'id=2', `rules=@${rulesFile}`, 'mind=SpendthriftMind', '--as', 'machine-2']);
   ok(done.code === 0, `a second machine: ${done.talk}`);
+  const another = (id, mind, ...args) => deploy(url, out, ['machine', `id=${id}`, `rules=@${rulesFile}`, `mind=${mind}`, ...args, '--as', `machine-${id}`]);
+  for (const [args, talk] of [
+    [[], /PeakMind takes \(int256 dear, int256 reserve, int256 lowest\): mindArgs gives them/],
+    [['mindArgs={"dear":1,"reserve":2,"low":3}'], /PeakMind takes/],
+    [['mindArgs=[1,2]'], /PeakMind takes/],
+    [['mindArgs=12'], /PeakMind takes/],
+    [['mindArgs=[1,2'], /'mindArgs' is a list or a table/],
+    [['mindArgs=[1,2,"much"]'], /'mindArgs' is no int256/],
+    [[`mindArgs=["${1n << 255n}",2,3]`], /'mindArgs' is no int256/],
+  ]) {
+    const wrong = another(3, 'PeakMind', ...args);
+    ok(wrong.code === 2 && talk.test(wrong.talk), `arguments of a mind, ${args}: ${wrong.talk}`);
+  }
+  ok(/EnergyMarket: an argument is too large/.test(deploy(url, out, [...siteArgs, `length=${2n ** 32n}`]).talk), 'a setting that does not fit');
+  done = another(3, 'PeakMind', 'mindArgs={"lowest":3,"dear":300,"reserve":-2}');
+  const peakCode = concat([set.PeakMind.bytecode, encodeAbiParameters([{ type: 'int256' }, { type: 'int256' }, { type: 'int256' }], [300n, -2n, 3n])]);
+  const peakAddress = viem.getCreate2Address({ from: FACTORY, salt: numberToHex((0x64616dn << 232n) + 1n, { size: 32 }), bytecode: peakCode });
+  ok(done.code === 0 && getAddress(done.json.sets['machine-3'].contracts.PeakMind.address) === peakAddress, `a mind's arguments by name: ${done.talk}`);
+  const model = JSON.parse(readFileSync(path.join(root, 'contracts/test/vectors/model.json'), 'utf8')).cases.map((c) => c.blob).find((blob) => blob.slice(12, 14) === '01');
+  done = another(4, 'LinearMind', 'mindArgs={"slices":["%model"]}', `model=${model}`);
+  ok(done.code === 0, `a model's mind and its blob: ${done.talk}`);
+  const linear = contract(chain, set.LinearMind.abi, done.json.sets['machine-4'].contracts.LinearMind.address);
+  ok((await linear.read.modelHash()) === toHex(sha256(model)), 'which is of that model');
   for (const args of [['community', '--settings', settings], [`arbiter=${timelock}`], siteArgs, machineArgs]) {
     const again = deploy(url, out, args);
     ok(again.code === 0 && !/being made/.test(again.talk), `a second run of ${args[0]} only checks`);
