@@ -29,7 +29,7 @@ contract Constitution {
         address policy; // blob of docs/spec/policy.md
         uint48 attestAge; // how old a quote of `software` may be; 0: none is asked
         address court;
-        address guardian; // may stop and tighten, nothing else
+        address guardian; // may stop and tighten; and take back a young mind and charter (`rollback`)
         address approver; // approves single batches above the policy's thresholds
         uint128 bond; // without it the machine may not spend
         bytes32 software; // what the TPM quote must measure (TpmQuote.measured)
@@ -128,7 +128,7 @@ contract Constitution {
         _enactAt[id] = enactAt;
         emit Proposed(id, terms.mind, terms.charter, enactAt, terms);
         if (all.length == 0) {
-            _enact(id);
+            _enact(id, terms);
         }
     }
 
@@ -145,7 +145,7 @@ contract Constitution {
         if (block.timestamp < _enactAt[id]) {
             revert TooEarly(_enactAt[id]);
         }
-        _enact(id);
+        _enact(id, _proposed[id]);
     }
 
     // ---- tightening, at once; loosening, after the notice ----
@@ -193,21 +193,25 @@ contract Constitution {
         emit Released(id, hold.scale);
     }
 
-    /// @notice Take back terms that proved bad: those before them hold again, at once, as a new epoch. The guardian or
-    /// the owner may, while the terms in force are younger than their notice; a waiting proposal is dropped. Restored
-    /// terms cannot be taken back, so two epochs never swing.
+    /// @notice Take back a mind and charter that proved bad: those before them hold again, at once, as a new epoch, with
+    /// the manifest that goes with them. All else of the present terms stays, so that nobody is paid, guarded or judged by
+    /// older terms. The guardian or the owner may, while the terms in force are younger than their notice; a waiting
+    /// proposal is dropped. What was restored cannot be taken back, so two epochs never swing.
     function rollback(uint256 id) external onlyGuardianOf(id) {
         Terms[] storage all = _epochs[id];
         uint256 count = all.length;
         if (count < 2 || _restored[id] == count) {
             revert NothingToRestore(id);
         }
-        uint256 until = uint256(all[count - 1].since) + all[count - 1].notice;
+        Terms memory terms = all[count - 1];
+        uint256 until = uint256(terms.since) + terms.notice;
         if (block.timestamp >= until) {
             revert TooLate(until);
         }
-        _proposed[id] = all[count - 2];
-        _enact(id);
+        Terms storage before = all[count - 2];
+        (terms.mind, terms.mindGas) = (before.mind, before.mindGas);
+        (terms.charter, terms.charterGas, terms.manifest) = (before.charter, before.charterGas, before.manifest);
+        _enact(id, terms);
         _restored[id] = count + 1;
         emit RolledBack(id, uint32(count), msg.sender);
     }
@@ -233,19 +237,18 @@ contract Constitution {
     }
 
     /// @notice What is needed to judge a decision of `epoch`: the code, its gas, and when that epoch
-    /// began and ended (`until` is 0 while it is in force).
+    /// began and ended (`until` is 0 while it is in force). All zeros: there is no such epoch.
     function codeOf(uint256 id, uint32 epoch)
         external
         view
         returns (address mind, uint32 mindGas, address charter, uint32 charterGas, uint48 since, uint48 until)
     {
         Terms[] storage all = _epochs[id];
-        if (epoch == 0 || epoch > all.length) {
-            revert NoSuchEpoch(id, epoch);
+        if (epoch != 0 && epoch <= all.length) {
+            Terms storage t = all[epoch - 1];
+            (mind, mindGas, charter, charterGas, since) = (t.mind, t.mindGas, t.charter, t.charterGas, t.since);
+            until = epoch < all.length ? all[epoch].since : 0;
         }
-        Terms storage t = all[epoch - 1];
-        (mind, mindGas, charter, charterGas, since) = (t.mind, t.mindGas, t.charter, t.charterGas, t.since);
-        until = epoch < all.length ? all[epoch].since : 0;
     }
 
     /// @notice The epoch that was in force at `time`; 0: none was.
@@ -320,8 +323,7 @@ contract Constitution {
         }
     }
 
-    function _enact(uint256 id) private {
-        Terms memory terms = _proposed[id];
+    function _enact(uint256 id, Terms memory terms) private {
         terms.since = uint48(block.timestamp);
         delete _enactAt[id];
         _epochs[id].push(terms);

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Constitution} from "../../src/law/Constitution.sol";
 import {OpenCharter} from "./Minds.sol";
-import {Base} from "../Base.sol";
+import {Base, Handler} from "../Base.sol";
 import {World} from "../World.sol";
 
 contract ConstitutionTest is World {
@@ -25,10 +25,10 @@ contract ConstitutionTest is World {
         Constitution.Terms memory t = constitution.current(id);
         eq(t.mind, address(mind), "mind");
         eq(t.since, START, "since");
-        (address policy_, uint16 scale, uint8 held, address by) = constitution.authorityOf(id);
+        (address policy_, uint16 scale, uint8 why, address by) = constitution.authorityOf(id);
         eq(policy_, policy, "policy");
         eq(scale, 1000, "scale");
-        eq(held, 0, "held");
+        eq(why, 0, "held");
         eq(by, approver, "approver");
     }
 
@@ -75,8 +75,10 @@ contract ConstitutionTest is World {
         eq(until, 0, "in force");
         vm.expectRevert(abi.encodeWithSelector(Constitution.NoSuchEpoch.selector, id, 6));
         constitution.termsOf(id, 6);
-        vm.expectRevert(abi.encodeWithSelector(Constitution.NoSuchEpoch.selector, id, 0));
-        constitution.codeOf(id, 0);
+        for (uint32 epoch = 0; epoch < 7; epoch += 6) {
+            (address none,,,,,) = constitution.codeOf(id, epoch);
+            eq(none, address(0), "no such epoch");
+        }
     }
 
     function testRollback() public {
@@ -108,6 +110,26 @@ contract ConstitutionTest is World {
         vm.expectRevert(abi.encodeWithSelector(Constitution.NothingToRestore.selector, id));
         vm.prank(owner);
         constitution.rollback(id);
+    }
+
+    /// A guardian that takes a mind back frees nobody from the policy, the bond or the notice that came with it.
+    function testRollbackLoosensNoLimit() public {
+        Constitution.Terms memory t = looser();
+        (t.policy, t.bond, t.notice, t.guardian) = (address(court), t.bond + 1, t.notice + 1, approver);
+        vm.prank(owner);
+        constitution.propose(id, t);
+        vm.warp(block.timestamp + 1 days);
+        constitution.enact(id);
+        vm.expectRevert(abi.encodeWithSelector(Constitution.NotGuardian.selector, id, guardian));
+        vm.prank(guardian);
+        constitution.rollback(id); // who was voted out has no say over the vote
+        vm.prank(approver);
+        constitution.rollback(id);
+        Constitution.Terms memory now_ = constitution.current(id);
+        eq(now_.charter, address(charter), "the old charter");
+        (t.mind, t.mindGas, t.charter, t.charterGas) = (now_.mind, now_.mindGas, now_.charter, now_.charterGas);
+        (t.manifest, t.since) = (now_.manifest, now_.since);
+        eq(keccak256(abi.encode(now_)), keccak256(abi.encode(t)), "all else is the newest");
     }
 
     function testOnlyTheOwnerProposes() public {
@@ -247,22 +269,21 @@ contract ConstitutionTest is World {
 }
 
 /// Whoever calls in whatever order: only the owner's proposals, after the notice, loosen.
-contract LawHandler is Base {
+contract LawHandler is Base, Handler {
     uint48 private constant NOTICE = 1 days;
     Constitution private constitution;
     uint256 private id;
     address[5] private people; // the owner first, then the guardian
     Constitution.Terms private terms_;
-    uint48 public time;
-    uint48 private proposedAt;
-    uint48 private releaseAskedAt;
+    uint256 private proposedAt;
+    uint256 private releaseAskedAt;
     string public broken;
     uint256 public enacted;
     uint256 public released;
     uint256 public restored;
 
     constructor(Constitution c, uint256 id_, address[5] memory people_, Constitution.Terms memory t) {
-        (constitution, id, people, terms_, time) = (c, id_, people_, t, uint48(block.timestamp));
+        (constitution, id, people, terms_, time) = (c, id_, people_, t, block.timestamp);
     }
 
     function check(bool fine, string memory what) private {
@@ -272,12 +293,12 @@ contract LawHandler is Base {
     }
 
     function as_(uint256 k) private {
-        vm.warp(time);
-        vm.prank(people[k % 5]);
+        as_(people[k % 5]);
     }
 
     function propose(uint256 k) external {
-        terms_.manifest = bytes32(uint256(time));
+        terms_.manifest = bytes32(time);
+        terms_.bond = uint128(time);
         as_(k);
         try constitution.propose(id, terms_) {
             check(k % 5 == 0, "a stranger proposed");
@@ -331,7 +352,7 @@ contract LawHandler is Base {
         } catch {}
     }
 
-    /// Takes back the newest terms, while they are young: what held before them, never a stop or a scale.
+    /// Takes back the newest mind, while it is young: never a limit, a stop or a scale.
     function rollback(uint256 k) external {
         uint32 epoch = constitution.epochOf(id);
         Constitution.Hold memory hold = constitution.holdOf(id);
@@ -340,8 +361,10 @@ contract LawHandler is Base {
         try constitution.rollback(id) {
             check(k % 5 < 2, "a stranger rolled back");
             check(time < since + NOTICE, "old terms were taken back");
-            bytes32 now_ = keccak256(abi.encode(timeless(epoch + 1)));
-            check(now_ == keccak256(abi.encode(timeless(epoch - 1))), "other terms than those before");
+            Constitution.Terms memory now_ = timeless(epoch + 1);
+            check(now_.manifest == timeless(epoch - 1).manifest, "another manifest than the one before");
+            now_.manifest = timeless(epoch).manifest;
+            check(keccak256(abi.encode(now_)) == keccak256(abi.encode(timeless(epoch))), "a limit was taken back");
             check(keccak256(abi.encode(hold)) == keccak256(abi.encode(constitution.holdOf(id))), "a hold was lifted");
             (, uint48 enactAt) = constitution.proposed(id);
             check(enactAt == 0, "a proposal outlived the rollback");
@@ -355,7 +378,7 @@ contract LawHandler is Base {
     }
 
     function pass(uint256 seconds_) external {
-        time += uint48(bound(seconds_, 1 minutes, 2 days));
+        time += bound(seconds_, 1 minutes, 2 days);
     }
 }
 
