@@ -61,16 +61,16 @@ contract MachineShares is ERC20, ERC20Permit, ERC20Votes {
         }
     }
 
-    /// @notice Split `amount` of the caller's revenue token among all shares. What arrives counts, so a
-    /// token that takes a fee on transfer splits less, never more.
+    /// @notice Split `amount` of the caller's revenue token among all shares, and what else came meanwhile.
     function distribute(uint256 amount) external {
-        uint256 before = revenueToken.balanceOf(address(this));
         revenueToken.safeTransferFrom(msg.sender, address(this), amount);
-        _split(revenueToken.balanceOf(address(this)) - before);
+        distributeSurplus();
     }
 
-    /// @notice Split what was sent here without `distribute`, for example by a market's settlement.
-    function distributeSurplus() external {
+    /// @notice Split what was sent here without `distribute`, for example by a market's settlement. What is there and
+    /// not yet somebody's counts: a token that takes a fee on transfer splits less, and one whose sender is called back
+    /// inside a transfer cannot have the same money split twice.
+    function distributeSurplus() public {
         _split(revenueToken.balanceOf(address(this)) - unclaimed);
     }
 

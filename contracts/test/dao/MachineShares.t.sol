@@ -26,6 +26,37 @@ contract Revenue is ERC20("Revenue", "R") {
     }
 }
 
+/// A revenue token whose sender is called before its money moves (ERC-777).
+contract CallingRevenue is ERC20("Calling", "C") {
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        if (from.code.length != 0) {
+            Reentrant(from).moves(value);
+        }
+        super._update(from, to, value);
+    }
+}
+
+/// Distributes once more from inside its first distribution.
+contract Reentrant {
+    MachineShares private shares;
+
+    function distribute(MachineShares shares_, uint256 amount) external {
+        shares = shares_;
+        shares.revenueToken().approve(address(shares), type(uint256).max);
+        shares.distribute(amount);
+    }
+
+    function moves(uint256 value) external {
+        if (value == 1) {
+            shares.distribute(1000);
+        }
+    }
+}
+
 contract MachineSharesTest is Base {
     Revenue private revenue;
     MachineShares private shares;
@@ -86,6 +117,19 @@ contract MachineSharesTest is Base {
         eq(shares.unclaimed(), 500 + 990, "what arrived counts");
         vm.expectRevert(MachineShares.NothingToDistribute.selector);
         shares.distribute(0);
+    }
+
+    /// Revenue that comes inside a distribution is split once.
+    function testReentrantDistribution() public {
+        CallingRevenue calling = new CallingRevenue();
+        Reentrant thief = new Reentrant();
+        (address[] memory who, uint256[] memory much) = (new address[](1), new uint256[](1));
+        (who[0], much[0]) = (alice, 1 ether);
+        MachineShares own = new MachineShares("Pump 8", "PUMP8", calling, who, much);
+        calling.mint(address(thief), 1001);
+        thief.distribute(own, 1);
+        eq(own.unclaimed(), 1001, "no more than there is");
+        near(own.claimable(alice), 1001, "all of it");
     }
 
     /// What cannot be split waits and is not lost.
