@@ -113,10 +113,10 @@ contract Tab is EIP712 {
     }
 
     /// @notice The payer asks for an unclaimed amount back; it can be had after the channel's delay. A second call replaces
-    /// the first and starts the delay anew.
+    /// the first and starts the delay anew: the payer's alone, so that its authorizer cannot put the money off for ever.
     function initiateWithdraw(ChannelConfig calldata config, uint128 amount) external {
-        _only(config.payer, config.payerAuthorizer);
         bytes32 id = channelId(config);
+        _only(config.payer, withdrawals[id].amount == 0 ? config.payerAuthorizer : address(0));
         _requireFree(channels[id], amount);
         uint40 until = uint40(block.timestamp) + config.withdrawDelay;
         withdrawals[id] = Withdrawal(amount, until);

@@ -147,6 +147,25 @@ contract TabTest is Pay {
         eq(token.balanceOf(payer) - before, 600, "to the payer, by anyone");
     }
 
+    function testTheAuthorizerPutsNothingOff() public {
+        Tab.ChannelConfig memory c = config(1);
+        c.payerAuthorizer = helper;
+        vm.prank(payer);
+        tab.deposit(c, 1000);
+        vm.prank(helper);
+        tab.initiateWithdraw(c, 1000);
+        vm.expectRevert(abi.encodeWithSelector(Tab.NotAllowed.selector, helper));
+        vm.prank(helper);
+        tab.initiateWithdraw(c, 1);
+        vm.warp(block.timestamp + 30 minutes);
+        vm.prank(payer);
+        tab.initiateWithdraw(c, 500);
+        vm.warp(block.timestamp + 1 hours);
+        eq(tab.finalizeWithdraw(c), 500, "what the payer asked for");
+        vm.prank(helper);
+        tab.initiateWithdraw(c, 500);
+    }
+
     function testRefund() public {
         Tab.ChannelConfig memory c = open(1, 1000);
         vm.expectRevert(abi.encodeWithSelector(Tab.NotAllowed.selector, address(this)));
@@ -160,6 +179,7 @@ contract TabTest is Pay {
     }
 
     /// Any order of deposits, claims, refunds, withdrawals: the contract holds what it owes, and it ends empty.
+    /// forge-config: default.fuzz.runs = 3000
     function testFuzzConserves(uint256 seed) public {
         Tab.ChannelConfig[2] memory c = [config(1), config(2)];
         uint128[2] memory claimed;
