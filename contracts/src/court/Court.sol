@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IObligor, MachineRegistry} from "../identity/MachineRegistry.sol";
+import {IObligor, MachineRegistry, machineName} from "../identity/MachineRegistry.sol";
 import {Constitution, IBond} from "../law/Constitution.sol";
 import {IBoundedCharter, ICharter, IMind} from "../law/IMachineCode.sol";
 import {Evidence} from "./Evidence.sol";
@@ -23,7 +23,7 @@ contract Court is IBond, IObligor {
 
     struct Case {
         address challenger;
-        uint48 until; // end of the appeal window, or of the ruling's
+        uint48 until; // end of the appeal window, or of the ruling's; NO_CASE: there is none
         uint8 fault;
     }
 
@@ -58,6 +58,8 @@ contract Court is IBond, IObligor {
     uint48 public constant RULING_WINDOW = 14 days;
     uint48 public constant ANSWER_WINDOW = 3 days;
     uint256 private constant MEMORY_MAX = 8192;
+    /// Not zero, so that who posts the first bond pays for the slot, and not who challenges.
+    uint48 private constant NO_CASE = 1;
 
     MachineRegistry public immutable registry;
     Constitution public immutable constitution;
@@ -149,6 +151,7 @@ contract Court is IBond, IObligor {
             revert NotObliged(id);
         }
         bond.amount += uint128(msg.value);
+        caseOf[id].until = NO_CASE;
         emit Bonded(id, bond.amount);
     }
 
@@ -298,7 +301,7 @@ contract Court is IBond, IObligor {
     /// @notice What a challenge of this leaf would find, without inclusion or stake. Anyone may ask with
     /// eth_call before risking a stake.
     function judge(uint256 id, uint64 index, bytes calldata leaf) public view returns (uint8 fault) {
-        if (!Leaf.headOk(leaf, index, registry.machineOf(id))) {
+        if (!Leaf.headOk(leaf, index, machineName(address(registry), id))) {
             return MALFORMED;
         }
         if (Leaf.kind(leaf) != Leaf.DECISION) {
@@ -308,12 +311,9 @@ contract Court is IBond, IObligor {
             return MALFORMED;
         }
         Leaf.Decision memory d = Leaf.decision(leaf);
-        if (d.epoch == 0 || d.epoch > constitution.epochOf(id)) {
-            return NOT_THE_LAW;
-        }
         (address mind, uint32 mindGas, address charter, uint32 charterGas,,) = constitution.codeOf(id, d.epoch);
-        if (d.mind != mind || d.charter != charter) {
-            return NOT_THE_LAW;
+        if (mind == address(0) || d.mind != mind || d.charter != charter) {
+            return NOT_THE_LAW; // or no such epoch
         }
         if (d.outcome >= 5) {
             return _within(charter, leaf) ? HONEST : OUT_OF_BOUNDS;
@@ -437,7 +437,7 @@ contract Court is IBond, IObligor {
             c.until = uint48(block.timestamp) - 1;
         } else {
             _bonds[id].state = FREE;
-            delete caseOf[id];
+            caseOf[id] = Case(address(0), NO_CASE, HONEST);
             owed[registry.ownerOf(id)] += 2 * stake;
         }
     }
@@ -456,7 +456,7 @@ contract Court is IBond, IObligor {
         uint256 reward = amount / 2;
         uint256 stakes = bond.state == APPEALED ? 2 * stake : stake;
         (bond.amount, bond.withdrawableAt, bond.state) = (0, 0, FREE);
-        delete caseOf[id];
+        caseOf[id] = Case(address(0), NO_CASE, HONEST);
         owed[c.challenger] += reward + stakes;
         owed[arbiter] += amount - reward;
         emit Slashed(id, c.fault, amount, c.challenger);
@@ -520,8 +520,8 @@ contract Court is IBond, IObligor {
     }
 
     function _allZero(bytes calldata data) private pure returns (bool) {
-        for (uint256 k = 0; k < data.length; k++) {
-            if (data[k] != 0) {
+        for (uint256 k = 0; k < data.length; k += 32) {
+            if (bytes32(data[k:]) != 0) {
                 return false;
             }
         }

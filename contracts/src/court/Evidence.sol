@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Keys} from "../identity/Keys.sol";
-import {MachineRegistry} from "../identity/MachineRegistry.sol";
+import {MachineRegistry, machineName} from "../identity/MachineRegistry.sol";
 import {MerkleLog} from "./MerkleLog.sol";
 
 /// Checkpoints of the machines' logs (docs/spec/evidence.md section 3). A checkpoint is the machine's
@@ -29,6 +29,7 @@ contract Evidence is EIP712 {
 
     error NotGrowing(uint64 size, uint64 anchored);
     error NotSigned(uint256 id);
+    error ZeroRoot();
 
     constructor(MachineRegistry registry_) EIP712("DAM Evidence", "1") {
         registry = registry_;
@@ -39,6 +40,9 @@ contract Evidence is EIP712 {
         (address key, uint32 tenure) = registry.signerOf(id);
         if (!Keys.signed(key, digestOf(id, size, root, time), signature)) {
             revert NotSigned(id);
+        }
+        if (root == 0) {
+            revert ZeroRoot(); // would read as "none was anchored", and nobody could challenge it
         }
         Head memory head = _heads[id];
         if (size <= head.size) {
@@ -80,7 +84,7 @@ contract Evidence is EIP712 {
 
     /// @notice The EIP-712 digest of a checkpoint.
     function digestOf(uint256 id, uint64 size, bytes32 root, uint64 time) public view returns (bytes32) {
-        bytes32 machine = keccak256(abi.encode(block.chainid, registry, id));
+        bytes32 machine = machineName(address(registry), id);
         return _hashTypedDataV4(keccak256(abi.encode(CHECKPOINT_TYPEHASH, machine, size, root, time)));
     }
 

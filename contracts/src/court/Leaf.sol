@@ -43,11 +43,7 @@ library Leaf {
         if (leaf.length < DECISION_FIXED || uint8(leaf[136]) > OUTCOME_LAST || bytes3(leaf[137:]) != 0) {
             return false;
         }
-        uint256 length = DECISION_FIXED;
-        for (uint256 k = 0; k < 5; k++) {
-            length += _length(leaf, k);
-        }
-        return leaf.length == length;
+        return leaf.length == _offset(leaf, 5);
     }
 
     function decision(bytes calldata leaf) internal pure returns (Decision memory d) {
@@ -60,14 +56,17 @@ library Leaf {
 
     /// The byte strings of a decision: 0 memory, 1 observation, 2 proposal, 3 action, 4 reasons.
     function part(bytes calldata leaf, uint256 which) internal pure returns (bytes calldata) {
-        uint256 from = DECISION_FIXED;
-        for (uint256 k = 0; k < which; k++) {
-            from += _length(leaf, k);
-        }
-        return leaf[from:from + _length(leaf, which)];
+        return leaf[_offset(leaf, which):_offset(leaf, which + 1)];
     }
 
-    function _length(bytes calldata leaf, uint256 which) private pure returns (uint256) {
-        return uint32(bytes4(leaf[192 + 4 * which:]));
+    /// Where byte string `which` begins: behind those before it, whose five lengths of 4 bytes stand before the first.
+    function _offset(bytes calldata leaf, uint256 which) private pure returns (uint256 at) {
+        uint256 lengths = uint256(bytes32(leaf[DECISION_FIXED - 20:]));
+        at = DECISION_FIXED;
+        unchecked {
+            for (; which > 0; which--) {
+                (at, lengths) = (at + (lengths >> 224), lengths << 32);
+            }
+        }
     }
 }

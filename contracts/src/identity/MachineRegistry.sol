@@ -17,6 +17,11 @@ interface IObligor {
     function obligationsOf(uint256 id) external view returns (uint256);
 }
 
+/// The name of machine `id` of `registry` in evidence leaves and checkpoints.
+function machineName(address registry, uint256 id) view returns (bytes32) {
+    return keccak256(abi.encode(block.chainid, registry, id));
+}
+
 /// The machine's wallet, as the registry sees it.
 interface IMachineWallet {
     /// @notice Called by the registry alone, whenever the machine's key changes; zero: no key.
@@ -199,7 +204,7 @@ contract MachineRegistry is ERC721URIStorage, EIP712, IERC8004, EthrDid, LegalRe
 
     /// @notice The name of a machine in evidence leaves and checkpoints.
     function machineOf(uint256 id) external view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), id));
+        return machineName(address(this), id);
     }
 
     /// @notice Set the key of a machine that has none (owner), or rotate it (the joined wallet).

@@ -2,12 +2,11 @@
 pragma solidity ^0.8.30;
 
 import {Court} from "../../src/court/Court.sol";
-import {Base} from "../Base.sol";
+import {Base, Handler} from "../Base.sol";
 import {CourtWorld} from "./Court.t.sol";
 
 /// The owner, two challengers and the arbiter, in any order, over an anchored log whose last leaf is false.
-/// A clock of its own: each call sets it.
-contract CourtHandler is Base {
+contract CourtHandler is Base, Handler {
     struct Log {
         uint256 id;
         uint64 size;
@@ -25,14 +24,13 @@ contract CourtHandler is Base {
     address[4] private people; // owner, two challengers, arbiter
     bytes32[] private demands;
     uint64[] private demanded;
-    uint256 public time = block.timestamp;
     uint256 public paidIn;
     uint256 public paidOut;
     uint256 public convictions;
     string public broken;
 
     constructor(Court court_, Log memory log_, address[4] memory people_) {
-        (court, stake, people) = (court_, court_.stake(), people_);
+        (court, stake, people, time) = (court_, court_.stake(), people_, block.timestamp);
         log = log_;
         paidIn = address(court_).balance;
         for (uint256 k = 0; k < 4; k++) {
@@ -41,8 +39,7 @@ contract CourtHandler is Base {
     }
 
     function as_(uint256 who) private {
-        vm.warp(time);
-        vm.prank(people[who % 4]);
+        as_(people[who % 4]);
     }
 
     /// What a conviction may be for: the false leaf, a withheld leaf, two roots. Never an honest leaf.
