@@ -13,7 +13,7 @@ import {Policy} from "../../src/account/Policy.sol";
 import {Keys} from "../../src/identity/Keys.sol";
 import {Blob} from "../../src/law/Blob.sol";
 import {Constitution} from "../../src/law/Constitution.sol";
-import {Base} from "../Base.sol";
+import {Base, Handler} from "../Base.sol";
 import {World} from "../World.sol";
 
 contract Coin is ERC20("Coin", "C") {
@@ -454,15 +454,14 @@ contract MachineAccountTest is AccountWorld {
     }
 }
 
-/// A key holder who tries everything. Small, and with a clock of its own: an invariant run calls it often.
-contract SpendHandler is Base {
+/// A key holder who tries everything. Small, as an invariant run calls it often.
+contract SpendHandler is Base, Handler {
     bytes32 private constant MODE = bytes32(uint256(1) << 248);
     MachineAccount private account;
     Coin private coin;
     address private key;
     address private approver;
     uint256 private ask;
-    uint256 public time;
     uint256 public executed;
     uint256 public refused;
     bool public askedNobody;

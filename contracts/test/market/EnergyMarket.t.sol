@@ -185,6 +185,7 @@ contract EnergyMarketTest is Market {
     }
 
     /// Any orders, any readings: volumes balance, prices are kept, the price is the best one, and the money comes out.
+    /// forge-config: default.fuzz.runs = 3000
     function testFuzzConserves(uint256 seed) public {
         uint256 orders = 2 + seed % 12;
         uint256[] memory ids = new uint256[](orders);

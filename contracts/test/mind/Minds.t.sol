@@ -12,27 +12,11 @@ contract MindsTest is Model {
         uint256 count = vm.parseJsonUint(json, ".count");
         uint256 checked;
         for (uint256 k = 0; k < count; ++k) {
-            string memory pos = string.concat(".cases[", decimal(k), "].");
-            bytes memory blob = vm.parseJsonBytes(json, string.concat(pos, "blob"));
+            bytes memory blob = vm.parseJsonBytes(json, string.concat(casePath(k), "blob"));
             IMind mind = mindOf(blob);
             eq(ModelMind(address(mind)).modelHash(), sha256(blob), "hash");
-            bytes[] memory memories = vm.parseJsonBytesArray(json, string.concat(pos, "memory"));
-            bytes[] memory observations = vm.parseJsonBytesArray(json, string.concat(pos, "observation"));
-            bytes[] memory nexts = vm.parseJsonBytesArray(json, string.concat(pos, "next"));
-            bytes[] memory proposals = vm.parseJsonBytesArray(json, string.concat(pos, "proposal"));
-            for (uint256 turn = 0; turn < observations.length; ++turn) {
-                (bytes memory next, bytes memory proposal) = mind.decide(memories[turn], observations[turn]);
-                eq(next, nexts[turn], "next memory");
-                eq(proposal, proposals[turn], "proposal");
-                ++checked;
-            }
+            checked += follow(mind, json, k);
         }
         ok(checked >= 50, "vectors were read");
-    }
-
-    function decimal(uint256 x) private pure returns (string memory) {
-        return x < 10
-            ? string(abi.encodePacked(uint8(48 + x)))
-            : string(abi.encodePacked(uint8(48 + x / 10), uint8(48 + x % 10)));
     }
 }

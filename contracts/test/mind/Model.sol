@@ -12,6 +12,24 @@ import {WideMind} from "../../src/mind/WideMind.sol";
 abstract contract Model is Base {
     uint256 internal constant SLICE = 24575;
 
+    /// Where case `k` of a vector file is.
+    function casePath(uint256 k) internal pure returns (string memory) {
+        return string.concat(".cases[", vm.toString(k), "].");
+    }
+
+    /// Every turn of case `k` gives the memory and the proposal that the file says. Returns how many there are.
+    function follow(IMind mind, string memory json, uint256 k) internal view returns (uint256 turns) {
+        bytes[] memory memories = vm.parseJsonBytesArray(json, string.concat(casePath(k), "memory"));
+        bytes[] memory observations = vm.parseJsonBytesArray(json, string.concat(casePath(k), "observation"));
+        bytes[] memory nexts = vm.parseJsonBytesArray(json, string.concat(casePath(k), "next"));
+        bytes[] memory proposals = vm.parseJsonBytesArray(json, string.concat(casePath(k), "proposal"));
+        for (; turns < observations.length; ++turns) {
+            (bytes memory next, bytes memory proposal) = mind.decide(memories[turns], observations[turns]);
+            eq(next, nexts[turns], "next memory");
+            eq(proposal, proposals[turns], "proposal");
+        }
+    }
+
     function slices(bytes memory blob) internal returns (address[] memory all) {
         all = new address[]((blob.length + SLICE - 1) / SLICE);
         for (uint256 k = 0; k < all.length; ++k) {

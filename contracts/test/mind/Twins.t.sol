@@ -15,28 +15,14 @@ abstract contract TwinTest is Model {
     function badBlob() internal pure virtual returns (bytes4);
     function badShape() internal pure virtual returns (bytes4);
 
-    function caseOf(uint256 k) private pure returns (string memory) {
-        return string.concat(".cases[", string(abi.encodePacked(uint8(48 + k))), "].");
-    }
-
     function blobOf(uint256 k) internal view returns (bytes memory) {
-        return vm.parseJsonBytes(json, string.concat(caseOf(k), "blob"));
+        return vm.parseJsonBytes(json, string.concat(casePath(k), "blob"));
     }
 
     function testVectors() public {
         uint256 checked;
         for (uint256 k = 0; k < vm.parseJsonUint(json, ".count"); ++k) {
-            IMind mind = make(store(bytes.concat(hex"00", blobOf(k))));
-            bytes[] memory memories = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "memory"));
-            bytes[] memory observations = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "observation"));
-            bytes[] memory nexts = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "next"));
-            bytes[] memory proposals = vm.parseJsonBytesArray(json, string.concat(caseOf(k), "proposal"));
-            for (uint256 turn = 0; turn < observations.length; ++turn) {
-                (bytes memory next, bytes memory proposal) = mind.decide(memories[turn], observations[turn]);
-                eq(next, nexts[turn], "next memory");
-                eq(proposal, proposals[turn], "proposal");
-                ++checked;
-            }
+            checked += follow(make(store(bytes.concat(hex"00", blobOf(k)))), json, k);
         }
         ok(checked >= 100, "vectors were read");
     }

@@ -2,15 +2,15 @@
 pragma solidity ^0.8.30;
 
 import {Rewards} from "../../src/pay/Rewards.sol";
+import {Handler} from "../Base.sol";
 import {Pay} from "./Pay.sol";
 
 /// Proposers, objectors and a judge who all act at any time; some roots promise more than was paid in.
-contract RewardsHandler is Pay {
+contract RewardsHandler is Pay, Handler {
     uint256 private constant BOND = 50;
     address private judge = actor("judge");
     address[3] private people = [actor("scorer"), actor("critic"), actor("ann")];
     Rewards private rewards = new Rewards(token, judge, BOND, 1 days, 2 days, 30 days);
-    uint256 public time = 1_800_000_000;
     uint256[] private promised; // by epoch - 1, to ann
     uint256 public claims;
     bool public struckPaid;
@@ -19,11 +19,6 @@ contract RewardsHandler is Pay {
         for (uint256 k = 0; k < 3; k++) {
             rich(people[k], address(rewards));
         }
-    }
-
-    function as_(address who) private {
-        vm.warp(time);
-        vm.prank(who);
     }
 
     function leaf(uint256 amount) private view returns (bytes32) {

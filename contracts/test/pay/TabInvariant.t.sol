@@ -2,16 +2,16 @@
 pragma solidity ^0.8.30;
 
 import {Tab} from "../../src/pay/Tab.sol";
+import {Handler} from "../Base.sol";
 import {Pay} from "./Pay.sol";
 
 /// Two payers, two receivers, four channels; everybody tries everything.
-contract TabHandler is Pay {
+contract TabHandler is Pay, Handler {
     Tab private tab = new Tab();
     string[2] private payerNames = ["payer 1", "payer 2"];
     address[2] private payers = [actor("payer 1"), actor("payer 2")];
     address[2] private receivers = [actor("receiver 1"), actor("receiver 2")];
     uint128[4] private signed; // the highest voucher of each channel
-    uint256 public time = 1_800_000_000;
     uint256 public claimed;
     bool public tooMuch;
 
@@ -52,8 +52,7 @@ contract TabHandler is Pay {
     }
 
     function initiate(uint256 k, uint128 amount, bool stranger) external {
-        vm.warp(time);
-        vm.prank(stranger ? receivers[k % 2] : payers[k % 2]);
+        as_(stranger ? receivers[k % 2] : payers[k % 2]);
         try tab.initiateWithdraw(channel(k), uint128(bound(amount, 1, 2e9))) {
             tooMuch = tooMuch || stranger;
         } catch {}

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {JobBoard} from "../../src/work/JobBoard.sol";
+import {Handler} from "../Base.sol";
 import {Pay} from "../pay/Pay.sol";
 
 contract JobBoardTest is Pay {
@@ -166,10 +167,9 @@ contract JobBoardTest is Pay {
 }
 
 /// A client, a provider, an evaluator and a stranger; each step is tried by any of them.
-contract JobHandler is Pay {
+contract JobHandler is Pay, Handler {
     JobBoard private board = new JobBoard();
     address[4] private people = [actor("client"), actor("worker"), actor("referee"), actor("stranger")];
-    uint256 public time = 1_800_000_000;
     uint256 public refunds;
     string public broken;
 
@@ -178,8 +178,7 @@ contract JobHandler is Pay {
     }
 
     function as_(uint256 who) private {
-        vm.warp(time);
-        vm.prank(people[who % 4]);
+        as_(people[who % 4]);
     }
 
     /// Most steps are tried by the one who may.
