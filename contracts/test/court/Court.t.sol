@@ -85,6 +85,8 @@ abstract contract CourtWorld is World {
 contract CourtTest is CourtWorld {
     /// Random honest logs: no leaf can be challenged, linked or remembered away. 9 leaves a run, 10,008 in all.
     /// forge-config: default.fuzz.runs = 1112
+    /// forge-config: long.fuzz.runs = 2000
+    /// forge-config: coverage.fuzz.runs = 32
     function testFuzzHonestNeverSlashed(uint256 seed) public {
         log(4, seed);
         anchorAll();

@@ -159,6 +159,8 @@ contract BoundsCharterTest is Base {
 
     /// The Yul equals the twin: action and reasons, over random tables, observations and proposals.
     /// forge-config: default.fuzz.runs = 3000
+    /// forge-config: long.fuzz.runs = 2000
+    /// forge-config: coverage.fuzz.runs = 32
     function testFuzzEqualsTwin(uint256 seed_) public {
         seed = seed_;
         (uint256 n, uint256 m) = (1 + next(6), next(9));

@@ -180,6 +180,8 @@ contract TabTest is Pay {
 
     /// Any order of deposits, claims, refunds, withdrawals: the contract holds what it owes, and it ends empty.
     /// forge-config: default.fuzz.runs = 3000
+    /// forge-config: long.fuzz.runs = 2000
+    /// forge-config: coverage.fuzz.runs = 32
     function testFuzzConserves(uint256 seed) public {
         Tab.ChannelConfig[2] memory c = [config(1), config(2)];
         uint128[2] memory claimed;
