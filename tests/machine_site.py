@@ -2,6 +2,7 @@
 """A machine in a folder with its signer, run with stepped time on our ledger, in the demo's village."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,19 @@ from world import Ledger
 
 GENESIS = 1_772_150_400
 START = GENESIS + 2 * DAY
+
+
+def profile(name, addresses, texts):
+    """A profile's manifest with its zero addresses, by key, and other texts replaced."""
+    with open(os.path.join(ROOT, "profiles", name, "dam.toml"), encoding="utf-8") as f:
+        text = f.read()
+    for key, contract in addresses.items():
+        text, count = re.subn(rf'^{key} = "0x0+"', f'{key} = "{contract.address}"', text, flags=re.M)
+        assert count > 0, key
+    for old, new in texts.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
 
 
 def manifest(name, **fields):
@@ -46,9 +60,10 @@ class Site:
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
             f.write(text)
 
-    def up(self, epoch, *options):
+    def up(self, epoch, *options, stepped=True):
         self.log = open(os.path.join(self.folder, "log"), "a+", encoding="utf-8")
-        self.process = subprocess.Popen([DAM, "up", self.folder, "--step", "--epoch", str(epoch), *options], stdin=subprocess.PIPE,
+        time = ["--step", "--epoch", str(epoch)] if stepped else ["--epoch", str(epoch)]
+        self.process = subprocess.Popen([DAM, "up", self.folder, *time, *options], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.log, text=True, env=ENV)
 
     def step(self, text):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `dam`: finds the verb and runs it. */
 #include "app/verb.h"
+#include "trade/link_access_pass.h"
 #include "trade/link_energy_market.h"
 #include "trade/link_errands.h"
 #include "trade/link_job_board.h"
@@ -49,6 +50,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    dam_link_kind_add(&dam_link_access_pass);
     dam_link_kind_add(&dam_link_energy_market);
     dam_link_kind_add(&dam_link_job_board);
     dam_link_kind_add(&dam_link_errands);

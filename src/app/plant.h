@@ -38,6 +38,7 @@ struct dam_plant_kind {
 extern const struct dam_plant_kind dam_plant_irrigation;
 extern const struct dam_plant_kind dam_plant_rover;
 extern const struct dam_plant_kind dam_plant_cloud_agent;
+extern const struct dam_plant_kind dam_plant_building;
 
 /** dam plant: solar-site or one of the above. */
 int dam_verb_plant(int argc, char **argv);

@@ -19,6 +19,7 @@
 #include "core/eth/address.h"
 #include "ledger/genesis.h"
 #include "ledger/ledger.h"
+#include "port/http_server.h"
 
 #define CHAIN_ID_DEV 31337u /* what tools take for a development chain */
 #define CHAIN_ID_SITE 32600u
@@ -73,7 +74,7 @@ struct ledger_args {
     const char *genesis_file;
     const char *ipc;
     const char *cors;
-    char host[64];
+    char host[DAM_HTTP_HOST_SIZE];
     uint16_t port;
     bool new_chain_options; /* something was said about the genesis */
     struct dam_address funded[FUNDED_MAX];
@@ -121,27 +122,6 @@ static bool read_seconds(const char *text, uint64_t *ret_ms)
     return good;
 }
 
-static bool read_listen(const char *text, struct ledger_args *args)
-{
-    const char *colon = strrchr(text, ':');
-    uint64_t port;
-    if (colon == NULL || !read_u64(colon + 1, &port) || port > 65535 ||
-        (size_t)(colon - text) >= sizeof(args->host)) {
-        return false;
-    }
-    size_t len = (size_t)(colon - text);
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') { /* [::1]:8545 */
-        text++;
-        len -= 2;
-    }
-    if (len > 0) {
-        memcpy(args->host, text, len);
-        args->host[len] = '\0';
-    }
-    args->port = (uint16_t)port;
-    return true;
-}
-
 static bool read_address(const char *text, struct dam_address *ret)
 {
     return dam_address_from_text(text, strlen(text), ret) == DAM_OK;
@@ -156,7 +136,7 @@ static bool read_option(struct ledger_args *args, const char *name, const char *
     if (strcmp(name, "--data") == 0) {
         args->data = value;
     } else if (strcmp(name, "--rpc") == 0) {
-        return read_listen(value, args);
+        return dam_http_address_read(value, args->host, &args->port);
     } else if (strcmp(name, "--ipc") == 0) {
         args->ipc = value;
     } else if (strcmp(name, "--cors") == 0) {

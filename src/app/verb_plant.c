@@ -12,7 +12,7 @@
 #define STEP_MS_MAX 3600000
 
 static const struct dam_plant_kind *const kinds[] = {&dam_plant_irrigation, &dam_plant_rover,
-                                                     &dam_plant_cloud_agent};
+                                                     &dam_plant_cloud_agent, &dam_plant_building};
 
 struct run {
     const struct dam_plant_kind *kind;
@@ -188,6 +188,7 @@ int dam_verb_plant(int argc, char **argv)
             return code == DAM_EXIT_OK ? run(&r, &options) : code;
         }
     }
-    return dam_verb_fail(DAM_EXIT_USAGE, "there are solar-site, irrigation, rover, cloud-agent",
+    return dam_verb_fail(DAM_EXIT_USAGE,
+                         "there are solar-site, irrigation, rover, cloud-agent, building",
                          "dam plant NAME: which plant?");
 }

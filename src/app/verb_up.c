@@ -4,6 +4,7 @@
 #include "app/verb.h"
 #include "app/verb_machine.h"
 #include "machine/runtime.h"
+#include "port/http_server.h"
 #include "port/notify.h"
 
 #include <inttypes.h>
@@ -187,19 +188,13 @@ static enum dam_err input_open(struct up *up)
 /* --api HOST:PORT. Returns: an exit code, after telling what is wrong. */
 static int face_open(struct up *up, const char *where, bool stepped)
 {
-    char host[64];
-    const char *colon = strrchr(where, ':');
-    char *end = NULL;
-    unsigned long port = colon == NULL ? 65536 : strtoul(colon + 1, &end, 10);
-    size_t host_len = colon == NULL ? sizeof(host) : (size_t)(colon - where);
-    if (port > 65535 || *end != 0 || end == colon + 1 || host_len >= sizeof(host)) {
+    char host[DAM_HTTP_HOST_SIZE] = "127.0.0.1";
+    uint16_t port = 0;
+    if (!dam_http_address_read(where, host, &port)) {
         return dam_verb_fail(DAM_EXIT_USAGE, "for example --api 127.0.0.1:8080; port 0 picks one",
                              "'%s' is no HOST:PORT", where);
     }
-    memcpy(host, where, host_len);
-    host[host_len] = 0;
-    const struct dam_face_options options = {
-        .host = host, .port = (uint16_t)port, .stepped = stepped};
+    const struct dam_face_options options = {.host = host, .port = port, .stepped = stepped};
     uint16_t taken;
     enum dam_err err = dam_face_create(up->runtime, &options, &taken, &up->face);
     if (err != DAM_OK) {

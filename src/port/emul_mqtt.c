@@ -89,6 +89,11 @@ void dam_emul_mqtt_switch_show(struct dam_emul_mqtt *e, int64_t power_dw)
     status_publish(e);
 }
 
+void dam_emul_mqtt_say(struct dam_emul_mqtt *e, const char *topic, const char *text)
+{
+    (void)mosquitto_publish(e->mosq, NULL, topic, (int)strlen(text), text, 0, true);
+}
+
 void dam_emul_mqtt_probe_show(struct dam_emul_mqtt *e, const char *name, int64_t moisture_centipct,
                               int64_t temperature_dc)
 {
@@ -99,11 +104,11 @@ void dam_emul_mqtt_probe_show(struct dam_emul_mqtt *e, const char *name, int64_t
     (void)dam_flow_fixed_format(moisture_centipct, 2, moisture);
     (void)dam_flow_fixed_format(temperature_dc, 1, temperature);
     (void)snprintf(topic, sizeof(topic), "zigbee2mqtt/%s", name);
-    int len = snprintf(text, sizeof(text),
-                       "{\"battery\":100,\"linkquality\":94,\"soil_moisture\":%s,"
-                       "\"temperature\":%s}",
-                       moisture, temperature);
-    (void)mosquitto_publish(e->mosq, NULL, topic, len, text, 0, true);
+    (void)snprintf(text, sizeof(text),
+                   "{\"battery\":100,\"linkquality\":94,\"soil_moisture\":%s,"
+                   "\"temperature\":%s}",
+                   moisture, temperature);
+    dam_emul_mqtt_say(e, topic, text);
 }
 
 void dam_emul_mqtt_destroy(struct dam_emul_mqtt *e)

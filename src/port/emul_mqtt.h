@@ -20,6 +20,9 @@ bool dam_emul_mqtt_is_on(struct dam_emul_mqtt *emul);
 /** Publish the switch's status. */
 void dam_emul_mqtt_switch_show(struct dam_emul_mqtt *emul, int64_t power_dw);
 
+/** Publish what another device would: a text under a topic, retained. */
+void dam_emul_mqtt_say(struct dam_emul_mqtt *emul, const char *topic, const char *text);
+
 /** Publish the probe's reading under zigbee2mqtt/NAME. In: moisture_centipct: 1/100 %; temperature
  *  in 1/10 degree. */
 void dam_emul_mqtt_probe_show(struct dam_emul_mqtt *emul, const char *name,

@@ -409,6 +409,30 @@ static enum dam_err listen_on(struct dam_http_listener *listener, int status)
     return err_of(status);
 }
 
+bool dam_http_address_read(const char *text, char host[DAM_HTTP_HOST_SIZE], uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    char *end = NULL;
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9') {
+        return false;
+    }
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    size_t len = (size_t)(colon - text);
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    if (*end != 0 || number > UINT16_MAX || len >= DAM_HTTP_HOST_SIZE) {
+        return false;
+    }
+    if (len > 0) {
+        memcpy(host, text, len);
+        host[len] = 0;
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
 enum dam_err dam_http_listen(struct dam_http_server *server, const char *host, uint16_t port,
                              uint16_t *ret_port)
 {

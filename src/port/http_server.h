@@ -82,6 +82,12 @@ DAM_MUST_USE enum dam_err dam_http_server_create(uv_loop_t *loop,
                                                  const struct dam_http_limits *limits,
                                                  struct dam_http_server **ret);
 
+#define DAM_HTTP_HOST_SIZE 64u
+
+/** Read "HOST:PORT", "[::1]:PORT" or ":PORT", which leaves the host as it was. Returns: false if it
+ *  is none of these; then nothing was written. */
+bool dam_http_address_read(const char *text, char host[DAM_HTTP_HOST_SIZE], uint16_t *port);
+
 /** Listen on TCP. Returns: DAM_OK with *ret_port the port that was taken; DAM_EPARSE for an address
  *  that is none; DAM_EEXIST if it is in use; DAM_EREFUSED without the right; DAM_EIO. In: host: a
  *  numeric IPv4 or IPv6 address or "localhost"; port: 0 picks a free one. */

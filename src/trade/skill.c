@@ -51,9 +51,10 @@ static void on_worked(uv_work_t *work, int status)
     }
     if (s->why[0] != 0 || !s->reached) {
         s->events.state(s->events.ctx, s->reached, s->why);
-    } else if (!s->has_turn) {
+    } else if (!s->is_up) {
         s->events.state(s->events.ctx, true, s->url);
     }
+    s->is_up = s->reached;
     if (s->reached) {
         s->ops->tell(s);
     }
@@ -80,7 +81,7 @@ static void begin(struct dam_skill *s)
     }
 }
 
-static int64_t wall_ms(const struct dam_skill *s)
+int64_t dam_skill_wall_ms(const struct dam_skill *s)
 {
     struct timespec now;
     if (s->wall_ms != NULL) {
@@ -117,7 +118,7 @@ void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint6
         return;
     }
     struct dam_skill_turn turn = s->half;
-    turn.wall_ms = wall_ms(s);
+    turn.wall_ms = dam_skill_wall_ms(s);
     s->half = (struct dam_skill_turn){.ticket = 0};
     if (s->busy) {
         if (s->has_next) { /* a later turn takes the place of one that never began */
@@ -144,7 +145,7 @@ void dam_skill_judge(struct dam_skill *s, enum dam_err err, bool recorded)
 void dam_skill_act(struct dam_skill *s)
 {
     DAM_ASSERT(!s->busy);
-    s->turn = (struct dam_skill_turn){.wall_ms = wall_ms(s)};
+    s->turn = (struct dam_skill_turn){.wall_ms = dam_skill_wall_ms(s)};
     s->has_turn = true;
     begin(s);
 }
@@ -294,7 +295,7 @@ enum dam_err dam_skill_begin(struct dam_skill *s, struct dam_envoy *envoy, const
         return DAM_EPARSE;
     }
     *ret_link = (struct dam_link *)(void *)s;
-    s->turn.wall_ms = wall_ms(s);
+    s->turn.wall_ms = dam_skill_wall_ms(s);
     begin(s);
     return DAM_OK;
 }

@@ -58,6 +58,7 @@ struct dam_skill {
     struct dam_skill_turn next; /* complete, waits for the worker */
     bool has_next;
     bool closing;
+    bool is_up; /* as was last told */
 
     /* The worker's while busy, else the loop's. */
     bool busy;
@@ -103,6 +104,9 @@ void dam_skill_act(struct dam_skill *skill);
 /** An option that is an address. Returns: false if it is not. */
 bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
                        struct dam_address *ret);
+
+/** The machine's time, in Unix milliseconds. On the loop's thread. */
+int64_t dam_skill_wall_ms(const struct dam_skill *skill);
 
 /** One set-point more of the turn: its result is that of the worst. For ops.work. In: err: how the
  *  set-point ended; recorded: after a failure, whether its order may still reach the chain. */

@@ -7,14 +7,13 @@ Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N 
 """
 import json
 import os
-import re
 import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position,wrong-import-order
-from harness import ROOT, check, summary, told
-from machine_site import START, Site, world
+from harness import check, summary, told
+from machine_site import START, Site, profile, world
 import village
 from village import MEMBERS, UNIT, only, rule
 
@@ -36,12 +35,8 @@ def policy_blob(v):
 
 
 def make_site(folder, v, url):
-    with open(os.path.join(ROOT, "profiles", "treasury", "dam.toml"), encoding="utf-8") as f:
-        text = f.read().replace("http://127.0.0.1:8545", url)
-    for name, contract in (("account", v.account), ("token", v.token), ("shares", v.shares), ("vault", v.vault)):
-        text, count = re.subn(rf'^{name} = "0x0+"', f'{name} = "{contract.address}"', text, flags=re.M)
-        assert count == 1, name
-    return Site(folder, v, text)
+    addresses = dict(account=v.account, token=v.token, shares=v.shares, vault=v.vault)
+    return Site(folder, v, profile("treasury", addresses, {"http://127.0.0.1:8545": url}))
 
 
 class Play:
