@@ -66,7 +66,7 @@ def steer(visitor, story):
     check("a step is taken", visitor.clock(step=1) == 200 and visitor.until(lambda s: s["machine"]["time"] >= before + 899))
     time.sleep(3)
     check("and only one", visitor.get("/api/state")["machine"]["time"] <= before + 901, (before, visitor.get("/api/state")["machine"]["time"]))
-    status, text = visitor.ask("GET", "/api/skills/data/meter")
+    status, text = visitor.ask("GET", "/api/skills/data/pv")
     offer = json.loads(text)
     check("data have a price", status == 402 and offer["accepts"][0]["scheme"] == "exact" and offer["x402Version"] == 2, text)
     check("accounts are told", len(visitor.get("/api/skills/demo/accounts")["intervals"]) >= 3)
