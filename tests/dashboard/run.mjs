@@ -33,8 +33,8 @@ function check(what, holds, seen = "") {
 const folder = mkdtempSync(path.join(tmpdir(), "dam-dashboard-"));
 const home = path.join(folder, "village");
 // The recorded village of tests/machine, as its own test makes it.
-execFileSync("python3", ["-c", "import sys; sys.path.insert(0, sys.argv[1]); import run; run.village(sys.argv[2])",
-  path.join(root, "tests/machine"), home]);
+execFileSync("python3", ["-c", "import sys; sys.path.insert(0, sys.argv[1]); from harness import recorded_site; recorded_site(sys.argv[2])",
+  path.join(root, "tests"), home]);
 const dam = spawn(path.join(root, "build/dam"), ["up", home, "--step", "--quiet", "--api", "127.0.0.1:0"],
   { env: { ...process.env, DAM_CONTRACTS: path.join(root, "build/contracts") } });
 let told = "";
