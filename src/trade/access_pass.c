@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+static const char cause_word[] = "access";
+
 #define LOOK_BACK 1024u /* passes that are searched at the start, newest first */
 #define LOOK_TURN 64u   /* new passes that one turn looks at */
 
@@ -116,23 +118,6 @@ static enum dam_err make_make(struct dam_access_pass *a, struct dam_bytes *ret)
                              ret);
 }
 
-static struct dam_hash cause(const struct dam_access_pass *a, uint64_t decision)
-{
-    return dam_seat_cause(&a->seat, "access", decision, 8);
-}
-
-/* Out: a->acted: 0 once the last order is past all change. */
-static enum dam_err acted_settle(struct dam_access_pass *a)
-{
-    struct dam_hash id = cause(a, a->acted);
-    bool is_gone = false;
-    if (a->acted != 0) {
-        DAM_TRY(dam_seat_forget(&a->seat, &id, "the last price", &is_gone));
-    }
-    a->acted = is_gone ? 0 : a->acted;
-    return DAM_OK;
-}
-
 static enum dam_err price(struct dam_access_pass *a, const struct dam_u256 *wanted,
                           uint64_t decision, bool *ret_recorded)
 {
@@ -141,7 +126,7 @@ static enum dam_err price(struct dam_access_pass *a, const struct dam_u256 *want
     char what[DAM_ENVOY_WHAT_SIZE];
     size_t count = 0;
     bool sells = !dam_u256_is_zero(wanted);
-    DAM_TRY(acted_settle(a));
+    DAM_TRY(dam_seat_forget(&a->seat, cause_word, &a->acted, "the last price"));
     DAM_TRY(resource_read(a));
     bool stands = sells == a->is_for_sale && (!sells || dam_u256_eq(wanted, &a->price));
     if (a->acted != 0 || stands) {
@@ -157,7 +142,7 @@ static enum dam_err price(struct dam_access_pass *a, const struct dam_u256 *want
     DAM_TRY(dam_calldata_make(&a->seat.envoy->arena, "setPrice(bytes32,address,uint256)", words, 3,
                               &calls[count].data));
     count++;
-    struct dam_hash id = cause(a, decision);
+    struct dam_hash id = dam_seat_cause(&a->seat, cause_word, decision, 8);
     (void)snprintf(what, sizeof(what), "price of %s, decision %" PRIu64, a->terms.label, decision);
     enum dam_err err = dam_seat_send(&a->seat, &id, what, calls, count, ret_recorded);
     a->acted = err == DAM_OK || *ret_recorded ? decision : 0;
@@ -187,7 +172,7 @@ static enum dam_err settle(struct dam_access_pass *a, uint64_t now_s)
     const struct dam_u256 account = dam_calldata_word(&a->seat.account);
     uint64_t slot = now_s / a->terms.slot_s;
     DAM_TRY(dam_outbox_resend(&a->seat.envoy->outbox, &a->seat.envoy->arena));
-    DAM_TRY(acted_settle(a));
+    DAM_TRY(dam_seat_forget(&a->seat, cause_word, &a->acted, "the last price"));
     DAM_TRY(resource_read(a));
     DAM_TRY(passes_refresh(a, now_s));
     DAM_TRY(passes_look(a, now_s));

@@ -105,17 +105,26 @@ enum dam_err dam_seat_send(struct dam_seat *s, const struct dam_hash *id, const 
     return err;
 }
 
-enum dam_err dam_seat_forget(struct dam_seat *s, const struct dam_hash *id, const char *what,
-                             bool *ret_gone)
+enum dam_err dam_seat_forget(struct dam_seat *s, const char *what, uint64_t *number,
+                             const char *said)
 {
+    struct dam_hash id = dam_seat_cause(s, what, *number, 8);
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state = DAM_OUTBOX_SENT;
-    DAM_TRY(dam_outbox_look(&s->envoy->outbox, &s->envoy->arena, id, &state, &receipt));
-    bool is_past = (state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST) &&
-                   dam_envoy_is_witnessed(s->envoy, id);
-    if (is_past && !(state == DAM_OUTBOX_FINAL && receipt.succeeded)) {
-        (void)snprintf(s->why, sizeof(s->why), "%s: it failed on the chain", what);
+    if (*number == 0) {
+        return DAM_OK;
     }
-    *ret_gone = is_past || state == DAM_OUTBOX_UNKNOWN;
-    return is_past ? dam_outbox_forget(&s->envoy->outbox, id) : DAM_OK;
+    DAM_TRY(dam_outbox_look(&s->envoy->outbox, &s->envoy->arena, &id, &state, &receipt));
+    bool is_past = (state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST) &&
+                   dam_envoy_is_witnessed(s->envoy, &id);
+    if (is_past && !(state == DAM_OUTBOX_FINAL && receipt.succeeded)) {
+        (void)snprintf(s->why, sizeof(s->why), "%s: it failed on the chain", said);
+    }
+    if (is_past) {
+        DAM_TRY(dam_outbox_forget(&s->envoy->outbox, &id));
+    }
+    if (is_past || state == DAM_OUTBOX_UNKNOWN) {
+        *number = 0;
+    }
+    return DAM_OK;
 }

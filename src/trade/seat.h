@@ -60,10 +60,11 @@ DAM_MUST_USE enum dam_err dam_seat_send(struct dam_seat *seat, const struct dam_
                                         const char *what, const struct dam_calldata_call *calls,
                                         size_t count, bool *ret_recorded);
 
-/** Forget what was sent once it is past all change; a failure on the chain is said in why. Out:
- *  ret_gone: nothing of it is left in the outbox. */
-DAM_MUST_USE enum dam_err dam_seat_forget(struct dam_seat *seat, const struct dam_hash *id,
-                                          const char *what, bool *ret_gone);
+/** Forget what was sent for a cause once it is past all change and in the evidence; a failure on
+ * the chain is said in why, behind `said`. In: what, number: of dam_seat_cause, 8 bytes; number 0:
+ *  nothing was sent. Out: number: 0 if nothing of it is left in the outbox. */
+DAM_MUST_USE enum dam_err dam_seat_forget(struct dam_seat *seat, const char *what, uint64_t *number,
+                                          const char *said);
 
 /** Why dam_envoy_execute gave this error, for people. */
 const char *dam_seat_reason(const struct dam_seat *seat, enum dam_err err);

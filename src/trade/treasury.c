@@ -4,10 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static struct dam_hash cause(const struct dam_treasury *t, uint64_t decision)
-{
-    return dam_seat_cause(&t->seat, "treasury", decision, 8);
-}
+static const char cause_word[] = "treasury";
 
 static bool is_there(const struct dam_address *address)
 {
@@ -69,7 +66,7 @@ enum dam_err dam_treasury_act(struct dam_treasury *t, const struct dam_treasury_
     dam_seat_begin(&t->seat);
     enum dam_err err = batch_make(t, orders, calls, &count);
     if (err == DAM_OK && count > 0) {
-        struct dam_hash id = cause(t, decision);
+        struct dam_hash id = dam_seat_cause(&t->seat, cause_word, decision, 8);
         (void)snprintf(what, sizeof(what), "treasury, decision %" PRIu64, decision);
         err = dam_seat_send(&t->seat, &id, what, calls, count, ret_recorded);
         t->acted = err == DAM_OK || *ret_recorded ? decision : t->acted;
@@ -88,22 +85,11 @@ static enum dam_err invested_read(struct dam_treasury *t)
                          1);
 }
 
-static enum dam_err acted_settle(struct dam_treasury *t)
-{
-    struct dam_hash id = cause(t, t->acted);
-    bool is_gone = false;
-    if (t->acted != 0) {
-        DAM_TRY(dam_seat_forget(&t->seat, &id, "the last batch", &is_gone));
-    }
-    t->acted = is_gone ? 0 : t->acted;
-    return DAM_OK;
-}
-
 static enum dam_err settle(struct dam_treasury *t)
 {
     const struct dam_u256 account = dam_calldata_word(&t->seat.account);
     DAM_TRY(dam_outbox_resend(&t->seat.envoy->outbox, &t->seat.envoy->arena));
-    DAM_TRY(acted_settle(t));
+    DAM_TRY(dam_seat_forget(&t->seat, cause_word, &t->acted, "the last batch"));
     DAM_TRY(dam_seat_view(&t->seat, &t->seat.contract, "balanceOf(address)", &account, 1,
                           &t->balance, 1));
     if (is_there(&t->vault)) {
