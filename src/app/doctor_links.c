@@ -21,9 +21,10 @@ struct probe {
     bool over;
 };
 
-static void on_sample(void *ctx, size_t channel, int64_t value)
+static void on_sample(void *ctx, size_t channel, int64_t value, int64_t age_ms)
 {
     struct probe *p = ctx;
+    (void)age_ms;
     p->has_value[channel] = true;
     p->values[channel] = value;
 }

@@ -11,6 +11,7 @@ struct dam_field_link {
     const struct dam_link_kind *kind;
     bool up;
     uint64_t dropped;
+    int64_t age_ms; /* of the recorded samples that it gives just now */
     size_t point_count;
     struct dam_link_point *points; /* these two in the manifest's arena */
     uint16_t *target;              /* channel, or actuator where the point is written */
@@ -22,7 +23,7 @@ static void on_sample(void *ctx, unsigned point, int64_t value)
 {
     const struct dam_field_link *link = ctx;
     const struct dam_field_events *e = &link->field->events;
-    e->sample(e->ctx, link->target[point], value);
+    e->sample(e->ctx, link->target[point], value, link->age_ms);
 }
 
 static void on_fault(void *ctx, unsigned point, const char *why)
@@ -199,6 +200,17 @@ void dam_field_write(struct dam_field *field, const int64_t *action, uint64_t ti
     }
 }
 
+/* From one recorded time to the next, so that each sample is as old as it is. */
+static int64_t link_advance(struct dam_field_link *link, int64_t now_ms)
+{
+    int64_t at = link->kind->advance(link->link, INT64_MIN);
+    while (at <= now_ms && at != INT64_MAX) {
+        link->age_ms = now_ms - at;
+        at = link->kind->advance(link->link, at);
+    }
+    return at;
+}
+
 int64_t dam_field_advance(struct dam_field *field, int64_t now_ms, bool *ret_replayed)
 {
     int64_t next = INT64_MAX;
@@ -206,7 +218,7 @@ int64_t dam_field_advance(struct dam_field *field, int64_t now_ms, bool *ret_rep
     for (size_t i = 0; field->links != NULL && i < field->manifest->link_count; i++) {
         struct dam_field_link *link = &field->links[i];
         if (link->link != NULL && link->kind->advance != NULL) {
-            int64_t at = link->kind->advance(link->link, now_ms);
+            int64_t at = link_advance(link, now_ms);
             next = at < next ? at : next;
             replayed = true;
         }

@@ -8,8 +8,9 @@
 #include "machine/manifest.h"
 
 struct dam_field_events {
-    /* A channel's reading, in its own decimals; or why there is none. */
-    void (*sample)(void *ctx, size_t channel, int64_t value);
+    /* A channel's reading, in its own decimals; or why there is none. age_ms: how long ago it was
+     * taken; 0 but for a recorded one. */
+    void (*sample)(void *ctx, size_t channel, int64_t value, int64_t age_ms);
     void (*fault)(void *ctx, size_t channel, const char *why);
     /* A write of dam_field_write has ended for one actuator. */
     void (*written)(void *ctx, size_t actuator, uint64_t ticket, enum dam_link_result result,

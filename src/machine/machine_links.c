@@ -2,11 +2,11 @@
 /* The machine's side of its field: samples into the senses, words into the log. */
 #include "machine/machine_parts.h"
 
-static void on_sample(void *ctx, size_t channel, int64_t value)
+static void on_sample(void *ctx, size_t channel, int64_t value, int64_t age_ms)
 {
     struct dam_machine *m = ctx;
-    uint64_t mono_ms = m->events.now(m->events.ctx).mono_ms;
-    if (dam_sense_sample(&m->sense, channel, mono_ms, value) && m->events.trigger != NULL) {
+    int64_t taken_ms = (int64_t)m->events.now(m->events.ctx).mono_ms - age_ms;
+    if (dam_sense_sample(&m->sense, channel, taken_ms, value) && m->events.trigger != NULL) {
         m->events.trigger(m->events.ctx, m);
     }
 }

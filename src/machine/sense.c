@@ -9,14 +9,14 @@ void dam_sense_init(struct dam_sense *sense, const struct dam_manifest *manifest
     }
 }
 
-bool dam_sense_sample(struct dam_sense *sense, size_t channel, uint64_t mono_ms, int64_t value)
+bool dam_sense_sample(struct dam_sense *sense, size_t channel, int64_t taken_mono_ms, int64_t value)
 {
     struct dam_sense_channel *c = &sense->channels[channel];
     bool changed = !c->seen || c->value != value || c->fault;
     sense->samples++;
     sense->superseded += c->fresh ? 1 : 0;
     *c = (struct dam_sense_channel){
-        .value = value, .seen_mono_ms = mono_ms, .seen = true, .fresh = true};
+        .value = value, .taken_mono_ms = taken_mono_ms, .seen = true, .fresh = true};
     return changed && sense->manifest->channels[channel].trigger;
 }
 
@@ -47,7 +47,8 @@ static struct dam_flow_sample channel_observe(const struct dam_manifest_channel 
         return (struct dam_flow_sample){0, DAM_FLOW_AGE_NEVER,
                                         state->fault ? DAM_FLOW_FAULT : DAM_FLOW_MISSING};
     }
-    uint64_t age = mono_ms > state->seen_mono_ms ? mono_ms - state->seen_mono_ms : 0;
+    bool is_past = (int64_t)mono_ms > state->taken_mono_ms;
+    uint64_t age = is_past ? mono_ms - (uint64_t)state->taken_mono_ms : 0;
     struct dam_flow_sample sample = {state->value, age_of(age), DAM_FLOW_GOOD};
     if (sample.value < channel->min || sample.value > channel->max) {
         sample.value = sample.value < channel->min ? channel->min : channel->max;

@@ -9,7 +9,7 @@
 
 struct dam_sense_channel {
     int64_t value;
-    uint64_t seen_mono_ms;
+    int64_t taken_mono_ms; /* below zero: before this boot */
     bool seen;
     bool fault; /* the device said so after its last value */
     bool fresh; /* no turn has seen it yet */
@@ -29,8 +29,10 @@ struct dam_sense {
 
 void dam_sense_init(struct dam_sense *sense, const struct dam_manifest *manifest);
 
-/** A value came. Returns: true if a trigger channel changed. */
-bool dam_sense_sample(struct dam_sense *sense, size_t channel, uint64_t mono_ms, int64_t value);
+/** A value came. Returns: true if a trigger channel changed. In: taken_mono_ms: when it was true.
+ */
+bool dam_sense_sample(struct dam_sense *sense, size_t channel, int64_t taken_mono_ms,
+                      int64_t value);
 
 /** A channel's device is broken. */
 void dam_sense_fault(struct dam_sense *sense, size_t channel);

@@ -76,39 +76,44 @@ def hashes(folder):
     return found
 
 
+def decisions(folder):
+    """What was decided, by time: the leaf less its head, that is memory, observation, proposal, action, reasons, gas."""
+    return {int.from_bytes(leaf[16:24], "big"): leaf[LEAF_HEAD:] for leaf in leaves(folder) if leaf[KIND] == DECISION}
+
+
 def replayed(dam, folder):
     out = subprocess.run([dam, "replay", "all", folder, "--json"], env=ENV, capture_output=True, text=True, check=True).stdout
     return {key: value for key, value in json.loads(out).items() if key != "seconds"}
 
 
 def day(tmp, dam, other):
-    """Without a restart. Returns its hashes."""
+    """Without a restart. Returns its hashes, and its decisions."""
     mine, theirs = (recorded_site(os.path.join(tmp, name)) for name in ("day", "day-other"))
     up(dam, mine, "--epoch", BEGIN)
     up(other, theirs, "--epoch", BEGIN)
     kinds = [leaf[KIND] for leaf in leaves(mine)]
     check("a day is 96 quarters of an hour, both ends, and the turn that stops", kinds.count(DECISION) == TURNS + 2, kinds)
     check("both compilers' day has the same leaf hashes", hashes(mine) == hashes(theirs))
-    boots = [[leaf for leaf in leaves(folder) if leaf[KIND] == BOOT] for folder in (mine, theirs)]
-    check("they are two programs", boots[0][0][LEAF_HEAD:] != boots[1][0][LEAF_HEAD:])
     check("each replays the other's day", replayed(dam, theirs) == replayed(other, mine) and replayed(dam, theirs)["different"] == 0)
-    return hashes(mine)
+    return hashes(mine), decisions(mine)
 
 
 def restart(tmp, dam, other, turn, whole):
-    """Both die after a turn and go on; and one goes on where the other died."""
+    """Both die after a turn and go on; and one goes on where the other died. Nothing is decided otherwise for it."""
+    whole_hashes, whole_decisions = whole
     mine, theirs, mixed = (os.path.join(tmp, f"{turn}-{name}") for name in ("mine", "theirs", "mixed"))
     up_and_die(dam, recorded_site(mine), turn)
     up_and_die(other, recorded_site(theirs), turn)
     shutil.copytree(mine, mixed)
     before = hashes(mine)
-    check(f"turn {turn}: what was before the restart", before == whole[:len(before)] and len(before) == len(hashes(theirs)))
+    check(f"turn {turn}: what was before the restart", before == whole_hashes[:len(before)] and len(before) == len(hashes(theirs)))
     up(dam, mine)
     up(other, theirs)
     up(other, mixed)
     after = hashes(mine)
     check(f"turn {turn}: the rest of the day", len(after) > len(before) and after == hashes(theirs))
     check(f"turn {turn}: one goes on where the other died", after == hashes(mixed))
+    check(f"turn {turn}: decided as without a restart", decisions(mine) == whole_decisions)
     again = replayed(other, mine)
     check(f"turn {turn}: the other compiler's replay", again["different"] == 0 and again["foreign"] == 0
           and again == replayed(dam, theirs), again)
@@ -118,6 +123,8 @@ def restart(tmp, dam, other, turn, whole):
 
 def main():
     dam, other = sys.argv[1:]
+    with open(dam, "rb") as mine, open(other, "rb") as theirs:
+        check("they are two programs", mine.read() != theirs.read())
     with tempfile.TemporaryDirectory() as tmp:
         whole = day(tmp, dam, other)
         for turn in range(1, TURNS):

@@ -15,6 +15,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
+import compilers
 from harness import DAM, ENV, check, dam, recorded_site, summary
 
 LIFE_CALLS = 39  # what a life of nine turns makes of the calls below
@@ -65,6 +66,11 @@ def test_runs(tmp):
         f.seek(-1, os.SEEK_CUR)
         f.write(bytes([byte[0] ^ 1]))
     check("one flipped bit is found", dam("verify", folder).returncode == 1)
+
+
+def test_restart(tmp):
+    """What two compilers are held to at every turn of a day (tools/check-long.d/48-two-compilers); here one, at one turn."""
+    compilers.restart(tmp, DAM, DAM, 40, compilers.day(tmp, DAM, DAM))
 
 
 def test_stop(tmp):
@@ -177,7 +183,7 @@ def test_crash_points(tmp):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        for test in (test_runs, test_stop, test_refusals, test_service, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_refusals, test_service, test_crash_points):
             test(tmp)
     return summary()
 
