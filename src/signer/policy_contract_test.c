@@ -436,22 +436,30 @@ static void execute(struct court *c, const struct batch *b,
     assert_int_equal(word_load(done.output.data + 36), verdict->reason);
 }
 
+/* Have the approver agree, or not; an agreement to the same batch from before may still stand. */
+static bool is_approved(struct court *c, const struct dam_hash *batch, bool agree)
+{
+    if (agree) {
+        assert_int_equal(ask(c, &approver, "approve(bytes32)", batch->b, 32).status,
+                         DAM_EVM_SUCCESS);
+    }
+    struct dam_evm_result until = ask(c, &key, "approvedUntil(bytes32)", batch->b, 32);
+    assert_int_equal(until.status, DAM_EVM_SUCCESS);
+    return word_load(until.output.data) >= c->now;
+}
+
 static void step(struct court *c, const struct dam_policy *policy, struct batch *b)
 {
     struct dam_policy_verdict verdict;
     struct dam_policy_authority authority = {
         .held = below(c, 20) == 0 ? (uint8_t)(1 + below(c, 4)) : 0,
         .scale = below(c, 3) == 0 ? (uint16_t)below(c, 1001) : 1000,
-        .approved = below(c, 4) == 0,
     };
     const struct dam_policy_ledger ledger = {use_get, c};
     c->now += below(c, 2) == 0 ? 0 : below(c, 3000);
     batch_make(c, b);
     authority_put(c, &authority);
-    if (authority.approved) {
-        assert_int_equal(ask(c, &approver, "approve(bytes32)", b->hash.b, 32).status,
-                         DAM_EVM_SUCCESS);
-    }
+    authority.approved = is_approved(c, &b->hash, below(c, 4) == 0);
     dam_policy_judge(policy, &c->account, b->calls, b->count, &authority, c->now, &ledger,
                      &verdict);
     struct dam_evm_result said =
