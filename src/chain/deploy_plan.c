@@ -319,7 +319,7 @@ static enum dam_err init_code_make(struct planner *p, const struct dam_json *arg
     static const struct dam_abi_type nothing = {.kind = DAM_ABI_TUPLE};
     const struct dam_abi_entry *constructor = dam_abi_find(&contract->abi, DAM_ABI_CONSTRUCTOR, "");
     const struct dam_abi_type *inputs = constructor == NULL ? &nothing : constructor->inputs;
-    const char *name;
+    const char *name = "";
     struct dam_buf buf;
     DAM_TRY(arguments_find(p, args, contract, inputs, &name, &args));
     struct dam_abi_value *values = dam_arena_zalloc(p->arena, (inputs->size + 1) * sizeof(*values));
