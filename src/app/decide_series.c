@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Benchmarks whose deciders are forecasters: prices, M4, a scaler of servers, a cold store. */
+/* Benchmarks whose deciders are forecasters: prices, M4, a scaler of servers. */
 #include "app/decisions.h"
 
 #include <math.h>
@@ -290,103 +290,5 @@ enum dam_err dam_decide_cloud(const char *folder, const struct dam_decision_out 
         (void)snprintf(line.benchmark, sizeof(line.benchmark), "%s", traces[i].name);
         out->put(out->ctx, &line);
     }
-    return DAM_OK;
-}
-
-/* ---- cold chain: warn an hour before a limit is passed ---- */
-
-#define WARN_STEPS 4u
-#define COLD_ROWS 21200u /* to 2022-01-31 */
-
-struct warning {
-    double score;
-    bool right;
-};
-
-static int by_score(const void *a, const void *b)
-{
-    double x = ((const struct warning *)a)->score;
-    double y = ((const struct warning *)b)->score;
-    return (x < y) - (x > y);
-}
-
-/* The area below precision over recall. */
-static double average_precision(struct warning *w, size_t count)
-{
-    size_t right = 0;
-    double sum = 0;
-    qsort(w, count, sizeof(*w), by_score);
-    for (size_t i = 0; i < count; i++) {
-        if (w[i].right) {
-            right++;
-            sum += (double)right / (double)(i + 1);
-        }
-    }
-    return right == 0 ? NAN : sum / (double)right;
-}
-
-enum dam_err dam_decide_cold(const char *folder, const struct dam_decision_out *out)
-{
-    static const struct {
-        const char *sensor;
-        double limit; /* the upper one that its alarms name most often */
-    } sensors[] = {{"platform_1", 5},  {"deepfreezer_1", -32}, {"deepfreezer_2", -32},
-                   {"freezer_1", -22}, {"freezer_2", -22},     {"cooling_1", 5},
-                   {"cooling_2", 5}};
-    struct dam_rows t = {0};
-    if (!dam_decision_wanted(out, "coldchain/subzero")) {
-        return DAM_OK;
-    }
-    DAM_TRY(dam_decision_table(folder, "h-coldchain/subzero_values.csv", &t));
-    size_t rows = t.rows < COLD_ROWS ? t.rows : COLD_ROWS;
-    struct warning *rule = calloc(rows * DAM_COUNT_OF(sensors), sizeof(*rule));
-    struct warning *ours = calloc(rows * DAM_COUNT_OF(sensors), sizeof(*ours));
-    size_t count = 0;
-    for (size_t s = 0; rule != NULL && ours != NULL && s < DAM_COUNT_OF(sensors); s++) {
-        static struct dam_teller teller[WARN_STEPS];
-        size_t column = dam_rows_find(&t, sensors[s].sensor);
-        for (uint8_t h = 0; h < WARN_STEPS; h++) {
-            dam_teller_init(&teller[h], (struct dam_forecaster){.method = DAM_FORECAST_RLS,
-                                                                .ahead = (uint8_t)(h + 1),
-                                                                .season = 96,
-                                                                .alpha = 11});
-        }
-        double last = sensors[s].limit;
-        for (size_t r = 0; r + WARN_STEPS < rows && column < t.columns; r++) {
-            double now = cell(&t, r, column);
-            now = isnan(now) ? last : now;
-            last = now;
-            double score = -INFINITY;
-            for (size_t h = 0; h < WARN_STEPS; h++) {
-                int64_t error = 1;
-                int64_t next = dam_teller_told(&teller[h], llround(now * 100), &error);
-                double margin = (double)next - sensors[s].limit * 100;
-                score = fmax(score, margin / (double)(error + 10));
-            }
-            if (now > sensors[s].limit || r < 96 * 14) {
-                continue; /* already too warm; or still learning */
-            }
-            bool passes = false;
-            for (size_t k = 1; k <= WARN_STEPS; k++) {
-                passes = passes || cell(&t, r + k, column) > sensors[s].limit;
-            }
-            rule[count] = (struct warning){now - sensors[s].limit, passes};
-            ours[count++] = (struct warning){score, passes};
-        }
-    }
-    dam_rows_close(&t);
-    const struct dam_decision_line line = {
-        .benchmark = "coldchain/subzero",
-        .metric = "average precision, 60 min ahead",
-        .nothing = NAN,
-        .rule = rule == NULL ? NAN : average_precision(rule, count),
-        .best = NAN,
-        .ours = ours == NULL ? NAN : average_precision(ours, count),
-        .more = true,
-        .rule_name = "margin to the limit",
-        .best_name = NULL};
-    free(rule);
-    free(ours);
-    out->put(out->ctx, &line);
     return DAM_OK;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define FILE_LEN_MAX (256u << 20)
@@ -25,12 +26,12 @@ const char dam_verb_model_help[] =
     "       dam model train --from evidence --target CHANNEL --actuator NAME --out BLOB\n"
     "                       [--ahead TURNS] [--held-back PERCENT] [--trees N] [--depth N]\n"
     "                       [--proposal FILE.md] [--library SO] [--json] [DIR]\n"
-    "       dam model eval BLOB --data ROWS.csv [--decimals N,N...]\n"
+    "       dam model eval BLOB --data ROWS.csv\n"
     "       dam model explain BLOB --data ROWS.csv [--row N]\n"
     "       dam model verify BLOB [--rows N] [--evm N] [--calls N --out FILE] [--seed S] [--json]\n"
     "       dam model info BLOB [--json]\n\n"
-    "import reads XGBoost (JSON, UBJ), LightGBM (text) and ONNX (nets, trees, scikit-learn), "
-    "makes\n"
+    "import reads XGBoost (JSON, UBJ), LightGBM (text), ONNX (nets, trees, scikit-learn) and\n"
+    "TensorFlow Lite (dense nets), makes\n"
     "integers of it with the rows as calibration (their first columns are the model's inputs, in\n"
     "order), and reports what that cost. CHANNELS.csv has a line for each input: record of the\n"
     "observation, decimals, least and greatest value; without it input i is record i + 1.\n"
@@ -58,6 +59,22 @@ struct args {
     bool json;
 };
 
+/* A whole number that is not negative; -1 is "not given". */
+static bool take_number(const char *text, long *ret)
+{
+    char *end = NULL;
+    *ret = strtol(text, &end, 10);
+    return *text != 0 && *end == 0 && *ret >= 0;
+}
+
+static bool take_bits(const char *text, enum dam_bits *ret)
+{
+    *ret = strcmp(text, "8") == 0    ? DAM_BITS_8
+           : strcmp(text, "16") == 0 ? DAM_BITS_16
+                                     : DAM_BITS_AUTO;
+    return *ret != DAM_BITS_AUTO || strcmp(text, "auto") == 0;
+}
+
 static bool parse(int argc, char **argv, struct args *ret)
 {
     *ret = (struct args){.decimals = -1, .row = -1};
@@ -70,14 +87,17 @@ static bool parse(int argc, char **argv, struct args *ret)
         } else if (strcmp(argv[i], "--channels") == 0 && more) {
             ret->channels = argv[++i];
         } else if (strcmp(argv[i], "--decimals") == 0 && more) {
-            ret->decimals = strtol(argv[++i], NULL, 10);
+            if (!take_number(argv[++i], &ret->decimals)) {
+                return false;
+            }
         } else if (strcmp(argv[i], "--row") == 0 && more) {
-            ret->row = strtol(argv[++i], NULL, 10);
+            if (!take_number(argv[++i], &ret->row)) {
+                return false;
+            }
         } else if (strcmp(argv[i], "--bits") == 0 && more) {
-            const char *bits = argv[++i];
-            ret->bits = strcmp(bits, "8") == 0    ? DAM_BITS_8
-                        : strcmp(bits, "16") == 0 ? DAM_BITS_16
-                                                  : DAM_BITS_AUTO;
+            if (!take_bits(argv[++i], &ret->bits)) {
+                return false;
+            }
         } else if (strcmp(argv[i], "--json") == 0) {
             ret->json = true;
         } else if (argv[i][0] != '-' && ret->file == NULL) {
@@ -119,9 +139,12 @@ static enum dam_err read_file(const char *path, struct dam_bytes *ret)
 
 static int fail_file(const char *path, enum dam_err err)
 {
+    struct stat st;
+    const char *what = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? "is a folder"
+                       : err == DAM_EFULL                          ? "is larger than 256 MiB"
+                                                                   : dam_err_text(err);
     return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_FAILED,
-                         "give the path of a file that this user can read", "%s: %s", path,
-                         dam_err_text(err));
+                         "give the path of a file that this user can read", "%s: %s", path, what);
 }
 
 int dam_model_read_file(const char *path, struct dam_bytes *ret)
@@ -171,6 +194,10 @@ int dam_model_read_blob(const char *path, struct dam_model *ret, struct dam_byte
         return fail_file(path, err);
     }
     err = dam_model_open(blob, ret, &why);
+    if (err != DAM_OK && blob.len >= 4 &&
+        (memcmp(blob.data, "DAMP", 4) == 0 || memcmp(blob.data, "DAMF", 4) == 0)) {
+        why = "a planner or a forecaster, not a model: `dam model verify` reads it";
+    }
     if (err != DAM_OK || ret_blob == NULL) {
         free((void *)blob.data);
     } else {
@@ -532,9 +559,9 @@ int dam_verb_model(int argc, char **argv)
         }
     }
     if (argc < 2 || !parse(argc - 1, argv + 1, &args)) {
-        return dam_verb_fail(
-            DAM_EXIT_USAGE, "`dam help model` tells more",
-            "dam model needs import, make, train, eval, explain, verify or info, and a file");
+        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help model` tells more",
+                             "dam model needs import, make, train, eval, explain, verify or info, "
+                             "a file, and options with good values");
     }
     if (strcmp(argv[1], "import") == 0) {
         return import(&args);

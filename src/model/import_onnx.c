@@ -680,8 +680,10 @@ static enum dam_err read_graph(struct walk *w, struct dam_bytes file)
 {
     struct dam_bytes graph;
     if (!dam_onnx_graph(file, &graph)) {
-        return dam_why(w->why, DAM_EPARSE,
-                       "neither XGBoost (JSON, UBJ) nor LightGBM (text) nor a whole ONNX file");
+        return dam_why(
+            w->why, DAM_EPARSE,
+            "neither XGBoost (JSON, UBJ) nor LightGBM (text) nor TensorFlow Lite nor a whole "
+            "ONNX file");
     }
     DAM_TRY(read_constants(w, graph));
     DAM_TRY(read_inputs(w, graph));
