@@ -2,7 +2,7 @@
 /* The tracers behind debug_trace*: a transaction run again with hooks that write what it did, as
  * geth writes it: struct logs, callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer
  * and muxTracer. They know no ledger and no JSON-RPC: the target says how its state is come by.
- * Called by ledger/tracer.c and by `dam evm tracetest`. */
+ * Called by ledger/tracer.c and by `dam evm trace`. */
 #ifndef DAM_LEDGER_TRACERS_H
 #define DAM_LEDGER_TRACERS_H
 
