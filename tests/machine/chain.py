@@ -7,6 +7,7 @@ start again.
 Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
 """
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -98,6 +99,39 @@ def audit(site, v, ledger):
     check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "http://127.0.0.1:1").returncode == 7)
 
 
+def doctor(site):
+    """What the doctor finds of a signer, whole and broken."""
+    def found():
+        done = dam("doctor", site.folder, "--json", "--wait", "1")
+        return next((c["level"], c["text"]) for c in json.loads(done.stdout)["checks"] if c["check"] == "signer")
+
+    @contextlib.contextmanager
+    def broken(name, want):
+        path = os.path.join(site.folder, name)
+        os.rename(path, path + ".kept")
+        yield path
+        level, text = found()
+        check(f"doctor: {name} broken: {want}", level == "failed" and want in text, (level, text))
+        if os.path.exists(path):
+            os.remove(path)
+        os.rename(path + ".kept", path)
+    os.chmod(os.path.join(site.folder, "password"), 0o600)
+    check("doctor: a good signer", found()[0] == "ok", found())
+    with broken("password", "the password does not open the keystore") as path:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("another\n")
+    with broken("signer/state", "signer: not found"):
+        pass
+    with broken("signer/keystore", "signer: not found"):
+        pass
+    with broken("signer/state", "does not match its checksum") as path:
+        with open(path + ".kept", "rb") as kept, open(path, "wb") as out:
+            data = bytearray(kept.read())
+            data[60] ^= 1
+            out.write(data)
+    check("doctor: whole again", found()[0] == "ok", found())
+
+
 def live(site, v, ledger):
     catch = lambda: catch_up(site, v)
     site.up()
@@ -174,6 +208,7 @@ def live(site, v, ledger):
     site.up()
     check("a stop survives the start", site.last()["outcome"] == 7)
     site.down()
+    doctor(site)
 
 
 if __name__ == "__main__":
