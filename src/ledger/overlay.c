@@ -101,10 +101,7 @@ static enum dam_err view_account(void *ctx, const struct dam_address *address,
     }
     *ret_exists = err == DAM_OK && (laid == NULL || laid->exists);
     if (*ret_exists) {
-        ret->nonce = account.nonce;
-        ret->balance = account.balance;
-        ret->code_hash = account.code_hash;
-        ret->has_storage = !dam_hash_eq(&account.storage_root, &dam_empty_trie_root);
+        *ret = dam_state_evm_account(&account);
     }
     return err == DAM_ENOTFOUND ? DAM_OK : err;
 }

@@ -25,22 +25,11 @@ static void put_buf(struct dam_rpc *rpc, struct dam_buf *buf, enum dam_err err)
     }
 }
 
-static bool raw_block(struct dam_rpc *rpc, struct dam_rpc_block *ret)
-{
-    if (!dam_rpc_block_of(rpc, dam_rpc_param(rpc, 0), 0, ret)) {
-        return false;
-    }
-    if (!ret->found) {
-        dam_rpc_fail(rpc, DAM_RPC_SERVER, "header not found");
-    }
-    return ret->found;
-}
-
 static void debug_getRawHeader(struct dam_rpc *rpc)
 {
     struct dam_rpc_block block;
     struct dam_buf buf;
-    if (raw_block(rpc, &block)) {
+    if (dam_rpc_block(rpc, 0, &block)) {
         dam_buf_init_arena(&buf, rpc->arena, RAW_LEN_MAX);
         dam_header_encode(&block.block.header, &buf);
         put_buf(rpc, &buf, DAM_OK);
@@ -51,7 +40,7 @@ static void debug_getRawBlock(struct dam_rpc *rpc)
 {
     struct dam_rpc_block block;
     struct dam_buf buf;
-    if (raw_block(rpc, &block)) {
+    if (dam_rpc_block(rpc, 0, &block)) {
         dam_buf_init_arena(&buf, rpc->arena, RAW_LEN_MAX);
         put_buf(rpc, &buf,
                 dam_ledger_chain_block_rlp(dam_ledger_chain_reader(rpc->ledger->chain),
@@ -63,7 +52,7 @@ static void debug_getRawReceipts(struct dam_rpc *rpc)
 {
     struct dam_rpc_block block;
     struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
-    if (!raw_block(rpc, &block)) {
+    if (!dam_rpc_block(rpc, 0, &block)) {
         return;
     }
     dam_json_put_array(rpc->w);

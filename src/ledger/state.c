@@ -101,6 +101,15 @@ enum dam_err dam_state_code(const struct dam_state *state, const struct dam_hash
     return dam_store_get(state->txn, DAM_STORE_CODE, dam_bytes(hash->b, sizeof(hash->b)), ret);
 }
 
+struct dam_evm_account dam_state_evm_account(const struct dam_account *account)
+{
+    return (struct dam_evm_account){.nonce = account->nonce,
+                                    .balance = account->balance,
+                                    .code_hash = account->code_hash,
+                                    .has_storage =
+                                        !dam_hash_eq(&account->storage_root, &dam_empty_trie_root)};
+}
+
 static enum dam_err view_account(void *ctx, const struct dam_address *address,
                                  struct dam_evm_account *ret, bool *ret_exists)
 {
@@ -108,10 +117,7 @@ static enum dam_err view_account(void *ctx, const struct dam_address *address,
     enum dam_err err = dam_state_account(ctx, address, &account);
     *ret_exists = err == DAM_OK;
     if (err == DAM_OK) {
-        ret->nonce = account.nonce;
-        ret->balance = account.balance;
-        ret->code_hash = account.code_hash;
-        ret->has_storage = !dam_hash_eq(&account.storage_root, &dam_empty_trie_root);
+        *ret = dam_state_evm_account(&account);
     }
     return err == DAM_ENOTFOUND ? DAM_OK : err;
 }

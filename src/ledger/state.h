@@ -35,6 +35,9 @@ DAM_MUST_USE enum dam_err dam_state_storage(const struct dam_state *state,
 DAM_MUST_USE enum dam_err dam_state_code(const struct dam_state *state, const struct dam_hash *hash,
                                          struct dam_bytes *ret);
 
+/** An account in the form that the EVM takes. */
+struct dam_evm_account dam_state_evm_account(const struct dam_account *account);
+
 /** Fill a view's account, storage and code; block_hash is left to the caller, whose ctx must begin
  * with a struct dam_state. */
 void dam_state_view(struct dam_evm_view *view, void *ctx);
