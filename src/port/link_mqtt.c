@@ -48,6 +48,7 @@ struct link_mqtt {
     bool version5;
     bool tls;
     bool closing;
+    bool waiting;           /* to connect again: whatever socket the library has is given up */
     uint64_t connecting_ms; /* since when, by the loop's clock */
     bool looking_up;
     bool timer_closed;
@@ -218,6 +219,7 @@ static void on_poll(uv_poll_t *watch, int status, int events)
 /* The name is known to the resolver now: the library's own look-up, which blocks, is short. */
 static void connect_to(struct link_mqtt *l, const char *host)
 {
+    l->waiting = false;
     int err = mosquitto_connect_async(l->mosq, host, (int)l->port, KEEPALIVE_S);
     if (err != MOSQ_ERR_SUCCESS) {
         reconnect_later(l, err == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(err));
@@ -253,12 +255,12 @@ static void on_timer(uv_timer_t *timer)
 {
     struct link_mqtt *l = timer->data;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    if (mosquitto_socket(l->mosq) >= 0 && !l->health.up &&
-        uv_now(l->loop) - l->connecting_ms >= CONNECT_MS) {
+    bool has_socket = !l->waiting && mosquitto_socket(l->mosq) >= 0;
+    if (has_socket && !l->health.up && uv_now(l->loop) - l->connecting_ms >= CONNECT_MS) {
         reconnect_later(l, "whoever listens there does not answer as a broker");
         return;
     }
-    if (mosquitto_socket(l->mosq) >= 0) {
+    if (has_socket) {
         (void)uv_timer_start(timer, on_timer, MISC_MS, 0);
         settle(l, mosquitto_loop_misc(l->mosq));
         return;
@@ -285,6 +287,7 @@ static void all_unknown(struct link_mqtt *l)
 static void reconnect_later(struct link_mqtt *l, const char *why)
 {
     poll_drop(l);
+    l->waiting = true;
     (void)mosquitto_disconnect(l->mosq); /* only so that the library closes its socket */
     uint64_t delay = dam_link_health_tell(&l->health, &l->events, false, why);
     all_unknown(l);
