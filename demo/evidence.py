@@ -17,3 +17,24 @@ def decision_leaf(machine, time_ms, mind, charter, epoch, memory, observation, n
     body = raw(mind) + raw(charter) + bytes([1 if any(reasons) else 0, 0, 0, 0]) + struct.pack(">IQQ", epoch, 0, 0)
     body += hashlib.sha256(next_memory).digest() + struct.pack(">5I", *map(len, parts))
     return head + body + b"".join(parts)
+
+
+MONEY = 7
+TILE = 256
+
+
+def leaves(ask, size):
+    """All leaves of a log of `size`, as its machine serves them: C2SP tlog-tiles. ask(path) gives bytes."""
+    for first in range(0, size, TILE):
+        width = min(TILE, size - first)
+        tile = ask(f"/tile/entries/{first // TILE:03d}" + ("" if width == TILE else f".p/{width}"))
+        at = 0
+        while at < len(tile):
+            length = int.from_bytes(tile[at:at + 2], "big")
+            yield tile[at + 2:at + 2 + length]
+            at += 2 + length
+
+
+def transactions(ask, size):
+    """What the log says was signed for the machine: transaction hashes."""
+    return {"0x" + leaf[136:168].hex() for leaf in leaves(ask, size) if leaf[5] == MONEY}

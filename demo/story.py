@@ -25,7 +25,7 @@ import x402
 from accounts import Accounts
 from chain import Chain, RpcError, encode, keccak
 from keys import derive
-from evidence import decision_leaf, leaf_hash
+from evidence import decision_leaf, leaf_hash, transactions
 from market import Market
 from pace import KEYS, Pace
 from panels import JOBS, Panels
@@ -82,7 +82,7 @@ class Story:
         self.ballots = []
         self.job = None  # the firm's
         self.broker_down = False
-        self.peak_rss = self.peak_mapped = self.peak_signer = self.cpu_before = 0
+        self.peak_rss = self.peak_all = self.peak_mapped = self.peak_signer = self.cpu_before = 0
         self.begun = time.monotonic()
 
     # ---- telling ------------------------------------------------------------------------------------------------------
@@ -257,6 +257,7 @@ class Story:
         """The footprint: site with its dashboard, and ledger, together; the signer's process beside them."""
         site, ledger = self.site.usage(), self.ledger.usage()
         self.peak_rss = max(self.peak_rss, site[0] + ledger[0] - site[1] - ledger[1])
+        self.peak_all = max(self.peak_all, site[0] + ledger[0])
         self.peak_mapped = max(self.peak_mapped, site[1] + ledger[1])
         self.peak_signer = max(self.peak_signer, site[3])
         self.cpu_seconds = site[2] + ledger[2] + self.cpu_before
@@ -662,9 +663,21 @@ class Story:
         faults = [v.court.read("judge", v.id, d["seq"], self.site.get(f"/api/decisions/{d['seq']}")["leaf"]) for d in decisions[::20]]
         assert not any(faults), f"the Court finds faults in honest leaves: {faults}"
         self.show(5, f"the Court re-executes {len(faults)} of the site's own decisions and finds nothing wrong with them")
+        self.check_transactions(size)
         code, said = self.site.run("replay", "all", self.site.home)
         assert code == 0, said
         self.say("replay  " + said.strip().splitlines()[-1])
+
+    def check_transactions(self, size):
+        """Every transaction that the chain has from the site's key is in the site's own log; those after its last turn are the next turn's."""
+        told, sent = transactions(self.site.ask, size), {}
+        for number in range(int(self.chain.rpc.call("eth_blockNumber"), 16) + 1):
+            block = self.chain.rpc.call("eth_getBlockByNumber", hex(number), True)
+            sent |= {int(tx["nonce"], 16): tx["hash"] for tx in block["transactions"] if tx["from"] == self.accounts.key.address}
+        missing = [nonce for nonce, tx in sorted(sent.items()) if tx not in told]
+        late = [nonce for nonce in missing if nonce > max(n for n, tx in sent.items() if tx in told)]
+        assert missing == late and len(told) > self.days * SLOTS, f"transactions of the site without a leaf: {missing}"
+        self.show(7, f"every transaction that the site signed is in its own evidence ({len(sent) - len(late)})")
 
     def finish(self):
         self.claim_rewards()
@@ -696,14 +709,14 @@ class Story:
         seconds = time.monotonic() - self.begun
         if self.args.json:
             print(json.dumps(dict(points=holds, shown=self.shown, days=self.days, blocks=self.height, state_root=self.state_root,
-                                  evidence_root=self.evidence_root, rss=self.peak_rss, mapped=self.peak_mapped, signer_rss=self.peak_signer, cpu_share_1000x=round(self.cpu_share, 4), seconds=round(seconds, 1))))
+                                  evidence_root=self.evidence_root, rss=self.peak_rss, rss_all=self.peak_all, mapped=self.peak_mapped, signer_rss=self.peak_signer, cpu_share_1000x=round(self.cpu_share, 4), seconds=round(seconds, 1))))
             return all(holds.values())
         print()
         for point, text in POINTS.items():
             print(f"  {'✓' if holds[point] else '✗'} {point}  {text}")
         print(f"\n  {self.days} days, {self.height} blocks, {seconds:.0f} s")
-        print(f"  site, dashboard and ledger: at most {self.peak_rss / 2**20:.1f} MiB resident, beside {self.peak_mapped / 2**20:.1f} MiB of page cache of the "
-              f"ledger's file; the signer {self.peak_signer / 2**20:.1f}\n  site, dashboard and ledger at 1,000 times real speed: {self.cpu_share * 100:.1f} % of a core")
+        print(f"  site, dashboard and ledger: at most {self.peak_rss / 2**20:.1f} MiB resident, with the pages of the stores' files, which the kernel may take "
+              f"back, {self.peak_all / 2**20:.1f}; the signer {self.peak_signer / 2**20:.1f}\n  site, dashboard and ledger at 1,000 times real speed: {self.cpu_share * 100:.1f} % of a core")
         print(f"  state root     {self.state_root}\n  evidence root  {self.evidence_root}")
         if self.args.keep:
             print(f"  chain, evidence and accounts are kept in {self.folder}")

@@ -77,6 +77,8 @@ struct dam_ledger {
     size_t fresh_size;
     bool work;                    /* a turn is due */
     uint64_t untidy;              /* blocks and transactions since memory was given back */
+    uint64_t untidy_pages;        /* and since the store's pages were */
+    uint64_t pages_ns;            /* when that was */
     int handles_open;             /* while closing */
     struct dam_rpc_queue *queue;  /* requests that wait, see rpc_request.c */
     struct dam_rpc_work *workers; /* NULL: closed, or a view for a worker */

@@ -17,9 +17,11 @@
 
 #define TX_LEN_MAX (128u * 1024) /* as geth's pool */
 #define POOL_FLAG_IMPERSONATED 1u
-#define TIDY_AFTER 1024u       /* transactions and blocks */
-#define INVALID_SKIP_MAX 4096u /* transactions that a block may find invalid and drop */
-#define GATHER_PART 4u         /* of a durable write's time, at most, to wait for its group */
+#define TIDY_AFTER 1024u         /* transactions and blocks */
+#define TIDY_PAGES_AFTER 64u     /* the same, for the store's pages: a quiet ledger stays small, */
+#define TIDY_PAGES_NS 250000000u /* and a busy one maps them anew at most so often */
+#define INVALID_SKIP_MAX 4096u   /* transactions that a block may find invalid and drop */
+#define GATHER_PART 4u           /* of a durable write's time, at most, to wait for its group */
 
 const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid)
 {
@@ -696,13 +698,20 @@ static enum dam_err mine_once(struct dam_ledger *ledger, struct taken *taken)
  * the store that were looked at. */
 static void tidy(struct dam_ledger *ledger)
 {
-    ledger->untidy += 1 + ledger->chain->head.tx_count;
+    uint64_t done = 1 + ledger->chain->head.tx_count;
+    uint64_t now = dam_clock_mono_ns(ledger->clock);
+    ledger->untidy += done;
+    ledger->untidy_pages += done;
     if (ledger->untidy >= TIDY_AFTER) {
         ledger->untidy = 0;
         dam_evm_discard(ledger->evm);
         dam_ledger_chain_release_reader(ledger->chain);
         dam_store_release_memory(ledger->chain->store);
         (void)malloc_trim(0); /* whether there was any does not matter */
+    }
+    if (ledger->untidy_pages >= TIDY_PAGES_AFTER && now - ledger->pages_ns >= TIDY_PAGES_NS) {
+        ledger->untidy_pages = 0;
+        ledger->pages_ns = now;
         dam_store_release_pages(ledger->chain->store);
     }
 }
