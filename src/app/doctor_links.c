@@ -18,6 +18,7 @@ struct probe {
     bool has_value[DAM_FLOW_CHANNELS_MAX];
     int64_t values[DAM_FLOW_CHANNELS_MAX];
     char faults[DAM_FLOW_CHANNELS_MAX][80];
+    uv_timer_t timer;
     bool over;
 };
 
@@ -101,10 +102,9 @@ static void on_timeout(uv_timer_t *timer)
 
 static void field_watch(struct probe *p, uv_loop_t *loop, unsigned wait_ms)
 {
-    uv_timer_t timer;
-    (void)uv_timer_init(loop, &timer);
-    timer.data = p;
-    (void)uv_timer_start(&timer, on_timeout, wait_ms, 0);
+    (void)uv_timer_init(loop, &p->timer);
+    p->timer.data = p;
+    (void)uv_timer_start(&p->timer, on_timeout, wait_ms, 0);
     bool replayed = false;
     int64_t first = dam_field_advance(&p->field, INT64_MIN, &replayed);
     if (replayed && first != INT64_MAX) {
@@ -113,7 +113,7 @@ static void field_watch(struct probe *p, uv_loop_t *loop, unsigned wait_ms)
     while (!p->over && !all_is_known(p)) {
         (void)uv_run(loop, UV_RUN_ONCE);
     }
-    uv_close((uv_handle_t *)&timer, NULL);
+    uv_close((uv_handle_t *)&p->timer, NULL); /* it ends in the loop's last turns */
 }
 
 static void channels_report(struct dam_doctor *d, const struct probe *p, size_t link)

@@ -40,6 +40,18 @@ static void skill_free(struct dam_skill *s)
 
 static void begin(struct dam_skill *s);
 
+/* What is as it was is not told again each turn. */
+static void state_tell(struct dam_skill *s)
+{
+    const char *text = s->why[0] != 0 || !s->reached ? s->why : s->is_up ? "" : s->url;
+    bool is_new = s->reached != s->is_up || strcmp(text, s->said) != 0;
+    if (is_new && (text[0] != 0 || !s->reached)) {
+        s->events.state(s->events.ctx, s->reached, text);
+    }
+    s->is_up = s->reached;
+    (void)snprintf(s->said, sizeof(s->said), "%s", text);
+}
+
 static void on_worked(uv_work_t *work, int status)
 {
     struct dam_skill *s = work->data;
@@ -49,12 +61,7 @@ static void on_worked(uv_work_t *work, int status)
         skill_free(s);
         return;
     }
-    if (s->why[0] != 0 || !s->reached) {
-        s->events.state(s->events.ctx, s->reached, s->why);
-    } else if (!s->is_up) {
-        s->events.state(s->events.ctx, true, s->url);
-    }
-    s->is_up = s->reached;
+    state_tell(s);
     if (s->reached) {
         s->ops->tell(s);
     }

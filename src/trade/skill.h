@@ -58,7 +58,8 @@ struct dam_skill {
     struct dam_skill_turn next; /* complete, waits for the worker */
     bool has_next;
     bool closing;
-    bool is_up; /* as was last told */
+    bool is_up;     /* as was last told, */
+    char said[512]; /* with these words */
 
     /* The worker's while busy, else the loop's. */
     bool busy;

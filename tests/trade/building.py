@@ -16,7 +16,7 @@ import urllib.request
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "field"))
 # pylint: disable=wrong-import-position,wrong-import-order
-from harness import DAM, check, summary, told
+from harness import DAM, check, dam, summary, told
 from machine_site import START, Site, profile, world
 from peers import Broker, missing, wait
 from chain import encode, keccak
@@ -148,6 +148,9 @@ def live(site, v, ledger):
         offline(site, v, ledger, now)
         site.down(signal.SIGTERM)
         check("it ends well", site.process.returncode == 0, (site.process.returncode, site.said()))
+        doctor = dam("doctor", site.folder, "--wait", "1")
+        check("doctor looks at the house and leaves the hall alone", doctor.returncode in (0, 3) and "3 of 3 channels read" in doctor.stdout
+              and "link hall            not opened" in doctor.stdout, doctor)
         check("the lock is shut behind it", '"output":false' in site.broker.read("shelly-lock/status/switch:0")[0][1])
     finally:
         site.end()
