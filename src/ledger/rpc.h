@@ -89,6 +89,9 @@ extern const struct dam_rpc_method dam_rpc_misc_methods[];
 extern const struct dam_rpc_method dam_rpc_fee_methods[];
 extern const struct dam_rpc_method dam_rpc_config_methods[];
 
+/** A method by its name, of all of these. Returns: NULL if there is none. In: name: a string. */
+const struct dam_rpc_method *dam_rpc_method_find(const struct dam_json *name);
+
 /** Read one request or batch for a WebSocket client; see dam_ledger_rpc. In: ws: NULL for others.
  */
 void dam_rpc_handle(struct dam_ledger *ledger, const char *text, size_t len, struct dam_ws *ws,

@@ -16,21 +16,12 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "ledger/fan.h"
+#include "ledger/rpc_reply.h"
 #include "ledger/rpc_work.h"
 
 #define JSON_DEPTH_MAX 64u
 #define BATCH_COUNT_MAX 5000u
-#define RESPONSE_LEN_MAX ((size_t)256 << 20)
-#define METHODS_MAX 512u
 #define SENDS_MAX 1024u /* raw transactions that are put together */
-
-/* A result that may only leave when the turn is durable. */
-struct mark {
-    size_t result_at; /* where `"result":` begins */
-    size_t end;       /* behind the result */
-    struct dam_hash hash;
-    bool receipt;
-};
 
 struct dam_rpc_request {
     struct dam_rpc_job job;
@@ -48,11 +39,7 @@ struct dam_rpc_request {
     bool any;                   /* a call wants an answer */
     struct dam_rpc_send *sends; /* of its calls from `call` on; NULL: not looked at ahead */
     size_t send_count;
-    struct dam_json_writer w;
-    struct dam_buf out;
-    struct mark *marks;
-    size_t mark_count;
-    size_t mark_size;
+    struct dam_rpc_reply answer;
 };
 
 /* Requests that wait, in the order of coming. */
@@ -106,109 +93,13 @@ static void take_out(struct list *list, const struct dam_rpc_request *request)
     list->last = list->last == request ? before : list->last;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
-
-static const struct dam_rpc_method *methods[METHODS_MAX];
-static size_t method_count;
-
-static int compare_methods(const void *a, const void *b)
-{
-    return strcmp((*(const struct dam_rpc_method *const *)a)->name,
-                  (*(const struct dam_rpc_method *const *)b)->name);
-}
-
-static void collect_methods(void)
-{
-    static const struct dam_rpc_method *const tables[] = {
-        dam_rpc_eth_methods,   dam_rpc_call_methods,     dam_rpc_tx_methods,  dam_rpc_log_methods,
-        dam_rpc_debug_methods, dam_rpc_simulate_methods, dam_rpc_dev_methods, dam_rpc_misc_methods,
-        dam_rpc_fee_methods,   dam_rpc_config_methods,
-    };
-    for (size_t t = 0; t < DAM_COUNT_OF(tables); t++) {
-        for (const struct dam_rpc_method *method = tables[t]; method->name != NULL; method++) {
-            DAM_ASSERT(method_count < METHODS_MAX);
-            methods[method_count++] = method;
-        }
-    }
-    qsort(methods, method_count, sizeof(methods[0]), compare_methods);
-}
-
-static const struct dam_rpc_method *find_method(const struct dam_json *name)
-{
-    if (method_count == 0) {
-        collect_methods();
-    }
-    size_t low = 0;
-    size_t high = method_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        const char *candidate = methods[middle]->name;
-        size_t len = strlen(candidate);
-        size_t common = len < name->len ? len : name->len;
-        int order = memcmp(candidate, name->text, common);
-        order = order != 0 ? order : (len > name->len) - (len < name->len);
-        if (order == 0) {
-            return methods[middle];
-        }
-        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
-    }
-    return NULL;
-}
-
 /* ---- one call -------------------------------------------------------------------------------- */
-
-static void put_error(struct dam_json_writer *w, int code, const char *text,
-                      const struct dam_bytes *data)
-{
-    dam_json_put_key(w, "error");
-    dam_json_put_object(w);
-    dam_json_put_key(w, "code");
-    dam_json_put_i64(w, code);
-    dam_json_put_key(w, "message");
-    dam_json_put_cstr(w, text);
-    if (data != NULL) {
-        dam_json_put_key(w, "data");
-        dam_json_put_data(w, data->data, data->len);
-    }
-    dam_json_put_object_end(w);
-}
-
-static void begin_reply(struct dam_json_writer *w, const struct dam_json *id)
-{
-    dam_json_put_object(w);
-    dam_json_put_key(w, "jsonrpc");
-    dam_json_put_cstr(w, "2.0");
-    dam_json_put_key(w, "id");
-    if (id == NULL) {
-        dam_json_put_null(w);
-    } else {
-        dam_json_put_node(w, id);
-    }
-}
 
 static void put_failure(struct dam_rpc_request *request, struct dam_ledger *ledger,
                         const struct dam_json *id, int code, const char *text)
 {
     ledger->counters.errors++;
-    begin_reply(&request->w, id);
-    put_error(&request->w, code, text, NULL);
-    dam_json_put_object_end(&request->w);
-}
-
-static void add_mark(struct dam_rpc_request *request, const struct dam_rpc *rpc, size_t result_at)
-{
-    if (request->mark_count == request->mark_size) {
-        size_t size = request->mark_size == 0 ? 1 : request->mark_size * 4;
-        struct mark *marks = realloc(request->marks, size * sizeof(*marks));
-        if (marks == NULL) {
-            request->out.err = DAM_ENOMEM; /* the whole reply becomes an error */
-            return;
-        }
-        request->marks = marks;
-        request->mark_size = size;
-    }
-    request->marks[request->mark_count++] =
-        (struct mark){result_at, request->out.len, rpc->hold_hash, rpc->hold_receipt};
+    dam_rpc_reply_fail(&request->answer, id, code, text);
 }
 
 static bool is_valid_id(const struct dam_json *id)
@@ -221,7 +112,7 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
                        const struct dam_json *call, const struct dam_rpc_method *method,
                        const struct dam_json *id)
 {
-    struct dam_json_writer *w = &request->w;
+    struct dam_json_writer *w = &request->answer.w;
     struct dam_rpc rpc = {.ledger = ledger,
                           .request = request,
                           .params = dam_json_get(call, "params"),
@@ -232,7 +123,7 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
                           .began_ns = uv_hrtime(),
                           .progress = &request->progress};
     struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
-    begin_reply(w, id);
+    dam_rpc_reply_begin(&request->answer, id);
     size_t result_at = w->buf->len;
     dam_json_put_key(w, "result");
     if (rpc.params != NULL && rpc.params->type != DAM_JSON_ARRAY) {
@@ -253,9 +144,10 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
         ledger->counters.errors++;
         w->buf->len = result_at;
         w->comma = true;
-        put_error(w, rpc.error_code, rpc.error_text, rpc.error_has_data ? &rpc.error_data : NULL);
+        dam_rpc_put_error(w, rpc.error_code, rpc.error_text,
+                          rpc.error_has_data ? &rpc.error_data : NULL);
     } else if (rpc.hold) {
-        add_mark(request, &rpc, result_at);
+        dam_rpc_reply_hold(&request->answer, &rpc, result_at);
     }
     dam_json_put_object_end(w);
     dam_arena_release(&ledger->arena, mark);
@@ -275,7 +167,7 @@ static const struct dam_rpc_method *method_of(const struct dam_ledger *ledger,
                                               const struct dam_json *call)
 {
     const struct dam_rpc_method *method =
-        is_well_formed(call) ? find_method(dam_json_get(call, "method")) : NULL;
+        is_well_formed(call) ? dam_rpc_method_find(dam_json_get(call, "method")) : NULL;
     return method != NULL && method->dev && !ledger->dev ? NULL : method;
 }
 
@@ -283,7 +175,7 @@ static const struct dam_rpc_method *method_of(const struct dam_ledger *ledger,
 static void run_call(struct dam_rpc_request *request, struct dam_ledger *ledger,
                      const struct dam_json *call)
 {
-    struct dam_json_writer *w = &request->w;
+    struct dam_json_writer *w = &request->answer.w;
     const struct dam_json *id = dam_json_get(call, "id");
     const struct dam_rpc_method *method = method_of(ledger, call);
     ledger->counters.requests++;
@@ -317,16 +209,16 @@ static void run_call(struct dam_rpc_request *request, struct dam_ledger *ledger,
 
 static void finish_request(struct dam_rpc_request *request)
 {
-    if (dam_buf_err(&request->out) != DAM_OK) {
+    if (dam_buf_err(&request->answer.out) != DAM_OK) {
         static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32003,"
                                    "\"message\":\"response too large\"}}";
         request->reply(request->ctx, text, sizeof(text) - 1);
     } else {
-        request->reply(request->ctx, (const char *)request->out.data, request->out.len);
+        request->reply(request->ctx, (const char *)request->answer.out.data,
+                       request->answer.out.len);
     }
-    dam_buf_finish(&request->out);
+    dam_rpc_reply_finish(&request->answer);
     dam_arena_finish(&request->arena);
-    free(request->marks);
     free(request);
 }
 
@@ -335,12 +227,12 @@ static void complete(struct dam_rpc_request *request)
 {
     struct dam_ledger *ledger = request->ledger;
     if (request->is_batch) {
-        dam_json_put_array_end(&request->w);
+        dam_json_put_array_end(&request->answer.w);
     }
     if (!request->any) {
-        dam_buf_reset(&request->out);
+        dam_buf_reset(&request->answer.out);
     }
-    if (request->mark_count > 0 && dam_buf_err(&request->out) == DAM_OK) {
+    if (request->answer.mark_count > 0 && dam_buf_err(&request->answer.out) == DAM_OK) {
         push(&ledger->queue->held, request);
         ledger->queue->held_count++;
         dam_ledger_schedule(ledger);
@@ -355,7 +247,7 @@ static void begin_calls(struct dam_rpc_request *request, const struct dam_json *
     request->call = request->is_batch ? dam_json_first(root) : root;
     request->left = request->is_batch ? root->count : 1;
     if (request->is_batch) {
-        dam_json_put_array(&request->w);
+        dam_json_put_array(&request->answer.w);
     }
 }
 
@@ -388,16 +280,16 @@ static void run_at_work(struct dam_rpc_job *job, struct dam_ledger *view)
     do {
         const struct dam_json *call = request->call;
         const struct dam_ledger_counters counters = view->counters;
-        size_t len = request->out.len;
-        bool comma = request->w.comma;
+        size_t len = request->answer.out.len;
+        bool comma = request->answer.w.comma;
         bool any = request->any;
         run_next(request, view);
         if (dam_rpc_work_is_cut(view)) {
             view->counters = counters;
             request->call = call;
             request->left++;
-            request->out.len = len;
-            request->w.comma = comma;
+            request->answer.out.len = len;
+            request->answer.w.comma = comma;
             request->any = any;
             return;
         }
@@ -478,7 +370,7 @@ static bool advance(struct dam_rpc_request *request)
     struct dam_rpc_queue *queue = request->ledger->queue;
     while (request->left > 0) {
         bool for_worker = is_for_worker(request);
-        if (for_worker && request->mark_count > 0) {
+        if (for_worker && request->answer.mark_count > 0) {
             /* The turn's end knows what became of the transactions so far: they come first. */
             push(&queue->held, request);
             dam_ledger_schedule(request->ledger);
@@ -676,8 +568,8 @@ static enum outcome run_request(struct dam_rpc_request *request, const char *tex
         run_sends(ledger, done);
     }
     if (root != NULL && has_work(request)) {
-        dam_buf_reset(&request->out);
-        request->w.comma = false;
+        dam_buf_reset(&request->answer.out);
+        request->answer.w.comma = false;
         root = parse_copy(request, &request->arena, text, len);
         if (root != NULL) {
             begin_calls(request, root);
@@ -703,8 +595,7 @@ void dam_rpc_handle(struct dam_ledger *ledger, const char *text, size_t len, str
     request->reply = reply;
     request->ctx = ctx;
     request->ws = ws;
-    request->w.buf = &request->out;
-    dam_buf_init(&request->out, dam_heap(), RESPONSE_LEN_MAX);
+    dam_rpc_reply_init(&request->answer);
     dam_arena_init(&request->arena, dam_heap(), 0);
     struct dam_arena_mark mark =
         queue->sends.first != NULL ? queue->sends_mark : dam_arena_mark(&ledger->arena);
@@ -759,65 +650,6 @@ void dam_rpc_ws_gone(struct dam_ledger *ledger, const struct dam_ws *ws)
 
 /* ---- replies that waited --------------------------------------------------------------------- */
 
-/* What goes in the place of a held result: nothing (it stands), an error, or the receipt. */
-static bool replace_result(struct dam_rpc_request *request, const struct mark *mark,
-                           enum dam_err err, struct dam_json_writer *w)
-{
-    struct dam_ledger *ledger = request->ledger;
-    const struct dam_rejection *rejection = dam_ledger_rejection(ledger, &mark->hash);
-    w->comma = true;
-    if (rejection != NULL) {
-        put_error(w, DAM_RPC_SERVER, rejection->text, NULL);
-        return true;
-    }
-    if (err != DAM_OK) {
-        char text[160];
-        (void)snprintf(text, sizeof(text), "the ledger cannot write: %s; nothing was accepted",
-                       dam_err_text(err));
-        put_error(w, DAM_RPC_INTERNAL, text, NULL);
-        return true;
-    }
-    if (!mark->receipt) {
-        return false;
-    }
-    struct dam_rpc rpc = {.ledger = ledger, .request = request, .w = w, .arena = &ledger->arena};
-    struct dam_ledger_chain_block block;
-    uint64_t number = 0;
-    uint32_t index = 0;
-    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
-    size_t at = w->buf->len;
-    dam_json_put_key(w, "result");
-    if (txn == NULL || dam_ledger_chain_find_tx(txn, &mark->hash, &number, &index) != DAM_OK ||
-        dam_ledger_chain_block(txn, number, &block) != DAM_OK ||
-        dam_rpc_put_receipt(&rpc, &block, index) != DAM_OK) {
-        w->buf->len = at;
-        w->comma = true;
-        put_error(w, DAM_RPC_TX_WAITING,
-                  "The transaction was added to the transaction pool but wasn't processed yet",
-                  NULL);
-    }
-    return true;
-}
-
-static void rebuild(struct dam_rpc_request *request, enum dam_err err)
-{
-    struct dam_buf out;
-    size_t from = 0;
-    dam_buf_init(&out, dam_heap(), RESPONSE_LEN_MAX);
-    struct dam_json_writer w = {.buf = &out};
-    for (size_t i = 0; i < request->mark_count; i++) {
-        const struct mark *mark = &request->marks[i];
-        dam_buf_put(&out, request->out.data + from, mark->result_at - from);
-        from = mark->result_at;
-        if (replace_result(request, mark, err, &w)) {
-            from = mark->end;
-        }
-    }
-    dam_buf_put(&out, request->out.data + from, request->out.len - from);
-    dam_buf_finish(&request->out);
-    request->out = out;
-}
-
 bool dam_rpc_expects_more(const struct dam_ledger *ledger)
 {
     return ledger->queue->held_count < ledger->queue->released_count;
@@ -831,14 +663,7 @@ static void release_held(struct dam_ledger *ledger, enum dam_err err)
     queue->released_count = queue->held_count > 0 ? queue->held_count : queue->released_count;
     queue->held_count = 0;
     for (struct dam_rpc_request *r = shift(&list); r != NULL; r = shift(&list)) {
-        bool plain = err == DAM_OK && ledger->rejections == NULL;
-        for (size_t i = 0; i < r->mark_count; i++) {
-            plain = plain && !r->marks[i].receipt;
-        }
-        if (!plain) {
-            rebuild(r, err);
-        }
-        r->mark_count = 0;
+        dam_rpc_reply_settle(&r->answer, ledger, err);
         if (r->left == 0) {
             finish_request(r);
         } else if (advance(r)) {
