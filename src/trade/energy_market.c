@@ -9,23 +9,31 @@
 
 #define LOOK_BACK 2048u /* intervals searched for orders at the start: 21 days of 900 s */
 #define PRICE_BACK 4u   /* intervals that are searched for the last price */
-#define SIDE_SELL 1u    /* EnergyMarket.Side */
+#define SIDE_BUY 0u     /* EnergyMarket.Side */
+#define SIDE_SELL 1u
 
 /* ---- signing and sending --------------------------------------------------------------------- */
 
 /* What is done at most once for an interval. */
-static struct dam_hash cause(const struct dam_energy_market *m, const char *what, uint32_t interval)
+enum deed { DEED_ORDER, DEED_CLAIM, DEED_COLLECT, DEEDS };
+
+/* Part of what stands in outboxes. */
+static const char *const deed_names[2][DEEDS] = {{"order", "claim", "collect"},
+                                                 {"bid", "claim of a bid", "redeem"}};
+
+static struct dam_hash cause(const struct dam_energy_market *m, enum deed deed, uint32_t interval)
 {
-    return dam_seat_cause(&m->seat, what, interval, sizeof(interval));
+    return dam_seat_cause(&m->seat, deed_names[m->buys][deed], interval, sizeof(interval));
 }
 
-static enum dam_err send_calls(struct dam_energy_market *m, const char *what, uint32_t interval,
+static enum dam_err send_calls(struct dam_energy_market *m, enum deed deed, uint32_t interval,
                                const struct dam_calldata_call *calls, size_t count,
                                bool *ret_recorded)
 {
     char text[DAM_ENVOY_WHAT_SIZE];
-    struct dam_hash id = cause(m, what, interval);
-    (void)snprintf(text, sizeof(text), "%s for interval %" PRIu32, what, interval);
+    struct dam_hash id = cause(m, deed, interval);
+    (void)snprintf(text, sizeof(text), "%s for interval %" PRIu32, deed_names[m->buys][deed],
+                   interval);
     enum dam_err err = dam_envoy_execute(m->seat.envoy, &id, text, calls, count, ret_recorded);
     if (err != DAM_OK) {
         (void)snprintf(m->seat.why, sizeof(m->seat.why), "%s: %s", text,
@@ -34,13 +42,13 @@ static enum dam_err send_calls(struct dam_energy_market *m, const char *what, ui
     return err;
 }
 
-static enum dam_err send_word(struct dam_energy_market *m, const char *what, uint32_t interval,
-                              const char *signature, const struct dam_u256 *word)
+static enum dam_err send_words(struct dam_energy_market *m, enum deed deed, uint32_t interval,
+                               const char *signature, const struct dam_u256 *words, size_t count)
 {
     struct dam_calldata_call call = {.target = m->seat.contract};
     bool recorded = false;
-    DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, signature, word, 1, &call.data));
-    return send_calls(m, what, interval, &call, 1, &recorded);
+    DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, signature, words, count, &call.data));
+    return send_calls(m, deed, interval, &call, 1, &recorded);
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */
@@ -74,7 +82,7 @@ static enum dam_err open_find(struct dam_energy_market *m, uint64_t now_s)
     uint32_t last = dam_trade_interval(now_s, m->length, m->gate);
     m->open_count = 0;
     for (uint32_t i = last > LOOK_BACK ? last - LOOK_BACK : 0; i <= last; i++) {
-        struct dam_hash id = cause(m, "order", i);
+        struct dam_hash id = cause(m, DEED_ORDER, i);
         enum dam_outbox_state state;
         struct dam_remote_receipt receipt;
         DAM_TRY(
@@ -145,36 +153,71 @@ static enum dam_err claim(struct dam_energy_market *m, uint32_t interval, const 
     if (dam_u256_is_zero(&order[1])) {
         return DAM_OK; /* claimed, by us or by whoever was first */
     }
-    DAM_TRY(send_word(m, "claim", interval, "claim(uint256)", id));
+    DAM_TRY(send_words(m, DEED_CLAIM, interval, "claim(uint256)", id, 1));
     return DAM_EAGAIN;
 }
 
+/* A seller's money for what it delivered. Out: ret_asks: there is some. */
+static enum dam_err earned(struct dam_energy_market *m, const struct dam_u256 words[2],
+                           bool *ret_asks)
+{
+    struct dam_u256 position[3]; /* sold, metered, collected */
+    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "positions(uint32,address)", words, 2,
+                          position, 3));
+    *ret_asks = !dam_u256_is_zero(&position[1]) && dam_u256_is_zero(&position[2]);
+    return DAM_OK;
+}
+
+static enum dam_err credits_read(struct dam_energy_market *m, uint32_t interval, uint64_t *ret)
+{
+    const struct dam_u256 words[2] = {dam_calldata_word(&m->seat.account),
+                                      dam_u256_from_u64(interval)};
+    struct dam_u256 word;
+    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "balanceOf(address,uint256)", words, 2,
+                          &word, 1));
+    return dam_u256_to_u64(&word, ret) ? DAM_OK : DAM_ERANGE;
+}
+
+/* A buyer's part of what sellers who fell short have lost. Out: words: what redeem takes. */
+static enum dam_err lost_by_sellers(struct dam_energy_market *m, uint32_t interval,
+                                    struct dam_u256 words[2], bool *ret_asks)
+{
+    struct dam_u256 book[9]; /* EnergyMarket.Book; 6: volume, 7: delivered */
+    uint64_t credits = 0;
+    DAM_TRY(credits_read(m, interval, &credits));
+    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "bookOf(uint32)", words, 1, book, 9));
+    words[1] = dam_u256_from_u64(credits);
+    *ret_asks = credits > 0 && dam_u256_lt(&book[7], &book[6]);
+    return DAM_OK;
+}
+
+/* Nothing comes of an interval before its meters are read. */
 static enum dam_err collect(struct dam_energy_market *m, uint32_t interval, uint64_t now_s)
 {
-    const struct dam_u256 words[] = {dam_u256_from_u64(interval),
-                                     dam_calldata_word(&m->seat.account)};
+    struct dam_u256 words[2] = {dam_u256_from_u64(interval), dam_calldata_word(&m->seat.account)};
     struct dam_u256 end_word;
-    struct dam_u256 position[3]; /* sold, metered, collected */
     uint64_t end_s = 0;
+    bool asks = false;
     DAM_TRY(
         dam_seat_view(&m->seat, &m->seat.contract, "meteringEnd(uint32)", words, 1, &end_word, 1));
     if (!dam_u256_to_u64(&end_word, &end_s) || now_s < end_s) {
         return DAM_EAGAIN;
     }
-    DAM_TRY(dam_seat_view(&m->seat, &m->seat.contract, "positions(uint32,address)", words, 2,
-                          position, 3));
-    if (dam_u256_is_zero(&position[1]) || !dam_u256_is_zero(&position[2])) {
-        return DAM_OK; /* nothing was metered, so nothing is earned; or it is collected */
+    DAM_TRY(m->buys ? lost_by_sellers(m, interval, words, &asks) : earned(m, words, &asks));
+    if (!asks) {
+        return DAM_OK; /* nothing is due, or it was collected */
     }
-    DAM_TRY(send_word(m, "collect", interval, "collect(uint32)", words));
+    DAM_TRY(send_words(m, DEED_COLLECT, interval,
+                       m->buys ? "redeem(uint32,uint64)" : "collect(uint32)", words,
+                       m->buys ? 2 : 1));
     return DAM_EAGAIN;
 }
 
 /* Is this transaction past all change, or was it never sent? */
-static enum dam_err is_past(struct dam_energy_market *m, const char *what, uint32_t interval,
+static enum dam_err is_past(struct dam_energy_market *m, enum deed deed, uint32_t interval,
                             bool *ret)
 {
-    struct dam_hash id = cause(m, what, interval);
+    struct dam_hash id = cause(m, deed, interval);
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
     DAM_TRY(dam_outbox_look(&m->seat.envoy->outbox, &m->seat.envoy->arena, &id, &state, &receipt));
@@ -187,7 +230,7 @@ static enum dam_err is_past(struct dam_energy_market *m, const char *what, uint3
  * looks for. Out: ret_done. */
 static enum dam_err forget(struct dam_energy_market *m, uint32_t interval, bool *ret_done)
 {
-    static const char *const all[] = {"claim", "collect", "order"};
+    static const enum deed all[] = {DEED_CLAIM, DEED_COLLECT, DEED_ORDER};
     *ret_done = true;
     for (size_t i = 0; i < DAM_COUNT_OF(all); i++) {
         DAM_TRY(is_past(m, all[i], interval, ret_done));
@@ -203,7 +246,7 @@ static enum dam_err forget(struct dam_energy_market *m, uint32_t interval, bool 
 static enum dam_err settle_one(struct dam_energy_market *m, uint32_t interval, uint64_t now_s,
                                bool *ret_done)
 {
-    struct dam_hash id = cause(m, "order", interval);
+    struct dam_hash id = cause(m, DEED_ORDER, interval);
     struct dam_remote_receipt receipt;
     struct dam_u256 order;
     enum dam_outbox_state state;
@@ -262,6 +305,7 @@ static enum dam_err settle_all(struct dam_energy_market *m)
     m->open_count = kept;
     DAM_TRY(last_price_read(m, now_s));
     DAM_TRY(dam_seat_view(&m->seat, &m->token, "balanceOf(address)", &account, 1, &m->balance, 1));
+    DAM_TRY(credits_read(m, (uint32_t)(now_s / m->length), &m->credits));
     return first;
 }
 
@@ -271,25 +315,27 @@ enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
     return dam_seat_end(&m->seat, settle_all(m), "settling");
 }
 
-/* ---- offering -------------------------------------------------------------------------------- */
+/* ---- ordering -------------------------------------------------------------------------------- */
 
+/* What a watt-hour puts into escrow: a buyer the order's price, a seller the deposit. */
 static enum dam_err place(struct dam_energy_market *m, uint32_t interval, uint8_t tick, uint64_t wh,
                           bool *ret_recorded)
 {
     struct dam_calldata_call calls[2] = {{.target = m->token}, {.target = m->seat.contract}};
     struct dam_u256 approve[2] = {dam_calldata_word(&m->seat.contract), dam_u256_from_u64(wh)};
-    const struct dam_u256 order[4] = {dam_u256_from_u64(interval), dam_u256_from_u64(SIDE_SELL),
+    const struct dam_u256 order[4] = {dam_u256_from_u64(interval),
+                                      dam_u256_from_u64(m->buys ? SIDE_BUY : SIDE_SELL),
                                       dam_u256_from_u64(tick), dam_u256_from_u64(wh)};
-    const struct dam_u256 deposit = dam_u256_from_u64(m->deposit);
-    dam_u256_mul(&approve[1], &approve[1], &deposit);
+    const struct dam_u256 escrow = dam_u256_from_u64(m->buys ? (tick + 1u) * m->step : m->deposit);
+    dam_u256_mul(&approve[1], &approve[1], &escrow);
     DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, "approve(address,uint256)", approve, 2,
                               &calls[0].data));
     DAM_TRY(dam_calldata_make(&m->seat.envoy->arena, "place(uint32,uint8,uint8,uint64)", order, 4,
                               &calls[1].data));
-    return send_calls(m, "order", interval, calls, 2, ret_recorded);
+    return send_calls(m, DEED_ORDER, interval, calls, 2, ret_recorded);
 }
 
-static enum dam_err offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh, uint8_t tick,
+static enum dam_err order(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh, uint8_t tick,
                           bool *ret_recorded)
 {
     uint64_t chain_s = 0;
@@ -309,25 +355,28 @@ static enum dam_err offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t
     }
     if (err == DAM_OK) {
         (void)snprintf(m->seat.why, sizeof(m->seat.why),
-                       "offered %" PRIu64 " Wh at tick %u for interval %" PRIu32, wh, tick,
-                       interval);
+                       "%s %" PRIu64 " Wh at tick %u for interval %" PRIu32,
+                       m->buys ? "bid for" : "offered", wh, tick, interval);
     }
     return err;
 }
 
-enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh,
+enum dam_err dam_energy_market_order(struct dam_energy_market *m, int64_t wall_ms, uint64_t wh,
                                      int64_t price, unsigned decimals, bool *ret_recorded)
 {
     uint8_t tick = 0;
     *ret_recorded = false;
-    enum dam_err err = dam_trade_tick(price, decimals, m->token_decimals, m->step, &tick);
+    enum dam_err err =
+        m->buys ? dam_trade_tick_below(price, decimals, m->token_decimals, m->step, &tick)
+                : dam_trade_tick(price, decimals, m->token_decimals, m->step, &tick);
     if (err != DAM_OK) {
-        (void)snprintf(m->seat.why, sizeof(m->seat.why),
-                       "the price is above the market's highest tick");
+        (void)snprintf(m->seat.why, sizeof(m->seat.why), "the price is %s",
+                       m->buys ? "below the market's lowest tick"
+                               : "above the market's highest tick");
         return err;
     }
     dam_envoy_enter(m->seat.envoy);
-    err = offer(m, wall_ms, wh, tick, ret_recorded);
+    err = order(m, wall_ms, wh, tick, ret_recorded);
     dam_envoy_leave(m->seat.envoy);
     return err;
 }
@@ -335,9 +384,10 @@ enum dam_err dam_energy_market_offer(struct dam_energy_market *m, int64_t wall_m
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void dam_energy_market_init(struct dam_energy_market *m, struct dam_envoy *envoy,
-                            const struct dam_address *account, const struct dam_address *address)
+                            const struct dam_address *account, const struct dam_address *address,
+                            bool buys)
 {
-    *m = (struct dam_energy_market){.has_price = false};
+    *m = (struct dam_energy_market){.buys = buys};
     dam_seat_init(&m->seat, envoy, account, address);
 }
 

@@ -14,8 +14,9 @@ static uint64_t power_of_ten(unsigned exponent)
     return power;
 }
 
-enum dam_err dam_trade_tick(int64_t price, unsigned decimals, unsigned token_decimals,
-                            uint64_t step, uint8_t *ret)
+/* A price in steps of the ladder, rounded down. The price at tick t is (t + 1) * step. */
+static enum dam_err steps_of(int64_t price, unsigned decimals, unsigned token_decimals,
+                             uint64_t step, uint64_t *ret, bool *ret_exact)
 {
     if (decimals > DECIMALS_MAX || token_decimals > DECIMALS_MAX || step == 0 || step >> 48 != 0) {
         return DAM_ERANGE; /* the market's own bound of the step: nothing below overflows */
@@ -25,22 +26,40 @@ enum dam_err dam_trade_tick(int64_t price, unsigned decimals, unsigned token_dec
     struct dam_u256 tick_price = dam_u256_from_u64(power_of_ten(decimals));
     struct dam_u256 steps;
     struct dam_u256 rest;
-    uint64_t tick = 0;
     dam_u256_mul(&asked, &asked, &factor);
     factor = dam_u256_from_u64(WH_PER_KWH);
     dam_u256_mul(&tick_price, &tick_price, &factor);
     factor = dam_u256_from_u64(step);
     dam_u256_mul(&tick_price, &tick_price, &factor);
     dam_u256_divmod(&asked, &tick_price, &steps, &rest);
-    /* The price at tick t is (t + 1) * step. */
-    if (!dam_u256_to_u64(&steps, &tick)) {
-        return DAM_ERANGE;
-    }
-    tick -= dam_u256_is_zero(&rest) && tick > 0 ? 1 : 0;
+    *ret_exact = dam_u256_is_zero(&rest);
+    return dam_u256_to_u64(&steps, ret) ? DAM_OK : DAM_ERANGE;
+}
+
+enum dam_err dam_trade_tick(int64_t price, unsigned decimals, unsigned token_decimals,
+                            uint64_t step, uint8_t *ret)
+{
+    uint64_t tick = 0;
+    bool exact = false;
+    DAM_TRY(steps_of(price, decimals, token_decimals, step, &tick, &exact));
+    tick -= exact && tick > 0 ? 1 : 0;
     if (tick > TICK_MAX) {
         return DAM_ERANGE;
     }
     *ret = (uint8_t)tick;
+    return DAM_OK;
+}
+
+enum dam_err dam_trade_tick_below(int64_t price, unsigned decimals, unsigned token_decimals,
+                                  uint64_t step, uint8_t *ret)
+{
+    uint64_t steps = 0;
+    bool exact = false;
+    DAM_TRY(steps_of(price, decimals, token_decimals, step, &steps, &exact));
+    if (steps == 0) {
+        return DAM_ERANGE;
+    }
+    *ret = (uint8_t)(steps - 1 > TICK_MAX ? TICK_MAX : steps - 1);
     return DAM_OK;
 }
 

@@ -16,6 +16,12 @@
 DAM_MUST_USE enum dam_err dam_trade_tick(int64_t price, unsigned decimals, unsigned token_decimals,
                                          uint64_t step, uint8_t *ret);
 
+/** The highest tick of the ladder at which a buyer pays no more than a price. Returns: as
+ *  dam_trade_tick; DAM_ERANGE if the whole ladder is above it. */
+DAM_MUST_USE enum dam_err dam_trade_tick_below(int64_t price, unsigned decimals,
+                                               unsigned token_decimals, uint64_t step,
+                                               uint8_t *ret);
+
 /** Whole watt-hours in a set-point with decimals, rounded down; negative counts as 0. */
 uint64_t dam_trade_energy(int64_t value, unsigned decimals);
 

@@ -23,6 +23,25 @@ static void test_ticks(void **state)
     }
 }
 
+/* What a buyer pays is never above its price, and one tick more would be. */
+static void test_ticks_below(void **state)
+{
+    uint8_t tick = 7;
+    (void)state;
+    for (unsigned t = 0; t < 256; t++) {
+        int64_t price = (int64_t)(t + 1) * 400;
+        assert_int_equal(dam_trade_tick_below(price, 5, 6, 4, &tick), DAM_OK);
+        assert_int_equal(tick, t);
+        assert_int_equal(dam_trade_tick_below(price + 399, 5, 6, 4, &tick), DAM_OK);
+        assert_int_equal(tick, t);
+    }
+    assert_int_equal(dam_trade_tick_below(399, 5, 6, 4, &tick), DAM_ERANGE);
+    assert_int_equal(dam_trade_tick_below(0, 5, 6, 4, &tick), DAM_ERANGE);
+    assert_int_equal(dam_trade_tick_below(-5, 5, 6, 4, &tick), DAM_ERANGE);
+    assert_int_equal(dam_trade_tick_below(1 << 30, 5, 6, 4, &tick), DAM_OK);
+    assert_int_equal(tick, 255);
+}
+
 static void test_tick_bounds(void **state)
 {
     uint8_t tick = 7;
@@ -84,8 +103,11 @@ static void test_readings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ticks),    cmocka_unit_test(test_tick_bounds),
-        cmocka_unit_test(test_amounts),  cmocka_unit_test(test_energy_and_intervals),
+        cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_ticks_below),
+        cmocka_unit_test(test_tick_bounds),
+        cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_energy_and_intervals),
         cmocka_unit_test(test_readings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position,wrong-import-order
 from harness import check, summary, told
-from machine_site import START, Site, manifest, world
+from machine_site import START, Site, manifest, wishful, world
 from chain import keccak
 from village import FIRM, INTERVAL, MEMBERS, NEIGHBOUR, UNIT
 
@@ -23,15 +23,11 @@ WISHES = [  # one turn each: hire EUR, quote EUR, deliver
     (0, 30, 0), (0, 45, 1), (0, 0, 1), (0, 0, 0),  # it is hired: quotes, is funded, delivers
     (900, 0, 0), (0, 0, 0),                      # above what the policy lets it spend
 ]
-WISH = (  # decide(): the proposal is the first three sensor channels
-    "60405f52" "6060602052" "6018606052" "602435602401"
-    "6008816010016080" "37" "6008816020016088" "37" "6008816030016090" "37" "60a05ff3")
-
 
 def make_site(folder, v, url):
     site = Site(folder, v, manifest("jobs.toml", url=url, account=v.account.address, board=v.jobs.address, token=v.token.address,
                                     provider=v.key(FIRM).address, evaluator=v.key(MEMBERS[0]).address))
-    site.write("wish.hex", WISH)
+    site.write("wish.hex", wishful(3))
     rows = [f"{k * INTERVAL},{hire},{quote},{deliver}" for k, (hire, quote, deliver) in enumerate(WISHES)]
     site.write("wishes.csv", "\n".join(["time,hire,quote,deliver", *rows]) + "\n")
     return site
