@@ -272,11 +272,13 @@ static enum dam_err check(int fd, const uint8_t *data, size_t len, const char *p
     unsigned newest = metas[1].txn > metas[0].txn;
     file.meta = &metas[newest];
     bool counts = refused == 0 || metas[newest].txn != refused;
-    if (counts && (metas[newest].main.root == NO_PAGE || is_whole(&file))) {
+    /* Only before the first commit, which makes the tables, is there nothing to walk: an empty tree
+     * with a later number is a torn page. */
+    if (counts && (metas[newest].txn == 0 || is_whole(&file))) {
         return DAM_OK;
     }
     file.meta = &metas[!newest];
-    bool other_is_empty = metas[!newest].main.root == NO_PAGE;
+    bool other_is_empty = metas[!newest].txn == 0;
     if (!other_is_empty && !is_whole(&file)) {
         return refuse(fault, DAM_ECORRUPT, path, "both meta pages are damaged");
     }
