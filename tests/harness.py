@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ DAM = os.environ.get("DAM", os.path.join(ROOT, "build", "dam"))
 CONTRACTS = os.environ.get("DAM_CONTRACTS", os.path.join(ROOT, "build", "contracts"))
 ENV = dict(os.environ, DAM_CONTRACTS=CONTRACTS)
 sys.path.insert(0, os.path.join(ROOT, "demo"))  # its village, ledger and keys are those of the tests
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background has it ignored by all they start
 results = {"passed": 0, "failed": 0}
 
 
