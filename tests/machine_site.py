@@ -51,6 +51,8 @@ def wishful(count):
 class Site:
     """The machine's folder and its process, with stepped time."""
 
+    under, cwd = (), None  # a program that runs the process, and where
+
     def __init__(self, folder, v, text, may="spend"):
         """text: its dam.toml; may: what its signer may."""
         self.folder, self.v, self.process = os.path.join(folder, "site"), v, None
@@ -71,8 +73,8 @@ class Site:
     def up(self, epoch, *options, stepped=True):
         self.log = open(os.path.join(self.folder, "log"), "a+", encoding="utf-8")
         time = ["--step", "--epoch", str(epoch)] if stepped else ["--epoch", str(epoch)]
-        self.process = subprocess.Popen([DAM, "up", self.folder, *time, *options], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True, env=ENV)
+        self.process = subprocess.Popen([*self.under, DAM, "up", self.folder, *time, *options], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.log, text=True, env=ENV, cwd=self.cwd)
 
     def step(self, text):
         self.process.stdin.write(f"step {text}\n")
