@@ -125,11 +125,19 @@ static void put_machine(struct dam_face *face, struct dam_json_writer *w)
     dam_json_put_object_end(w);
 }
 
+/* What the machine tells of itself is no skill's to tell. */
 static bool section_name_ok(const char *name, size_t *ret_len)
 {
+    static const char *const own[] = {"machine.json",  "channels.json", "actuators.json",
+                                      "evidence.json", "mind.json",     "charter.json"};
     size_t len = strlen(name);
     if (len < 6 || len > 40 || strcmp(name + len - 5, ".json") != 0) {
         return false;
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(own); i++) {
+        if (strcmp(name, own[i]) == 0) {
+            return false;
+        }
     }
     for (size_t i = 0; i < len - 5; i++) {
         bool ok = (name[i] >= 'a' && name[i] <= 'z') || name[i] == '_';

@@ -274,6 +274,8 @@ int dam_face_verify(struct dam_machine *machine, uint64_t seq, struct dam_buf *o
     dam_json_put_object(&w);
     dam_json_put_key(&w, "ok");
     dam_json_put_bool(&w, err == DAM_OK && replayed.same == 1);
+    dam_json_put_key(&w, "judged");
+    dam_json_put_bool(&w, err == DAM_OK && replayed.foreign == 0);
     put_cstr(&w, "detail", detail);
     dam_json_put_object_end(&w);
     return 200;

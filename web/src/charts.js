@@ -5,7 +5,6 @@ import uPlot from "uplot";
 import { html } from "./html.js";
 import { time } from "./format.js";
 
-const HEIGHT = 128;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
 /* Local hours; midnight is the day's name. */
@@ -15,16 +14,18 @@ const hours = (ticks) => ticks.map((t) => {
     : at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 });
 
+const room = (box) => ({ width: box.clientWidth, height: box.clientHeight });
+
 function options(box, unit, series, digits) {
   const font = "11px system-ui, sans-serif";
   const axis = { stroke: css("--dim"), font, grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
   return {
-    width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { sync: { key: "dam" }, drag: { x: false, y: false } },
+    ...room(box), scales: unit === "%" ? { y: { range: [0, 100] } } : {}, legend: { show: false }, cursor: { sync: { key: "dam" }, drag: { x: false, y: false } },
     series: [{}, ...series.map((s, i) => {
       const ink = css(`--ink-${s.ink || i + 1}`);
       return { label: s.label, stroke: ink, width: 1.5, dash: s.dash, fill: i === 0 ? ink + "22" : undefined, points: { show: false } };
     })],
-    axes: [{ ...axis, size: 24, space: 64, values: (_, ticks) => hours(ticks) }, { ...axis, size: 44, values: (_, ticks) => ticks.map((v) => v.toFixed(digits > 1 ? digits : 0)) }],
+    axes: [{ ...axis, size: 24, space: 64, values: (_, ticks) => hours(ticks) }, { ...axis, size: 44, space: 24, values: (_, ticks) => ticks.map((v) => v.toFixed(digits > 1 ? digits : 0)) }],
   };
 }
 
@@ -33,7 +34,7 @@ export function Chart({ title, unit, series, times, digits = 1 }) {
   const plot = useRef(null);
   useEffect(() => {
     plot.current = new uPlot(options(box.current, unit, series, digits), [times, ...series.map((s) => s.values)], box.current);
-    const observer = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(() => plot.current.setSize(room(box.current)));
     observer.observe(box.current);
     return () => { observer.disconnect(); plot.current.destroy(); };
   }, [series.length]);
@@ -42,7 +43,7 @@ export function Chart({ title, unit, series, times, digits = 1 }) {
   return html`<figure>
     <figcaption><span>${title}, ${unit}</span>${series.map((s, i) => html`<span class="key k${s.ink || i + 1}">${s.label}${" "}
       <b>${last(s) === null || last(s) === undefined ? "–" : last(s).toFixed(digits)}</b></span>`)}</figcaption>
-    <div ref=${box} aria-hidden="true"></div>
+    <div ref=${box} class="plot" aria-hidden="true"></div>
     <details><summary>${title} as a table</summary>
       <div class="scroll" tabindex="0" role="region" aria-label=${title + " as a table"}><table>
         <thead><tr><th scope="col">Time</th>${series.map((s) => html`<th scope="col" class="num">${s.label} (${unit})</th>`)}</tr></thead>

@@ -14,17 +14,18 @@ function Verify({ seq }) {
     try {
       setState(await post(`/api/decisions/${seq}/verify`));
     } catch (error) {
-      setState({ ok: false, detail: error.message });
+      setState({ detail: error.message });
     }
   };
+  const [style, verdict] = !state || state.busy ? ["", ""] : state.ok ? ["good", "✓ the same: "]
+    : state.judged ? ["bad", "✗ differs: "] : ["warned", "not judged: "];
   return html`<p class="verify"><button class="primary" onClick=${run} disabled=${state?.busy}>Run it again and compare</button>${" "}
-    <span role="status" class=${state?.ok ? "good" : state && !state.busy ? "bad" : ""}>
-      ${state?.busy ? "running…" : state ? `${state.ok ? "✓ the same" : "✗ differs"}: ${state.detail}` : ""}</span></p>`;
+    <span role="status" class=${style}>${state?.busy ? "running…" : verdict + (state?.detail ?? "")}</span></p>`;
 }
 
 const age = (ms) => (ms === 4294967295 ? "never" : ms >= 120000 ? `${Math.round(ms / 60000)} min` : `${(ms / 1000).toFixed(1)} s`);
 
-function Why({ seq }) {
+function Why({ seq, names }) {
   const [why, setWhy] = useState(null);
   const [error, setError] = useState(null);
   useEffect(() => { get(`/api/decisions/${seq}`).then(setWhy, (e) => setError(e.message)); }, [seq]);
@@ -33,23 +34,23 @@ function Why({ seq }) {
   return html`<div class="why">
     <${Verify} seq=${seq} />
     <div class="columns">
-      <div><h4>What it saw</h4>
+      <div><h3>What it saw</h3>
         <table><thead><tr><th scope="col">Channel</th><th scope="col" class="num">Value</th><th scope="col" class="num">Age</th>
           <th scope="col">Quality</th></tr></thead>
         <tbody>${why.inputs.map((c) => html`<tr key=${c.name}><td>${c.name}</td>
           <td class="num">${c.unit === "time" ? time(Number(c.value)) : withUnit(c)}</td>
           <td class="num">${age(c.age_ms)}</td><td class=${c.quality ? "bad" : ""}>${QUALITIES[c.quality]}</td></tr>`)}</tbody></table></div>
-      <div><h4>What it decided</h4>
+      <div><h3>What it decided</h3>
         <table><thead><tr><th scope="col">Actuator</th><th scope="col" class="num">Proposed</th><th scope="col" class="num">Permitted</th>
           <th scope="col">Why changed</th></tr></thead>
         <tbody>${why.outputs.map((o) => html`<tr key=${o.name}><td>${o.name}</td>
           <td class="num">${withUnit({ ...o, value: o.proposed })}</td><td class="num">${withUnit({ ...o, value: o.permitted })}</td>
           <td class=${o.reason ? "warned" : ""}>${o.reason_text || (o.reason ? `rule ${o.reason}` : "not changed")}</td></tr>`)}</tbody></table>
-        <h4>Proof</h4>
+        <h3>Proof</h3>
         <dl>
           <dt>Outcome</dt><dd>${OUTCOMES[why.outcome]}, epoch ${why.epoch}</dd>
-          <dt>Mind</dt><dd><code>${why.mind}</code> ${why.mind_gas.toLocaleString()} gas</dd>
-          <dt>Charter</dt><dd><code>${why.charter}</code> ${why.charter_gas.toLocaleString()} gas</dd>
+          <dt>Mind</dt><dd>${names[why.mind]} <code>${why.mind}</code> ${why.mind_gas.toLocaleString()} gas</dd>
+          <dt>Charter</dt><dd>${names[why.charter]} <code>${why.charter}</code> ${why.charter_gas.toLocaleString()} gas</dd>
           <dt>Leaf hash</dt><dd><code>${why.leaf_hash}</code></dd>
           ${why.receipt && html`<dt>Receipt</dt><dd>${why.receipt}</dd>`}
           ${why.proof && html`<dt>Path</dt><dd>${why.proof.length} hashes to the root of ${why.tree_size.toLocaleString()} leaves</dd>`}
@@ -58,8 +59,8 @@ function Why({ seq }) {
   </div>`;
 }
 
-/** size: of the log; the newest decisions come with it, older ones when they are asked for. */
-export function Decisions({ size }) {
+/** size: of the log; the newest decisions come with it, older ones when they are asked for. names: of code, by address. */
+export function Decisions({ size, names }) {
   const [open, setOpen] = useState(null);
   const [before, setBefore] = useState(null); // of an older page
   const [list, setList] = useState(null);
@@ -78,7 +79,7 @@ export function Decisions({ size }) {
       <span class="what">${d.action.map((a) => html`<span><i>${a.name}</i> ${withUnit(a)}</span>`)}</span>
       <span class=${d.outcome === 0 ? "tag" : "tag warn"}>${OUTCOMES[d.outcome]}</span>
     </button>
-    ${open === d.seq && html`<${Why} seq=${d.seq} />`}</li>`)}</ul>
+    ${open === d.seq && html`<${Why} seq=${d.seq} names=${names} />`}</li>`)}</ul>
     <p class="pager"><button onClick=${() => turn(null)} disabled=${before === null}>Newest</button>
       <button onClick=${() => turn(list.at(-1).seq)} disabled=${list.length < PAGE}>Older</button>
       <a href="/api/export.csv" download>All as CSV</a></p>`;

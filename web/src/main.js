@@ -52,13 +52,14 @@ function Figures({ state: s }) {
   const power = (n) => withUnit({ value: Math.abs(n.power_w), unit: "W" });
   const soc = s.series?.find((l) => l.unit === "%");
   const tiles = [];
-  if (node("source")) tiles.push([node("source").label, power(node("source"))]);
-  if (soc) tiles.push(["Battery", `${soc.value.toFixed(0)} %`, Math.abs(node("store")?.power_w ?? 0) < 1 ? "at rest" : node("store").power_w > 0 ? "discharging" : "charging"]);
-  if (node("load")) tiles.push([node("load").label, power(node("load"))]);
+  const watts = (n) => [n.label, ...power(n).split(" ")];
+  if (node("source")) tiles.push(watts(node("source")));
+  if (soc) tiles.push(["Battery", soc.value.toFixed(0), "% " + (Math.abs(node("store")?.power_w ?? 0) < 1 ? "at rest" : node("store").power_w > 0 ? "discharging" : "charging")]);
+  if (node("load")) tiles.push(watts(node("load")));
   if (s.market?.last_price) tiles.push(["Price", decimal(s.market.last_price, s.market.decimals, 3), `${s.market.symbol}/kWh`]);
   if (s.treasury) tiles.push(["Balance", decimal(s.treasury.balance, s.treasury.decimals, 2), s.treasury.symbol]);
   tiles.push(["Leaves", s.evidence.size.toLocaleString(), "of evidence"]);
-  return html`<dl class="figures">${tiles.map(([name, value, unit]) => html`<div><dt>${name}</dt><dd>${value}${unit && html` <small>${unit}</small>`}</dd></div>`)}</dl>`;
+  return html`<dl class="figures">${tiles.map(([name, value, unit]) => html`<div><dt>${name}</dt><dd>${value} <small>${unit}</small></dd></div>`)}</dl>`;
 }
 
 function useMachine() {
@@ -81,6 +82,7 @@ function App() {
       : "The machine does not answer. This page tries again by itself."}</p></main>`;
   }
   const now = s.machine.time;
+  const names = { [s.mind.address]: s.mind.name, [s.charter.address]: s.charter.name, ...s.law?.names };
   return html`<a class="skip" href="#decisions">Skip to the decisions</a>
   <header class="top">
     <div><h1>${s.machine.title || s.machine.name}</h1>
@@ -90,6 +92,8 @@ function App() {
     <div class="controls"><${Clock} demo=${s.demo} /><${Stop} stopped=${s.machine.stopped} /></div>
   </header>
   <main>
+    ${s.machine.failed && html`<p class="alarm" role="alert">This machine's evidence can no longer be written: it holds its actuators at their safe values and decides
+      nothing more. <code>dam doctor</code> and the log of <code>dam up</code> say why.</p>`}
     <${Figures} state=${s} />
     ${s.demo?.news?.length > 0 && html`<ol class="news" aria-label="what happened last">${s.demo.news.map((n) => html`<li>${n}</li>`)}</ol>`}
     <div class="stack s5">
@@ -101,9 +105,9 @@ function App() {
     <${Panel} id="oracles" title="Oracles"><${Oracles} oracles=${s.oracles} now=${now} />
       <h3 id="jobs">Jobs</h3><${Jobs} jobs=${s.jobs} symbol=${s.treasury?.symbol} decimals=${s.treasury?.decimals} /><//>
     <${Panel} id="evidence" title="Evidence"><${Evidence} evidence=${s.evidence} anchors=${s.anchors} now=${now} /><//>
-    <${Panel} id="decisions" title="Decisions" span=7><${Decisions} size=${s.evidence.size} /><//>
+    <${Panel} id="decisions" title="Decisions" span=7><${Decisions} size=${s.evidence.size} names=${names} /><//>
     <${Panel} id="votes" title="Votes" span=5><${Votes} proposals=${s.proposals} chain=${s.chain} skill=${s.demo?.skill} voters=${s.demo?.voters} now=${now} /><//>
-    <${Panel} id="law" title="Law" span=5><${Law} law=${s.law} mind=${s.mind} charter=${s.charter} epoch=${s.epoch} /><//>
+    <${Panel} id="law" title="Law" span=5><${Law} law=${s.law} mind=${s.mind} charter=${s.charter} epoch=${s.epoch} names=${names} /><//>
     <${Panel} id="channels" title="Channels" span=7><${Channels} channels=${s.channels} actuators=${s.actuators} /><//>
   </main>
   <footer><p>dam ${s.machine.version} · chain ${s.chain?.id ?? "none"} · <a href="/accounts">accounts</a> · <a href="/api/state">this page as JSON</a></p></footer>`;

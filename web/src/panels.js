@@ -39,8 +39,8 @@ export function Market({ market: m, now }) {
   if (!m) return html`<p class="empty">This machine trades on no market.</p>`;
   const price = (p) => decimal(p, m.decimals, 3);
   return html`<p class="big">${m.last_price === null ? "no trade yet" : `${price(m.last_price)} ${m.symbol}/kWh`}</p>
-    <${Facts} rows=${[["Book of", `${clock(m.interval_start)}, ${m.cleared ? `cleared: ${decimal(m.volume_wh, 3, 2)} kWh` : `closes ${relative(m.closes_at, now)}`}`],
-      ["Sold", `${decimal(m.sold_wh, 3, 1)} kWh`], ["Delivered", `${decimal(m.delivered_wh, 3, 1)} kWh`]]} />
+    <${Facts} rows=${[["Book of", `${clock(m.interval_start)}, ${m.cleared ? `cleared: ${decimal(m.volume_wh, 3, 2)} kWh` : `${m.closes_at < now ? "closed" : "closes"} ${relative(m.closes_at, now)}`}`],
+      ["Sold", `${decimal(m.sold_wh, 3, 1)} kWh`], ["Metered", `${decimal(m.delivered_wh, 3, 1)} kWh`]]} />
     <${Book} market=${m} price=${price} />`;
 }
 
@@ -69,8 +69,8 @@ export function Evidence({ evidence: e, anchors, now }) {
     <p class="links"><a href="/accounts">Accounts, to print</a> <a href="/api/export.csv" download>Decisions as CSV</a> <a href="/checkpoint">Checkpoint</a></p>`;
 }
 
-export function Law({ law, mind, charter, epoch }) {
-  const code = (c) => html`${law?.names?.[c?.address] || c?.name || ""} <code title=${c?.address}>${short(c?.address)}</code>`;
+export function Law({ law, mind, charter, epoch, names }) {
+  const code = (c) => html`${names[c?.address]} <code title=${c?.address}>${short(c?.address)}</code>`;
   return html`<${Facts} rows=${[["Mind", code(mind)], ["Charter", code(charter)], ["Epoch", epoch ?? law?.epoch ?? "–"],
     ...(law ? [["Jurisdiction", law.jurisdiction], ["Entity", law.entity], ["Agent", law.agent ?? "–"], ["Liable party", law.liable],
       ["Bond", law.bond ?? "–"], ["Documents", `${law.documents} on record`]] : [])]} />

@@ -54,7 +54,7 @@ function Vote({ proposal, chain, skill, voters }) {
 }
 
 const stage = (p, now) => ({
-  pending: `Voting begins ${relative(p.starts_at, now)}.`, active: `Voting ends ${relative(p.ends_at, now)}.`,
+  pending: `Voting begins ${relative(p.starts_at, now)}.`, active: `Voting ${p.ends_at < now ? "ended" : "ends"} ${relative(p.ends_at, now)}.`,
   succeeded: "Passed; waits to be queued.", queued: `Passed; may be carried out ${relative(p.eta, now)}.`,
 })[p.state];
 
