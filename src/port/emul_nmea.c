@@ -1,40 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/emul_nmea.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <pty.h>
 #include <stdio.h>
-#include <termios.h>
-#include <unistd.h>
 
 #define SENTENCE_SIZE 192u
 
-enum dam_err dam_emul_nmea_open(struct dam_emul_nmea *emul)
-{
-    struct termios raw = {.c_cflag = 0};
-    *emul = (struct dam_emul_nmea){.master = -1, .slave = -1};
-    cfmakeraw(&raw);
-    if (openpty(&emul->master, &emul->slave, NULL, &raw, NULL) != 0) {
-        return DAM_EIO;
-    }
-    if (ttyname_r(emul->slave, emul->path, sizeof(emul->path)) != 0 ||
-        fcntl(emul->master, F_SETFL, O_NONBLOCK) != 0) {
-        dam_emul_nmea_close(emul);
-        return DAM_EIO;
-    }
-    return DAM_OK;
-}
-
-void dam_emul_nmea_say(struct dam_emul_nmea *emul, const char *text)
-{
-    /* What the line's buffer does not take is lost. */
-    if (emul->master >= 0 && write(emul->master, text, strlen(text)) < 0) {
-        return;
-    }
-}
-
-static void sentence_say(struct dam_emul_nmea *emul, const char *text)
+static void sentence_say(struct dam_emul_serial *emul, const char *text)
 {
     char line[SENTENCE_SIZE + 8];
     unsigned sum = 0;
@@ -42,7 +14,7 @@ static void sentence_say(struct dam_emul_nmea *emul, const char *text)
         sum ^= (uint8_t)*c;
     }
     (void)snprintf(line, sizeof(line), "%s*%02X\r\n", text, sum);
-    dam_emul_nmea_say(emul, line);
+    dam_emul_serial_say(emul, line);
 }
 
 /* 10^-7 degrees as "ddmm.mmmmmm,N". */
@@ -54,7 +26,7 @@ static void angle_text(int64_t e7, int width, const char *sides, char *text, siz
                    minutes_e6 / 1000000, minutes_e6 % 1000000, sides[e7 < 0]);
 }
 
-void dam_emul_nmea_report(struct dam_emul_nmea *emul, const struct dam_emul_fix *fix)
+void dam_emul_nmea_report(struct dam_emul_serial *emul, const struct dam_emul_fix *fix)
 {
     char lat[32];
     char lon[32];
@@ -76,14 +48,4 @@ void dam_emul_nmea_report(struct dam_emul_nmea *emul, const struct dam_emul_fix 
         "$GPRMC,120000,A,%s,%s,%" PRId64 ".%03" PRId64 ",%" PRId64 ".%02" PRId64 ",010126,,,A", lat,
         lon, knots_e3 / 1000, knots_e3 % 1000, fix->track_e2 / 100, fix->track_e2 % 100);
     sentence_say(emul, text);
-}
-
-void dam_emul_nmea_close(struct dam_emul_nmea *emul)
-{
-    if (emul->master >= 0) {
-        (void)close(emul->master);
-        (void)close(emul->slave);
-    }
-    emul->master = -1;
-    emul->slave = -1;
 }

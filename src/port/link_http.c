@@ -267,7 +267,7 @@ static enum dam_err http_open(const struct dam_link_setup *setup, struct dam_lin
         http_free(l);
         return DAM_EPARSE;
     }
-    dam_link_worker_start(&l->worker, setup->loop, &worker_ops, l);
+    dam_link_worker_start(&l->worker, setup->loop, NULL, &worker_ops, l);
     *ret_link = (struct dam_link *)(void *)l;
     return DAM_OK;
 }

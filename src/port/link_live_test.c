@@ -4,6 +4,7 @@
 #include "port/emul_gpsd.h"
 #include "port/emul_http.h"
 #include "port/emul_modbus.h"
+#include "port/emul_modbus_rtu.h"
 #include "port/emul_nmea.h"
 #include "port/link.h"
 
@@ -24,7 +25,8 @@
 
 /* A link that is open and what it told. */
 struct live {
-    uv_loop_t loop;
+    uv_loop_t own;
+    uv_loop_t *loop; /* its own, or one for several */
     const struct dam_link_kind *kind;
     struct dam_link *link;
     struct dam_link_point points[POINTS_MAX];
@@ -81,21 +83,29 @@ static void on_dropped(void *ctx, unsigned count)
     l->dropped += count;
 }
 
-static struct live *live_create(const char *kind)
+static struct live *live_create_on(const char *kind, uv_loop_t *loop)
 {
     struct live *l = calloc(1, sizeof(*l));
     assert_non_null(l);
-    assert_int_equal(uv_loop_init(&l->loop), 0);
+    l->loop = loop != NULL ? loop : &l->own;
+    if (loop == NULL) {
+        assert_int_equal(uv_loop_init(l->loop), 0);
+    }
     l->kind = dam_link_kind_find(kind);
     assert_non_null(l->kind);
     return l;
+}
+
+static struct live *live_create(const char *kind)
+{
+    return live_create_on(kind, NULL);
 }
 
 static void live_open(struct live *l, size_t options, size_t points)
 {
     const char *why = NULL;
     const struct dam_link_setup setup = {
-        .loop = &l->loop,
+        .loop = l->loop,
         .folder = "/tmp",
         .options = l->options,
         .option_count = options,
@@ -113,9 +123,11 @@ static void live_destroy(struct live *l)
 {
     l->kind->close(l->link);
     unsigned told = l->written + l->ups + l->downs;
-    (void)uv_run(&l->loop, UV_RUN_DEFAULT);
+    (void)uv_run(l->loop, UV_RUN_DEFAULT);
     assert_int_equal(told, l->written + l->ups + l->downs);
-    assert_int_equal(uv_loop_close(&l->loop), 0);
+    if (l->loop == &l->own) {
+        assert_int_equal(uv_loop_close(l->loop), 0);
+    }
     free(l);
 }
 
@@ -132,8 +144,8 @@ static void until(struct live *l, const unsigned *counter, unsigned count, void 
     uv_timer_t late_timer;
     uv_timer_t tick;
     bool late = false;
-    (void)uv_timer_init(&l->loop, &late_timer);
-    (void)uv_timer_init(&l->loop, &tick);
+    (void)uv_timer_init(l->loop, &late_timer);
+    (void)uv_timer_init(l->loop, &tick);
     late_timer.data = &late;
     tick.data = &late;
     (void)uv_timer_start(&late_timer, on_late, WAIT_MS, 0);
@@ -144,11 +156,11 @@ static void until(struct live *l, const unsigned *counter, unsigned count, void 
         if (each != NULL) {
             each(ctx);
         }
-        (void)uv_run(&l->loop, UV_RUN_ONCE);
+        (void)uv_run(l->loop, UV_RUN_ONCE);
     }
     uv_close((uv_handle_t *)&late_timer, NULL);
     uv_close((uv_handle_t *)&tick, NULL);
-    (void)uv_run(&l->loop, UV_RUN_NOWAIT);
+    (void)uv_run(l->loop, UV_RUN_NOWAIT);
     if (*counter < count) {
         fail_msg("waited in vain: %u of %u", *counter, count);
     }
@@ -183,7 +195,7 @@ static void gpsd(void **state)
     unsigned port = 0;
     struct gpsd_each each = {.fix = &here};
     struct live *l = live_create("gpsd");
-    assert_int_equal(dam_emul_gpsd_create(&l->loop, 0, &port, &each.emul), DAM_OK);
+    assert_int_equal(dam_emul_gpsd_create(l->loop, 0, &port, &each.emul), DAM_OK);
     (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", port);
     l->options[0] = (struct dam_link_option){"url", url};
     l->options[1] = (struct dam_link_option){"fix", "3d"};
@@ -200,7 +212,7 @@ static void gpsd(void **state)
     unsigned before = l->samples[0];
     for (int i = 0; i < 50; i++) {
         gpsd_say(&each);
-        (void)uv_run(&l->loop, UV_RUN_NOWAIT);
+        (void)uv_run(l->loop, UV_RUN_NOWAIT);
     }
     assert_int_equal(l->samples[0], before);
     /* it is restarted, and comes back */
@@ -216,7 +228,7 @@ static void gpsd(void **state)
 /* ---- NMEA ------------------------------------------------------------------------------------ */
 
 struct nmea_each {
-    struct dam_emul_nmea *emul;
+    struct dam_emul_serial *emul;
     const struct dam_emul_fix *fix;
     const char *text;
 };
@@ -225,7 +237,7 @@ static void nmea_say(void *ctx)
 {
     const struct nmea_each *e = ctx;
     if (e->text != NULL) {
-        dam_emul_nmea_say(e->emul, e->text);
+        dam_emul_serial_say(e->emul, e->text);
     } else {
         dam_emul_nmea_report(e->emul, e->fix);
     }
@@ -235,10 +247,10 @@ static void nmea(void **state)
 {
     (void)state;
     static char url[96];
-    struct dam_emul_nmea emul;
+    struct dam_emul_serial emul;
     struct nmea_each each = {&emul, &here, NULL};
     struct live *l = live_create("nmea");
-    assert_int_equal(dam_emul_nmea_open(&emul), DAM_OK);
+    assert_int_equal(dam_emul_serial_open(&emul), DAM_OK);
     (void)snprintf(url, sizeof(url), "serial://%s", emul.path);
     l->options[0] = (struct dam_link_option){"url", url};
     l->options[1] = (struct dam_link_option){"silence_ms", "300"};
@@ -259,7 +271,7 @@ static void nmea(void **state)
     unsigned ups = l->ups;
     until(l, &l->downs, 1, NULL, NULL);
     until(l, &l->ups, ups + 1, NULL, NULL);
-    dam_emul_nmea_close(&emul); /* unplugged */
+    dam_emul_serial_close(&emul); /* unplugged */
     unsigned downs = l->downs;
     until(l, &l->downs, downs + 1, NULL, NULL);
     live_destroy(l);
@@ -276,7 +288,7 @@ static void modbus(void **state)
     const struct dam_emul_modbus_size size = {
         .coils = 4, .discretes = 4, .holdings = 8, .inputs = 8};
     struct live *l = live_create("modbus");
-    assert_int_equal(dam_emul_modbus_create(&l->loop, 0, &size, &port, &emul), DAM_OK);
+    assert_int_equal(dam_emul_modbus_create(l->loop, 0, &size, &port, &emul), DAM_OK);
     dam_emul_modbus_holdings(emul)[1] = (uint16_t)-123;
     (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", port);
     l->options[0] = (struct dam_link_option){"url", url};
@@ -315,6 +327,82 @@ static void modbus(void **state)
     until(l, &l->samples[0], before + 1, NULL, NULL);
     dam_emul_modbus_destroy(emul);
     live_destroy(l);
+}
+
+#define UNITS 3u
+
+/* A link to unit `unit` of an emulated line, polled without pause. */
+static struct live *unit_open(const char *url, const char *unit, uv_loop_t *loop)
+{
+    struct live *l = live_create_on("modbus", loop);
+    l->options[0] = (struct dam_link_option){"url", url};
+    l->options[1] = (struct dam_link_option){"every_ms", "10"};
+    l->options[2] = (struct dam_link_option){"timeout_ms", "200"};
+    l->options[3] = (struct dam_link_option){"unit", unit};
+    l->points[0] = (struct dam_link_point){.key = "holding:0:uint16"};
+    l->points[1] = (struct dam_link_point){
+        .key = "holding:1:uint16", .readback = "holding:1:uint16", .write = true};
+    live_open(l, 4, 2);
+    return l;
+}
+
+/* Three devices on one line: each has its own health, requests never overlap, and one that is dead
+ * is asked seldom and costs the others its timeouts only. */
+static void modbus_units(void **state)
+{
+    (void)state;
+    static char url[96];
+    static const char *const names[UNITS] = {"1", "2", "3"};
+    struct dam_emul_rtu *emul = NULL;
+    struct live *units[UNITS] = {NULL};
+    uv_loop_t loop;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(dam_emul_rtu_create(&loop, UNITS, 4, &emul), DAM_OK);
+    (void)snprintf(url, sizeof(url), "rtu://%s", dam_emul_rtu_path(emul));
+    for (unsigned i = 0; i < UNITS; i++) {
+        dam_emul_rtu_holdings(emul, i + 1)[0] = (uint16_t)(100 + i);
+        units[i] = unit_open(url, names[i], &loop);
+    }
+    for (unsigned i = 0; i < UNITS; i++) {
+        until(units[i], &units[i]->samples[0], 5, NULL, NULL);
+        assert_int_equal(units[i]->values[0], 100 + i);
+        units[i]->kind->write(units[i]->link, 1, 7 + i, i);
+        until(units[i], &units[i]->written, 1, NULL, NULL);
+        assert_true(units[i]->result == DAM_LINK_DONE && units[i]->value == 7 + i);
+        assert_int_equal(dam_emul_rtu_holdings(emul, i + 1)[1], 7 + i);
+    }
+    dam_emul_rtu_deaf(emul, 2, true);
+    until(units[1], &units[1]->downs, 1, NULL, NULL);
+    unsigned asked = dam_emul_rtu_asked(emul, 2);
+    unsigned third = units[2]->samples[0];
+    until(units[0], &units[0]->samples[0], units[0]->samples[0] + 100, NULL, NULL);
+    assert_true(units[2]->samples[0] > third + 50);
+    asked = dam_emul_rtu_asked(emul, 2) - asked;
+    assert_true(asked >= 1 && asked <= 5); /* 250 ms, 500 ms, 1 s ... */
+    assert_true(units[0]->downs == 0 && units[2]->downs == 0 && units[1]->ups == 1);
+    dam_emul_rtu_deaf(emul, 2, false);
+    until(units[1], &units[1]->ups, 2, NULL, NULL);
+    assert_int_equal(dam_emul_rtu_collisions(emul), 0);
+    /* another speed on the same line */
+    struct dam_link *link = NULL;
+    const char *why = NULL;
+    units[0]->options[4] = (struct dam_link_option){"baud", "19200"};
+    const struct dam_link_setup wrong = {
+        .loop = &loop, .options = units[0]->options, .option_count = 5};
+    assert_int_equal(units[0]->kind->open(&wrong, &link, &why), DAM_EPARSE);
+    assert_non_null(strstr(why, "baud"));
+    /* unplugged: all are lost */
+    dam_emul_rtu_destroy(emul);
+    until(units[0], &units[0]->downs, 1, NULL, NULL);
+    until(units[2], &units[2]->downs, 1, NULL, NULL);
+    for (unsigned i = 0; i < UNITS; i++) {
+        units[i]->kind->close(units[i]->link);
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    for (unsigned i = 0; i < UNITS; i++) {
+        free(units[i]);
+    }
 }
 
 /* ---- HTTP ------------------------------------------------------------------------------------ */
@@ -358,7 +446,7 @@ static void http(void **state)
     const struct dam_emul_http_owner owner = {document, posted, &service};
     struct dam_emul_http *emul = NULL;
     struct live *l = live_create("http");
-    assert_int_equal(dam_emul_http_create(&l->loop, 0, &owner, &port, &emul), DAM_OK);
+    assert_int_equal(dam_emul_http_create(l->loop, 0, &owner, &port, &emul), DAM_OK);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
     l->options[0] = (struct dam_link_option){"url", url};
     l->options[1] = (struct dam_link_option){"every_ms", "50"};
@@ -388,8 +476,8 @@ static void http(void **state)
     /* the link goes first: a server may drop what a client still has */
     l->kind->close(l->link);
     dam_emul_http_destroy(emul);
-    (void)uv_run(&l->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&l->loop), 0);
+    (void)uv_run(l->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(l->loop), 0);
     free(l);
 }
 
@@ -447,7 +535,7 @@ static void nobody_there(void **state)
             l->points[0] = (struct dam_link_point){.key = cases[i].key};
             live_open(l, 1, 1);
             if (turns == 1) {
-                (void)uv_run(&l->loop, UV_RUN_ONCE);
+                (void)uv_run(l->loop, UV_RUN_ONCE);
             } else if (turns == 2) {
                 until(l, &l->downs, 1, NULL, NULL);
                 assert_int_equal(l->ups, 0);
@@ -460,8 +548,9 @@ static void nobody_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gpsd), cmocka_unit_test(nmea),    cmocka_unit_test(modbus),
-        cmocka_unit_test(http), cmocka_unit_test(program), cmocka_unit_test(nobody_there),
+        cmocka_unit_test(gpsd),         cmocka_unit_test(nmea), cmocka_unit_test(modbus),
+        cmocka_unit_test(modbus_units), cmocka_unit_test(http), cmocka_unit_test(program),
+        cmocka_unit_test(nobody_there),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,9 @@
 #include "port/link_modbus.h"
 
 #include "port/link_worker.h"
+#include "port/modbus_line.h"
 
 #include <errno.h>
-#include <modbus/modbus.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,11 +36,13 @@ struct link_modbus {
     struct dam_link_worker worker;
     struct dam_link_health health;
     uint64_t every_ms;
+    long unit;
+    long timeout_ms;
+    struct dam_modbus_line *line;
     /* the worker's, while a job runs */
-    bool poll_due; /* the job reads all points */
-    modbus_t *bus;
-    bool connected;
-    char text[256]; /* of the last change of state */
+    bool poll_due;       /* the job reads all points */
+    unsigned found_when; /* line->opened when this device was found good; 0: it is not */
+    char text[256];      /* of the last change of state */
     struct model models[MODELS_MAX];
     size_t model_count;
     bool wants_sunspec;
@@ -107,20 +109,24 @@ static const char *modbus_check_key(const char *key, bool write)
 
 /* ---- in the worker --------------------------------------------------------------------------- */
 
+static bool is_connected(const struct link_modbus *l)
+{
+    return l->line->is_open && l->found_when == l->line->opened;
+}
+
 static bool drop(struct link_modbus *l, const char *what)
 {
     (void)snprintf(l->text, sizeof(l->text), "%s: %s", what, modbus_strerror(errno));
-    if (l->connected) {
-        modbus_close(l->bus);
-    }
-    l->connected = false;
+    dam_modbus_line_failed(l->line, errno);
+    l->found_when = 0;
     return false;
 }
 
-/* The device answered, but with a refusal: the connection is good. */
+/* The device answered, but with a refusal: the connection is good. A gateway's word that there is
+ * no device is none. */
 static bool is_refusal(int error)
 {
-    return error >= EMBXILFUN && error <= EMBXGTAR;
+    return error >= EMBXILFUN && error < EMBXGPATH;
 }
 
 static void models_forget(struct link_modbus *l)
@@ -139,7 +145,7 @@ static bool walk(struct link_modbus *l)
     uint32_t at = 0;
     models_forget(l);
     for (size_t i = 0; i < DAM_COUNT_OF(bases) && at == 0; i++) {
-        if (modbus_read_registers(l->bus, bases[i], 2, r) != 2) {
+        if (modbus_read_registers(l->line->bus, bases[i], 2, r) != 2) {
             if (!is_refusal(errno)) {
                 return drop(l, "reading the SunSpec marker");
             }
@@ -148,7 +154,7 @@ static bool walk(struct link_modbus *l)
         }
     }
     while (at != 0 && at + 2 <= UINT16_MAX && l->model_count < MODELS_MAX) {
-        if (modbus_read_registers(l->bus, (int)at, 2, r) != 2) {
+        if (modbus_read_registers(l->line->bus, (int)at, 2, r) != 2) {
             return is_refusal(errno) || drop(l, "walking the SunSpec models");
         }
         if (r[0] == DAM_SUNSPEC_ID_END || r[1] == 0) {
@@ -163,17 +169,17 @@ static bool walk(struct link_modbus *l)
 
 static bool ensure_connected(struct link_modbus *l)
 {
-    if (l->connected) {
+    if (is_connected(l)) {
         return true;
     }
-    if (modbus_connect(l->bus) != 0) {
+    if (!dam_modbus_line_open(l->line)) {
         return drop(l, errno == ECONNREFUSED ? "connecting (or the name is not known)"
                                              : "connecting"); /* libmodbus tells them not apart */
     }
-    l->connected = true;
+    l->found_when = l->line->opened;
     (void)snprintf(l->text, sizeof(l->text), "connected");
     if (!l->wants_sunspec || !walk(l)) {
-        return l->connected;
+        return is_connected(l);
     }
     size_t len = (size_t)snprintf(l->text, sizeof(l->text), "SunSpec models");
     for (size_t i = 0; i < l->model_count && len + 8 < sizeof(l->text); i++) {
@@ -195,7 +201,8 @@ static enum dam_err model_read(struct link_modbus *l, struct model *m)
     }
     for (int at = 0; at < m->len; at += BLOCK_MAX) {
         int count = m->len - at < BLOCK_MAX ? m->len - at : BLOCK_MAX;
-        if (modbus_read_registers(l->bus, m->address + at, count, m->registers + at) != count) {
+        if (modbus_read_registers(l->line->bus, m->address + at, count, m->registers + at) !=
+            count) {
             m->piecemeal = is_refusal(errno);
             return m->piecemeal ? DAM_OK : DAM_EIO;
         }
@@ -212,7 +219,7 @@ static enum dam_err model_get(struct link_modbus *l, struct model *m, unsigned o
         memcpy(ret, m->registers + offset, count * sizeof(*ret));
         return DAM_OK;
     }
-    int done = modbus_read_registers(l->bus, m->address + (int)offset, (int)count, ret);
+    int done = modbus_read_registers(l->line->bus, m->address + (int)offset, (int)count, ret);
     return done == (int)count ? DAM_OK : DAM_EIO;
 }
 
@@ -241,8 +248,8 @@ static enum dam_err bit_read(struct link_modbus *l, const struct dam_modbus_key 
 {
     uint8_t bit = 0;
     int done = key->table == DAM_MODBUS_COIL
-                   ? modbus_read_bits(l->bus, key->address, 1, &bit)
-                   : modbus_read_input_bits(l->bus, key->address, 1, &bit);
+                   ? modbus_read_bits(l->line->bus, key->address, 1, &bit)
+                   : modbus_read_input_bits(l->line->bus, key->address, 1, &bit);
     uint16_t value = bit;
     return done != 1 ? DAM_EIO
                      : dam_register_value(&value, DAM_REGISTER_UINT16, 0, decimals, true, ret);
@@ -263,10 +270,10 @@ static enum dam_err key_read(struct link_modbus *l, const struct dam_modbus_key 
         DAM_TRY(model_get(l, model, key->address, (unsigned)count, registers));
         break;
     case DAM_MODBUS_HOLDING:
-        done = modbus_read_registers(l->bus, key->address, count, registers);
+        done = modbus_read_registers(l->line->bus, key->address, count, registers);
         break;
     case DAM_MODBUS_INPUT:
-        done = modbus_read_input_registers(l->bus, key->address, count, registers);
+        done = modbus_read_input_registers(l->line->bus, key->address, count, registers);
         break;
     case DAM_MODBUS_COIL:
     case DAM_MODBUS_DISCRETE:
@@ -287,7 +294,7 @@ static enum dam_err key_write(struct link_modbus *l, const struct dam_modbus_key
     int exponent = key->exponent;
     int count = (int)dam_register_count(key->type);
     if (key->table == DAM_MODBUS_COIL) {
-        return modbus_write_bit(l->bus, address, value != 0 ? 1 : 0) == 1 ? DAM_OK : DAM_EIO;
+        return modbus_write_bit(l->line->bus, address, value != 0 ? 1 : 0) == 1 ? DAM_OK : DAM_EIO;
     }
     if (key->table == DAM_MODBUS_SUNSPEC) {
         DAM_TRY(point_find(l, key, &model, &exponent));
@@ -295,15 +302,15 @@ static enum dam_err key_write(struct link_modbus *l, const struct dam_modbus_key
         model->is_read = false; /* what was read is no longer so */
     }
     DAM_TRY(dam_register_store(value, decimals, key->type, exponent, registers));
-    int done = count == 1 ? modbus_write_register(l->bus, address, registers[0])
-                          : modbus_write_registers(l->bus, address, count, registers);
+    int done = count == 1 ? modbus_write_register(l->line->bus, address, registers[0])
+                          : modbus_write_registers(l->line->bus, address, count, registers);
     return done == count ? DAM_OK : DAM_EIO;
 }
 
 static void slot_write(struct link_modbus *l, const struct key_pair *k, struct dam_link_slot *s,
                        unsigned decimals)
 {
-    if (!l->connected) {
+    if (!is_connected(l)) {
         return; /* refused: nothing was sent */
     }
     enum dam_err err = key_write(l, &k->key, decimals, s->value);
@@ -345,6 +352,7 @@ static void slot_read(struct link_modbus *l, const struct key_pair *k, struct da
 static void on_job(void *ctx)
 {
     struct link_modbus *l = ctx;
+    dam_modbus_line_select(l->line, (int)l->unit, (unsigned)l->timeout_ms);
     for (size_t i = 0; i < l->model_count; i++) {
         l->models[i].is_read = false;
     }
@@ -356,7 +364,8 @@ static void on_job(void *ctx)
         }
     }
     for (size_t i = 0; reads && i < l->point_count; i++) {
-        if (!l->points[i].write && l->connected) { /* once it is lost, the next poll tries again */
+        if (!l->points[i].write &&
+            is_connected(l)) { /* once it is lost, the next poll tries again */
             slot_read(l, &l->keys[i], &l->slots[i], l->points[i].decimals);
         }
     }
@@ -374,21 +383,19 @@ static void on_begin(void *ctx, bool timed)
 static uint64_t on_done(void *ctx)
 {
     struct link_modbus *l = ctx;
+    bool is_up = is_connected(l);
     uint64_t wait_ms = 0;
-    if (l->poll_due || l->connected != l->health.up) {
-        wait_ms = dam_link_health_tell(&l->health, &l->events, l->connected, l->text);
+    if (l->poll_due || is_up != l->health.up) {
+        wait_ms = dam_link_health_tell(&l->health, &l->events, is_up, l->text);
     }
     dam_link_slots_tell(l->slots, l->point_count, &l->events);
-    return l->connected ? l->every_ms : wait_ms;
+    return is_up ? l->every_ms : wait_ms;
 }
 
 static void modbus_end(void *ctx)
 {
     struct link_modbus *l = ctx;
-    if (l->bus != NULL) {
-        modbus_close(l->bus);
-        modbus_free(l->bus);
-    }
+    dam_modbus_line_leave(l->line);
     models_forget(l);
     free(l->keys);
     free(l->slots);
@@ -406,41 +413,6 @@ static void modbus_link_close(struct dam_link *base)
 {
     struct link_modbus *l = (struct link_modbus *)(void *)base;
     dam_link_worker_close(&l->worker);
-}
-
-/* "tcp://HOST:PORT" or "rtu:///dev/ttyUSB0". */
-static const char *bus_make(struct link_modbus *l, const struct dam_link_setup *setup)
-{
-    const char *url = dam_link_option(setup, "url", "");
-    const char *parity = dam_link_option(setup, "parity", "N");
-    char host[128];
-    unsigned port = 502;
-    long unit = 0;
-    long baud = 0;
-    long timeout = 0;
-    if (dam_link_option_number(setup, "unit", 1, 0, 247, &unit) != DAM_OK ||
-        dam_link_option_number(setup, "baud", 9600, 1200, 4000000, &baud) != DAM_OK ||
-        dam_link_option_number(setup, "timeout_ms", 1000, 10, 60000, &timeout) != DAM_OK) {
-        return "'unit' is 0..247, 'baud' 1200..4000000, 'timeout_ms' 10..60000";
-    }
-    if (strcmp(parity, "N") != 0 && strcmp(parity, "E") != 0 && strcmp(parity, "O") != 0) {
-        return "'parity' is N, E or O";
-    }
-    if (strncmp(url, "rtu://", 6) == 0) {
-        l->bus = modbus_new_rtu(url + 6, (int)baud, parity[0], 8, 1);
-    } else if (dam_link_url(url, "tcp://", host, sizeof(host), &port)) {
-        char service[8];
-        (void)snprintf(service, sizeof(service), "%u", port);
-        l->bus = modbus_new_tcp_pi(host, service);
-    } else {
-        return "'url' is tcp://HOST:PORT or rtu:///dev/ttyUSB0";
-    }
-    if (l->bus == NULL || modbus_set_slave(l->bus, (int)unit) != 0) {
-        return "the device's address is not accepted";
-    }
-    (void)modbus_set_response_timeout(l->bus, (uint32_t)(timeout / 1000),
-                                      (uint32_t)(timeout % 1000 * 1000));
-    return NULL;
 }
 
 static const char *keys_read(struct link_modbus *l)
@@ -479,18 +451,20 @@ static enum dam_err modbus_open(const struct dam_link_setup *setup, struct dam_l
                               .points = setup->points,
                               .point_count = setup->point_count};
     const char *why = NULL;
-    if (dam_link_option_number(setup, "every_ms", 1000, 10, 86400000, &every) != DAM_OK) {
-        why = "'every_ms' is from 10 to 86400000";
+    if (dam_link_option_number(setup, "every_ms", 1000, 10, 86400000, &every) != DAM_OK ||
+        dam_link_option_number(setup, "unit", 1, 0, 247, &l->unit) != DAM_OK ||
+        dam_link_option_number(setup, "timeout_ms", 1000, 10, 60000, &l->timeout_ms) != DAM_OK) {
+        why = "'every_ms' is 10..86400000, 'unit' 0..247, 'timeout_ms' 10..60000";
     }
-    why = why == NULL ? bus_make(l, setup) : why;
     why = why == NULL ? keys_read(l) : why;
+    why = why == NULL ? dam_modbus_line_join(setup, &l->line) : why;
     if (why != NULL) {
         *ret_why = why;
         modbus_end(l);
         return DAM_EPARSE;
     }
     l->every_ms = (uint64_t)every;
-    dam_link_worker_start(&l->worker, setup->loop, &worker_ops, l);
+    dam_link_worker_start(&l->worker, setup->loop, &l->line->queue, &worker_ops, l);
     *ret_link = (struct dam_link *)(void *)l;
     return DAM_OK;
 }

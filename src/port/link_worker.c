@@ -15,15 +15,55 @@ static void job_start(struct dam_link_worker *w)
     w->timed = w->due;
     w->due = false;
     w->asked = false;
-    w->busy = true;
+    w->queue->running = w;
     w->ops->begin(w->ctx, w->timed);
     /* Fails only without a callback. */
     (void)uv_queue_work(w->loop, &w->work, on_job, on_done);
 }
 
+/* A job as soon as there is none on the queue. */
+static void job_want(struct dam_link_worker *w)
+{
+    struct dam_link_worker **at = &w->queue->first;
+    if (w->queue->running == w || w->waits) {
+        return;
+    }
+    if (w->queue->running == NULL) {
+        job_start(w);
+        return;
+    }
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = w;
+    w->next = NULL;
+    w->waits = true;
+}
+
+static void queue_leave(struct dam_link_worker *w)
+{
+    struct dam_link_worker **at = &w->queue->first;
+    while (*at != w) {
+        at = &(*at)->next;
+    }
+    *at = w->next;
+    w->waits = false;
+}
+
+/* The job is over: whoever waits is next. */
+static void job_end(struct dam_link_worker *w)
+{
+    struct dam_link_worker *next = w->queue->first;
+    w->queue->running = NULL;
+    if (next != NULL) {
+        queue_leave(next);
+        job_start(next);
+    }
+}
+
 static void end_if_over(struct dam_link_worker *w)
 {
-    if (w->closing && !w->busy && w->timer_closed) {
+    if (w->closing && w->queue->running != w && w->timer_closed) {
         w->ops->end(w->ctx);
     }
 }
@@ -32,14 +72,9 @@ static void on_done(uv_work_t *work, int status)
 {
     struct dam_link_worker *w = work->data;
     (void)status; /* never cancelled */
-    if (w->closing) {
-        w->busy = false;
-        end_if_over(w);
-        return;
-    }
     /* Still busy, so that what is asked for during the callbacks waits its turn. */
-    uint64_t delay_ms = w->ops->done(w->ctx);
-    w->busy = false;
+    uint64_t delay_ms = w->closing ? 0 : w->ops->done(w->ctx);
+    job_end(w);
     if (w->closing) {
         end_if_over(w);
         return;
@@ -48,7 +83,7 @@ static void on_done(uv_work_t *work, int status)
         (void)uv_timer_start(&w->timer, on_timer, delay_ms, 0);
     }
     if (w->due || w->asked) {
-        job_start(w);
+        job_want(w);
     }
 }
 
@@ -56,15 +91,14 @@ static void on_timer(uv_timer_t *timer)
 {
     struct dam_link_worker *w = timer->data;
     w->due = true;
-    if (!w->busy) {
-        job_start(w);
-    }
+    job_want(w);
 }
 
-void dam_link_worker_start(struct dam_link_worker *w, uv_loop_t *loop,
+void dam_link_worker_start(struct dam_link_worker *w, uv_loop_t *loop, struct dam_link_queue *queue,
                            const struct dam_link_worker_ops *ops, void *ctx)
 {
     *w = (struct dam_link_worker){.ops = ops, .ctx = ctx, .loop = loop};
+    w->queue = queue == NULL ? &w->own : queue;
     (void)uv_timer_init(loop, &w->timer);
     w->timer.data = w;
     w->work.data = w;
@@ -74,9 +108,7 @@ void dam_link_worker_start(struct dam_link_worker *w, uv_loop_t *loop,
 void dam_link_worker_ask(struct dam_link_worker *w)
 {
     w->asked = true;
-    if (!w->busy) {
-        job_start(w);
-    }
+    job_want(w);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -89,6 +121,9 @@ static void on_timer_closed(uv_handle_t *handle)
 void dam_link_worker_close(struct dam_link_worker *w)
 {
     w->closing = true;
+    if (w->waits) {
+        queue_leave(w);
+    }
     uv_close((uv_handle_t *)&w->timer, on_timer_closed);
 }
 

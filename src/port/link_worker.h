@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A worker of a link whose library blocks: one job at a time runs in the loop's thread pool, by
  * itself after a delay and whenever it is asked to. Values go in before the job and come out after
- * it, on the loop; the job itself touches nothing that the loop touches. */
+ * it, on the loop; the job itself touches nothing that the loop touches. Workers on one queue have
+ * one job at a time together. */
 #ifndef DAM_PORT_LINK_WORKER_H
 #define DAM_PORT_LINK_WORKER_H
 
@@ -18,13 +19,23 @@ struct dam_link_worker_ops {
     void (*end)(void *ctx);
 };
 
+/* Workers that share something which serves one at a time, as a serial line does: whose job runs,
+ * and who waits, in the order of asking. Zeroed at the start; outlives its workers. */
+struct dam_link_queue {
+    struct dam_link_worker *running;
+    struct dam_link_worker *first;
+};
+
 struct dam_link_worker {
     const struct dam_link_worker_ops *ops;
     void *ctx;
     uv_loop_t *loop;
     uv_timer_t timer;
     uv_work_t work;
-    bool busy;
+    struct dam_link_queue *queue;
+    struct dam_link_queue own; /* the queue of one that shares nothing */
+    struct dam_link_worker *next;
+    bool waits; /* is in the queue behind `running` */
     bool timed; /* the running job is the timer's */
     bool due;   /* the timer fired while a job ran */
     bool asked; /* somebody asked while a job ran */
@@ -32,11 +43,12 @@ struct dam_link_worker {
     bool timer_closed;
 };
 
-/** Start; the first job comes in the loop's next turn. */
+/** Start; the first job comes in the loop's next turn. In: queue: NULL: it shares nothing. */
 void dam_link_worker_start(struct dam_link_worker *worker, uv_loop_t *loop,
-                           const struct dam_link_worker_ops *ops, void *ctx);
+                           struct dam_link_queue *queue, const struct dam_link_worker_ops *ops,
+                           void *ctx);
 
-/** A job as soon as there is none. */
+/** A job as soon as it is this worker's turn. */
 void dam_link_worker_ask(struct dam_link_worker *worker);
 
 /** End; ops->end is the last callback, after the running job. */

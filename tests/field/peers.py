@@ -151,10 +151,10 @@ def serial_pair():
 
 
 class Sunspec(Process):
-    """tests/field/sunspec_device.py; its standard input takes `ADDRESS VALUE` lines, answered by a line."""
+    """tests/field/sunspec_device.py; its standard input takes lines, answered by a line."""
 
-    def __init__(self, where):
-        super().__init__([PYTHON, os.path.join(HERE, "sunspec_device.py"), where], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, where, *units):
+        super().__init__([PYTHON, os.path.join(HERE, "sunspec_device.py"), where, *units], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.child.stdout.readline().strip() == "ready", "pymodbus does not start"
 
     def ask(self, line):

@@ -28,7 +28,7 @@ ECHO = "602435603401" + "3560c01c60c01b608052" + "6040600052" + "6060602052" + "
 
 
 class Machine:
-    """One channel or more, one actuator `out`; a turn every 100 ms."""
+    """One channel or more, (name, key, decimals) of link `field` or (name, key, decimals, link); one actuator `out`; a turn every 100 ms."""
 
     def __init__(self, tmp, name, link, channels, actuator="", stale="600ms", before=None, up=()):
         self.folder = os.path.join(tmp, name)
@@ -36,9 +36,9 @@ class Machine:
         with open(os.path.join(self.folder, "echo.hex"), "w", encoding="utf-8") as f:
             f.write(ECHO)
         text = f'[machine]\nname = "{name}"\nperiod = "100ms"\nwrite_timeout = "3s"\n[evidence]\nsync = false\n[link.field]\n{link}\n'
-        for channel, key, decimals in channels:
+        for channel, key, decimals, *of in channels:
             text += (f'[[channel]]\nname = "{channel}"\ndecimals = {decimals}\nmin = -1000000\nmax = 1000000\nstale = "{stale}"\n'
-                     f'source = "field"\nkey = "{key}"\n')
+                     f'source = "{(of or ["field"])[0]}"\nkey = "{key}"\n')
         text += (f'[[actuator]]\nname = "out"\ndecimals = {channels[0][2]}\nmin = -1000000\nmax = 1000000\nsafe = 0\n{actuator}\n'
                  '[mind]\ncode = "echo.hex"\n')
         with open(os.path.join(self.folder, "dam.toml"), "w", encoding="utf-8") as f:
@@ -252,6 +252,33 @@ def test_modbus(tmp):
     m = Machine(tmp, "modbusunit", f'kind = "modbus"\nurl = "tcp://127.0.0.1:{port}"\nunit = 9\ntimeout_ms = 300', [("pv", "103.W", 0)])
     try:
         check("a wrong unit is down, not a value", wait(lambda: "link field is down" in m.said()) and m.channel("pv")[1] == "missing", m.said())
+    finally:
+        m.stop()
+        device.stop()
+
+
+def test_modbus_line(tmp):
+    """Three devices on one serial line, the second of them dead, by a link each."""
+    ours, theirs, unplug = serial_pair()
+    device = Sunspec(f"rtu:{theirs}", "1", "3")
+    links = [f'kind = "modbus"\nurl = "rtu://{ours}"\nevery_ms = 200\ntimeout_ms = 500\nunit = {unit}' for unit in (1, 2, 3)]
+    m = Machine(tmp, "modbusline", f"{links[0]}\n[link.dead]\n{links[1]}\n[link.third]\n{links[2]}",
+                [("rate", "124.OutWRte", 2), ("none", "103.W", 0, "dead"), ("pv", "103.W", 0, "third")], 'sink = "field"\nkey = "704.WSetPct"', stale="5s")
+    try:
+        device.ask("set 103.12 77 3")
+        check("line: both devices are read", m.sees("pv", 770, seconds=15) and m.channel("rate")[1] == "good", m.said())
+        check("line: the dead one is down", wait(lambda: "link dead is down: reading the SunSpec marker: Connection timed out" in m.said()), m.said())
+        device.ask("set 124.10 1500")
+        check("line: a set-point for the first alone", m.sees("rate", 15) and wait(lambda: device.ask("get 704.26") == "150") and device.ask("get 704.26 3") == "0")
+        seen = 0
+        for value in range(20, 28):
+            device.ask(f"set 103.12 {value} 3")
+            seen += bool(m.sees("pv", value * 10, seconds=3))
+        check("line: the dead one does not starve the others", seen == 8 and m.channel("rate")[1] == "good", (seen, m.said()))
+        check("line: nobody else went down", m.said().count(" is down") == 1, m.said())
+        check("line: why tells which is dead", "nothing good from dead" in dam("why", "last", m.folder).stdout)
+        unplug()
+        check("line: unplugged, both are down", wait(lambda: "link field is down" in m.said() and "link third is down" in m.said(), 15), m.said())
     finally:
         m.stop()
         device.stop()

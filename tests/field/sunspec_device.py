@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A SunSpec device by pymodbus: usage: sunspec_device.py tcp:PORT | rtu:DEVICE
+"""A SunSpec device by pymodbus: usage: sunspec_device.py tcp:PORT | rtu:DEVICE [UNIT...]
 
-Models 1, 103, 124, 701, 704, 713 and 714 with two ports, unit 1, base 40000. Lines on standard input: `set ADDRESS VALUE`,
-`get ADDRESS`, answered by a line.
+Models 1, 103, 124, 701, 704, 713 and 714 with two ports, base 40000, unit 1 or the units told, all others silent. Lines on standard
+input: `set MODEL.OFFSET VALUE [UNIT]`, `get MODEL.OFFSET [UNIT]`, answered by a line.
 """
 import asyncio
 import sys
@@ -47,16 +47,18 @@ def commands(context, starts):
         words = line.split()
         number, offset = words[1].split(".")
         address = starts[int(number)] + int(offset)
+        arguments = 3 if words[0] == "set" else 2
+        device = context[int(words[arguments]) if len(words) > arguments else 1]
         if words[0] == "set":
-            context[1].setValues(3, address, [int(words[2]) & 0xFFFF])
-        print(context[1].getValues(3, address, 1)[0], flush=True)
+            device.setValues(3, address, [int(words[2]) & 0xFFFF])
+        print(device.getValues(3, address, 1)[0], flush=True)
 
 
 async def main():
     registers, starts = image()
     # pymodbus counts addresses from 1 unless told
-    slave = ModbusSlaveContext(hr=ModbusSequentialDataBlock(BASE, registers), zero_mode=True)
-    context = ModbusServerContext(slaves={1: slave}, single=False)
+    slaves = {int(unit): ModbusSlaveContext(hr=ModbusSequentialDataBlock(BASE, list(registers)), zero_mode=True) for unit in sys.argv[2:] or [1]}
+    context = ModbusServerContext(slaves=slaves, single=False)
     threading.Thread(target=commands, args=(context, starts), daemon=True).start()
     kind, where = sys.argv[1].split(":", 1)
 
@@ -65,10 +67,10 @@ async def main():
         print("ready", flush=True)
     asyncio.get_running_loop().create_task(ready())
     if kind == "tcp":
-        await StartAsyncTcpServer(context=context, address=("127.0.0.1", int(where)))
+        await StartAsyncTcpServer(context=context, address=("127.0.0.1", int(where)), ignore_missing_slaves=True)
     else:
         from pymodbus.transaction import ModbusRtuFramer
-        await StartAsyncSerialServer(context=context, framer=ModbusRtuFramer, port=where, baudrate=9600, timeout=0.1)
+        await StartAsyncSerialServer(context=context, framer=ModbusRtuFramer, port=where, baudrate=9600, timeout=0.1, ignore_missing_slaves=True)
 
 
 asyncio.run(main())
