@@ -4,10 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "base/assert.h"
 #include "base/heap.h"
 
-/* libuv has four threads; one stays free for others (recovery, Modbus). */
 #define BENCHES_MAX 3u
 #define WAITING_MAX 8192u
 #define MS ((uint64_t)1000 * 1000)
@@ -23,17 +21,20 @@ enum stop {
     STOP_CUT,  /* it shall begin again */
 };
 
-/* A place to work at: a ledger that only reads. */
+/* A place to work at: a thread, and a ledger that only reads. */
 struct bench {
     struct dam_rpc_work *work;
-    uv_work_t request;
+    uv_thread_t thread; /* begins with the first job */
+    bool has_thread;
+    bool is_running;          /* it has jobs, and the thread has not ended with them */
+    uv_cond_t given;          /* or closing */
     struct dam_rpc_job *job;  /* NULL: free */
     struct dam_rpc_job *ran;  /* those of this shift that have run, */
     struct dam_rpc_job *left; /* and those that there was no time for */
     bool is_long;             /* it has a long call */
     uint64_t began_ns;
-    uint64_t call_began_ns; /* guarded by the mutex, as job and view.stop are, but that these are
-                             * read without it where nobody else writes */
+    uint64_t call_began_ns; /* guarded by the mutex, as is_running, job and view.stop are, but that
+                             * these are read without it where nobody else writes */
     struct dam_ledger view;
     struct dam_ledger_chain chain;
 };
@@ -48,12 +49,27 @@ struct dam_rpc_work {
     } queues[2]; /* waiting: those that are not known to be long, and those that are */
     unsigned waiting;
     unsigned long_count; /* benches with a long call */
-    unsigned held;       /* requests that libuv has not given back */
+    unsigned held;       /* benches whose jobs were not told yet */
+    uv_async_t ended;    /* a bench has */
+    uv_mutex_t mutex;    /* guards the fields below, and each bench's time */
     bool closing;
-    uv_mutex_t mutex; /* guards running and each bench's time */
     uv_cond_t idle;
-    unsigned running; /* jobs that libuv has and whose run has not ended */
+    unsigned running; /* benches that run */
 };
+
+static void on_ended(uv_async_t *async);
+
+static void work_free(struct dam_rpc_work *work)
+{
+    for (unsigned i = 0; i < work->bench_count; i++) {
+        uv_cond_destroy(&work->benches[i].given);
+        dam_evm_destroy(work->benches[i].view.evm);
+        dam_arena_finish(&work->benches[i].view.arena);
+    }
+    uv_cond_destroy(&work->idle);
+    uv_mutex_destroy(&work->mutex);
+    free(work);
+}
 
 enum dam_err dam_rpc_work_create(struct dam_ledger *ledger, struct dam_rpc_work **ret)
 {
@@ -71,26 +87,21 @@ enum dam_err dam_rpc_work_create(struct dam_ledger *ledger, struct dam_rpc_work 
         return DAM_ENOMEM;
     }
     unsigned cores = uv_available_parallelism();
+    unsigned count = cores < 2 ? 2 : cores < BENCHES_MAX ? cores : BENCHES_MAX;
     work->ledger = ledger;
-    work->bench_count = cores < 2 ? 2 : cores < BENCHES_MAX ? cores : BENCHES_MAX;
-    for (unsigned i = 0; i < work->bench_count; i++) {
-        work->benches[i].work = work;
-        work->benches[i].request.data = &work->benches[i];
-        dam_arena_init(&work->benches[i].view.arena, dam_heap(), 0);
+    while (work->bench_count < count &&
+           uv_cond_init(&work->benches[work->bench_count].given) == 0) {
+        struct bench *bench = &work->benches[work->bench_count++];
+        bench->work = work;
+        dam_arena_init(&bench->view.arena, dam_heap(), 0);
+    }
+    work->ended.data = work;
+    if (work->bench_count < count || uv_async_init(ledger->loop, &work->ended, on_ended) != 0) {
+        work_free(work);
+        return DAM_ENOMEM;
     }
     *ret = work;
     return DAM_OK;
-}
-
-static void work_free(struct dam_rpc_work *work)
-{
-    for (unsigned i = 0; i < work->bench_count; i++) {
-        dam_evm_destroy(work->benches[i].view.evm);
-        dam_arena_finish(&work->benches[i].view.arena);
-    }
-    uv_cond_destroy(&work->idle);
-    uv_mutex_destroy(&work->mutex);
-    free(work);
 }
 
 /* May the bench go on for another call, that long after it began? */
@@ -106,11 +117,9 @@ static bool goes_on(struct bench *bench, uint64_t share_ns, struct dam_rpc_job *
     return goes_on;
 }
 
-/* On the worker's thread: its share of what waited, for a while, on one snapshot. */
-static void on_run(uv_work_t *request)
+/* Its share of what waited, for a while, on one snapshot. */
+static void run(struct bench *bench)
 {
-    struct bench *bench = request->data;
-    struct dam_rpc_work *work = bench->work;
     struct dam_rpc_job **end = &bench->ran;
     do {
         struct dam_rpc_job *job = bench->job;
@@ -121,9 +130,26 @@ static void on_run(uv_work_t *request)
         end = &job->next;
     } while (bench->left != NULL && goes_on(bench, SHIFT_NS, bench->left));
     dam_ledger_chain_release_reader(&bench->chain);
+}
+
+static void on_thread(void *ctx)
+{
+    struct bench *bench = ctx;
+    struct dam_rpc_work *work = bench->work;
     uv_mutex_lock(&work->mutex);
-    if (--work->running == 0) {
-        uv_cond_signal(&work->idle);
+    while (bench->is_running || !work->closing) {
+        if (!bench->is_running) {
+            uv_cond_wait(&bench->given, &work->mutex);
+            continue;
+        }
+        uv_mutex_unlock(&work->mutex);
+        run(bench);
+        uv_mutex_lock(&work->mutex);
+        bench->is_running = false;
+        if (--work->running == 0) {
+            uv_cond_signal(&work->idle);
+        }
+        (void)uv_async_send(&work->ended); /* fails only for a handle that is none */
     }
     uv_mutex_unlock(&work->mutex);
 }
@@ -205,14 +231,19 @@ static void on_watch(uv_timer_t *timer)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-static void on_done(uv_work_t *request, int status);
+static bool need_thread(struct bench *bench)
+{
+    bench->has_thread =
+        bench->has_thread || uv_thread_create(&bench->thread, on_thread, bench) == 0;
+    return bench->has_thread;
+}
 
 /* Give a list of jobs to a bench; with a long one there is no other. Returns: false, with nothing
  * done, without memory. */
 static bool begin(struct bench *bench, struct dam_rpc_job *job)
 {
     struct dam_rpc_work *work = bench->work;
-    if (!set_up(bench)) {
+    if (!need_thread(bench) || !set_up(bench)) {
         return false;
     }
     bench->job = job;
@@ -222,13 +253,12 @@ static bool begin(struct bench *bench, struct dam_rpc_job *job)
     bench->began_ns = bench->call_began_ns = uv_hrtime();
     uv_mutex_lock(&work->mutex);
     work->running++;
+    bench->is_running = true;
+    uv_cond_signal(&bench->given);
     uv_mutex_unlock(&work->mutex);
-    if (work->held == 0) {
+    if (work->held++ == 0) {
         (void)uv_timer_start(&work->ledger->watch, on_watch, TICK_MS, TICK_MS); /* cannot fail */
     }
-    int code = uv_queue_work(work->ledger->loop, &bench->request, on_run, on_done);
-    DAM_ASSERT(code == 0); /* fails only without a function */
-    work->held++;
     return true;
 }
 
@@ -300,23 +330,15 @@ static void begin_waiting(struct dam_rpc_work *work)
     }
 }
 
-/* On the loop's thread; status is never "cancelled". */
-static void on_done(uv_work_t *request, int status)
+/* Tell a bench's jobs, and give it others. */
+static void finish(struct bench *bench)
 {
-    struct bench *bench = request->data;
     struct dam_rpc_work *work = bench->work;
     struct dam_rpc_job *ran = bench->ran;
     struct dam_ledger_counters *counters = &work->ledger->counters;
-    (void)status;
     bench->job = NULL;
     work->long_count -= bench->is_long;
     work->held--;
-    if (work->closing) {
-        if (work->held == 0) {
-            work_free(work);
-        }
-        return;
-    }
     unshift(work, bench->left);
     bench->ran = bench->left = NULL;
     counters->requests += bench->view.counters.requests;
@@ -326,6 +348,20 @@ static void on_done(uv_work_t *request, int status)
     begin_waiting(work);
     if (work->held == 0) {
         (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */
+    }
+}
+
+static void on_ended(uv_async_t *async)
+{
+    struct dam_rpc_work *work = async->data;
+    for (unsigned i = 0; i < work->bench_count; i++) {
+        struct bench *bench = &work->benches[i];
+        uv_mutex_lock(&work->mutex);
+        bool has_ended = bench->job != NULL && !bench->is_running;
+        uv_mutex_unlock(&work->mutex);
+        if (has_ended) {
+            finish(bench);
+        }
     }
 }
 
@@ -363,22 +399,32 @@ void dam_rpc_work_wait(struct dam_rpc_work *work)
     uv_mutex_unlock(&work->mutex);
 }
 
+static void on_async_closed(uv_handle_t *handle)
+{
+    work_free(handle->data);
+}
+
 void dam_rpc_work_close(struct dam_rpc_work *work)
 {
     if (work == NULL) {
         return;
     }
+    uv_mutex_lock(&work->mutex);
     work->closing = true;
+    uv_mutex_unlock(&work->mutex);
     (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */
     for (int is_long = 0; is_long < 2; is_long++) {
         tell(shift(work, is_long == 1, UINT32_MAX), false);
     }
     dam_rpc_work_wait(work);
     for (unsigned i = 0; i < work->bench_count; i++) {
-        tell(work->benches[i].ran, true);
-        tell(work->benches[i].left, false);
+        struct bench *bench = &work->benches[i];
+        if (bench->has_thread) {
+            uv_cond_signal(&bench->given);
+            (void)uv_thread_join(&bench->thread); /* it can be joined: nobody else does */
+        }
+        tell(bench->ran, true);
+        tell(bench->left, false);
     }
-    if (work->held == 0) {
-        work_free(work);
-    }
+    uv_close((uv_handle_t *)&work->ended, on_async_closed);
 }

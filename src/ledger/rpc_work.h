@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading calls on other threads. A job runs on one of libuv's threads with a ledger of its own: a
- * snapshot of the store and the head as they were when it began, an EVM, an arena. So eth_call and
- * traces never hold up the loop, and the loop's blocks never change what a job sees.
+/* Reading calls on other threads. A job runs on one of a few threads that do nothing else, with a
+ * ledger of its own: a snapshot of the store and the head as they were when it began, an EVM, an
+ * arena. So eth_call and traces never hold up the loop, and the loop's blocks never change what a
+ * job sees. They are not libuv's threads: in `dam up` those may all wait for the ledger's answer.
  *
  * A job is a run of calls. Each call has a limit of time. One that takes longer than 40 ms is a
  * long one, and one thread is never for long ones: if none is left for it, it is cut and begins
@@ -44,7 +45,7 @@ bool dam_rpc_work_goes_on(struct dam_ledger *view);
 void dam_rpc_work_wait(struct dam_rpc_work *work);
 
 /** Call done for every job that has not run, cut those that do, let go of every snapshot. The
- *  memory goes when the loop has taken libuv's answers: turn it once more. Accepts NULL. */
+ *  memory goes with the loop's handle: turn the loop once more. Accepts NULL. */
 void dam_rpc_work_close(struct dam_rpc_work *work);
 
 #endif
