@@ -87,14 +87,14 @@ enum dam_err dam_http_client_create(struct dam_http_client *ret)
     if (curl == NULL) {
         return DAM_ENOMEM;
     }
-    *ret = (struct dam_http_client){post, get, curl};
+    *ret = (struct dam_http_client){post, get, curl_easy_cleanup, curl};
     return DAM_OK;
 }
 
 void dam_http_client_destroy(struct dam_http_client *client)
 {
-    if (client->ctx != NULL) {
-        curl_easy_cleanup(client->ctx);
+    if (client->close != NULL) {
+        client->close(client->ctx);
     }
     *client = (struct dam_http_client){0};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* HTTP POST as an effect, for JSON-RPC and other APIs: the real one is libcurl, a test hands in its
- * own. One request at a time a client; a client belongs to one thread. */
+/* HTTP POST as an effect, for JSON-RPC and other APIs: the real one is libcurl, a ledger in this
+ * process hands in its own (ledger/resident.h), as tests do. One request at a time a client; a
+ * client belongs to one thread. */
 #ifndef DAM_PORT_HTTP_CLIENT_H
 #define DAM_PORT_HTTP_CLIENT_H
 
@@ -13,9 +14,10 @@ struct dam_http_client {
      * answer is longer than ret_body may be; DAM_EPARSE for a URL that is none. */
     enum dam_err (*post)(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
                          struct dam_buf *ret_body, int *ret_status);
-    /* Fetch a document. Blocks; idempotent. Returns: as post. */
+    /* Fetch a document. Blocks; idempotent. Returns: as post. NULL: there are none. */
     enum dam_err (*get)(void *ctx, const char *url, uint32_t timeout_ms, struct dam_buf *ret_body,
                         int *ret_status);
+    void (*close)(void *ctx); /* give back what ctx holds; NULL: nothing */
     void *ctx;
 };
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The ledger within another program: in a thread and on a loop of its own, so that a block's commit
+ * holds nothing else up and nothing else holds up the ledger's clients. It listens as `dam ledger`
+ * does; the program itself asks by a client that hands its text to the very same dispatch without a
+ * socket. `dam up` has it where dam.toml has [ledger]. */
+#ifndef DAM_LEDGER_RESIDENT_H
+#define DAM_LEDGER_RESIDENT_H
+
+#include "ledger/config.h"
+#include "port/http_client.h"
+
+/** Open the ledger and listen. Returns: DAM_OK; DAM_ENOMEM; as dam_ledger_config_open and
+ *  dam_ledger_config_serve, with fault->text.
+ *  In:  config: borrowed for the call.
+ *  Out: ret: a client whose every URL is this ledger; unlike others, any number of threads may post
+ *       at once, but not those on which the ledger's own work is done. dam_http_client_destroy,
+ * once nobody posts, closes the ledger and waits for its end. */
+DAM_MUST_USE enum dam_err dam_ledger_resident_open(const struct dam_ledger_config *config,
+                                                   struct dam_http_client *ret,
+                                                   struct dam_store_fault *fault);
+
+#endif
