@@ -363,6 +363,7 @@ enum dam_err dam_envoy_create(const struct dam_envoy_options *options, struct da
         dam_envoy_release(e);
         return DAM_ENOMEM;
     }
+    e->http = options->http;
     *ret = e;
     return DAM_OK;
 }

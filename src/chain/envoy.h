@@ -21,10 +21,12 @@
 struct dam_envoy_options {
     const char *urls[DAM_REMOTE_ENDPOINTS_MAX]; /* JSON-RPC of one chain */
     size_t url_count;
-    size_t agree_min;          /* endpoints that must give the same answer */
-    uint32_t timeout_ms;       /* of one call to the chain */
-    uint64_t chain_id;         /* 0: whatever the endpoints say */
-    const char *signer_folder; /* signer/home.h; NULL: it only reads */
+    size_t agree_min;            /* endpoints that must give the same answer */
+    struct dam_http_client http; /* how to reach them, the envoy's from its creation on; zeroed: by
+                                  * one of its own */
+    uint32_t timeout_ms;         /* of one call to the chain */
+    uint64_t chain_id;           /* 0: whatever the endpoints say */
+    const char *signer_folder;   /* signer/home.h; NULL: it only reads */
     const char *password_path;
     const char *outbox_folder;
     bool has_witness; /* whoever made it takes the deeds: dam_envoy_deed_take */

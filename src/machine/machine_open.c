@@ -5,6 +5,7 @@
 #include "core/crypto/keccak.h"
 #include "core/crypto/sha256.h"
 #include "core/record/note.h"
+#include "ledger/resident.h"
 #include "machine/keeper.h"
 #include "machine/machine_parts.h"
 #include "machine/pin.h"
@@ -195,7 +196,8 @@ static enum dam_err boot_record(struct dam_machine *m, const struct dam_now *now
 
 /* ---- the law --------------------------------------------------------------------------------- */
 
-static enum dam_err envoy_make(struct dam_machine *m)
+/* The ledger lives as long as the envoy: the keeper's and the skills' last words reach it. */
+static enum dam_err envoy_make(struct dam_machine *m, struct dam_manifest_complaint *ret_complaint)
 {
     const struct dam_manifest *f = &m->manifest;
     struct dam_envoy_options options = {
@@ -208,8 +210,25 @@ static enum dam_err envoy_make(struct dam_machine *m)
         .outbox_folder = f->signer.outbox,
         .has_witness = true, /* dam_machine_decide */
     };
+    if (f->chain.url_count == 0) {
+        return DAM_OK;
+    }
     memcpy(options.urls, f->chain.urls, sizeof(options.urls));
-    return f->chain.url_count == 0 ? DAM_OK : dam_envoy_create(&options, &m->envoy);
+    if (f->chain.is_embedded) {
+        struct dam_store_fault fault;
+        enum dam_err err = dam_ledger_resident_open(&f->ledger, &options.http, &fault);
+        if (err != DAM_OK) {
+            (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the ledger: %s",
+                           fault.text[0] != '\0' ? fault.text : dam_err_text(err));
+            return err;
+        }
+        dam_machine_say(m, "the ledger in %s answers at %s", f->ledger.data, f->chain.urls[0]);
+    }
+    enum dam_err err = dam_envoy_create(&options, &m->envoy);
+    if (err != DAM_OK) {
+        dam_http_client_destroy(&options.http);
+    }
+    return err;
 }
 
 /* The first start under a constitution: nothing is kept yet, so the chain must be there. */
@@ -244,7 +263,7 @@ static enum dam_err law_open(struct dam_machine *m, const struct dam_law_chain *
                              struct dam_manifest_complaint *ret_complaint)
 {
     struct dam_terms terms;
-    DAM_TRY(envoy_make(m));
+    DAM_TRY(envoy_make(m, ret_complaint));
     if (!m->manifest.chain.has_constitution) {
         DAM_TRY(dam_law_load(&m->manifest, chain, m->decider, &m->law, ret_complaint));
         m->terms = (struct dam_terms){.epoch = m->manifest.epoch,

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/toml.h"
 #include "core/flow/rules.h"
+#include "ledger/config.h"
 #include "port/link.h"
 
 #define DAM_MANIFEST_LINKS_MAX 32u
@@ -75,6 +76,7 @@ struct dam_manifest_chain {
     int64_t timeout_ms;
     int64_t poll_ms;
     int64_t depth; /* blocks below the head that count as final where the chain has no such word */
+    bool is_embedded;      /* in [ledger], in this process */
     bool has_constitution; /* then epoch, mind and charter come from there */
     struct dam_address constitution;
 };
@@ -137,6 +139,8 @@ struct dam_manifest {
     const char *interlock_texts[DAM_FLOW_INTERLOCKS_MAX]; /* "when -> then (why)" */
     bool evidence_sync;
     const char *evidence_folder;
+    bool has_ledger;
+    struct dam_ledger_config ledger; /* [ledger], if there is one */
     struct dam_manifest_chain chain;
     struct dam_manifest_signer signer;
     struct dam_manifest_anchor anchor;

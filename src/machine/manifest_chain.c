@@ -1,9 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-/* [chain], [signer], [evidence.anchor] and [upgrade]: what the machine's keeper goes by. */
+/* [ledger], [chain], [signer], [evidence.anchor] and [upgrade]: what the machine's keeper goes by.
+ */
 #include "core/eth/address.h"
 #include "machine/manifest_read.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#define EMBEDDED "embedded" /* [chain] url: the ledger of [ledger] */
+
+/* ---- the ledger ------------------------------------------------------------------------------ */
+
+/* A value as it would stand on the command line. Returns: NULL for what has no such form. */
+static const char *ledger_value(const struct dam_toml *value, char number[24])
+{
+    switch (value->type) {
+    case DAM_TOML_STRING:
+    case DAM_TOML_FLOAT:
+        return (const char *)value->text.data;
+    case DAM_TOML_INTEGER:
+        (void)snprintf(number, 24, "%" PRId64, value->integer);
+        return number;
+    case DAM_TOML_BOOL:
+        return value->boolean ? "true" : "false";
+    case DAM_TOML_TABLE:
+    case DAM_TOML_ARRAY:
+    case DAM_TOML_OFFSET_DATETIME:
+    case DAM_TOML_LOCAL_DATETIME:
+    case DAM_TOML_LOCAL_DATE:
+    case DAM_TOML_LOCAL_TIME:
+        return NULL;
+    }
+    return NULL;
+}
+
+static enum dam_err ledger_set(struct dam_manifest_reader *r, const char *key,
+                               const struct dam_toml *value)
+{
+    char number[24];
+    const char *text = ledger_value(value, number);
+    enum dam_err err =
+        text == NULL ? DAM_EPARSE : dam_ledger_config_set(&r->manifest->ledger, key, text);
+    return err == DAM_OK ? DAM_OK
+                         : dam_manifest_complain(r, value, "`dam help ledger` says what it takes",
+                                                 "[ledger] has a bad '%s'", key);
+}
+
+/* Each key is an option of `dam ledger`; `fund` is one address or a list of them. */
+static enum dam_err ledger_read(struct dam_manifest_reader *r, const struct dam_toml *table)
+{
+    struct dam_manifest *m = r->manifest;
+    struct dam_ledger_config *c = &m->ledger;
+    m->has_ledger = table != NULL;
+    dam_ledger_config_init(c);
+    DAM_TRY(dam_manifest_keys(r, table, "[ledger]", dam_ledger_config_names));
+    for (size_t i = 0; dam_ledger_config_names[i] != NULL; i++) {
+        const char *key = dam_ledger_config_names[i];
+        const struct dam_toml *value = dam_toml_get(table, key);
+        bool is_list = value != NULL && value->type == DAM_TOML_ARRAY && strcmp(key, "fund") == 0;
+        for (const struct dam_toml *item = is_list ? value->first : value; item != NULL;
+             item = is_list ? item->next : NULL) {
+            DAM_TRY(ledger_set(r, key, item));
+        }
+    }
+    if (c->port == 0) {
+        return dam_manifest_complain(r, dam_toml_get(table, "rpc"), "rpc = \"127.0.0.1:8545\"",
+                                     "[ledger] needs a port that others can know");
+    }
+    c->data = dam_manifest_path(m, c->data == NULL ? "ledger" : c->data);
+    c->genesis_path = c->genesis_path == NULL ? NULL : dam_manifest_path(m, c->genesis_path);
+    c->ipc = c->ipc == NULL ? NULL : dam_manifest_path(m, c->ipc);
+    return c->data == NULL ? DAM_ENOMEM : DAM_OK;
+}
+
+/* ---- the chain ------------------------------------------------------------------------------- */
 
 static enum dam_err address_read(struct dam_manifest_reader *r, const struct dam_toml *table,
                                  const char *key, struct dam_address *ret, bool *ret_found)
@@ -34,7 +105,25 @@ static enum dam_err url_add(struct dam_manifest_reader *r, const struct dam_toml
     return DAM_OK;
 }
 
-/* One URL or a list of them; DAM_CHAIN_URL stands above both. */
+/* The ledger in this process; other programs find it at its port. */
+static enum dam_err embedded_read(struct dam_manifest_reader *r, const struct dam_toml *at)
+{
+    struct dam_manifest *m = r->manifest;
+    char *url = dam_arena_alloc(r->arena, DAM_LEDGER_URL_SIZE);
+    if (!m->has_ledger) {
+        return dam_manifest_complain(r, at, "add a table [ledger]; it may be empty",
+                                     "there is no ledger to be embedded");
+    }
+    if (url == NULL) {
+        return DAM_ENOMEM;
+    }
+    dam_ledger_config_url(&m->ledger, m->ledger.port, url);
+    m->chain.is_embedded = true;
+    m->chain.urls[m->chain.url_count++] = url;
+    return DAM_OK;
+}
+
+/* One URL or a list of them, or the embedded ledger; DAM_CHAIN_URL stands above all. */
 static enum dam_err urls_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
     const struct dam_toml *url = dam_toml_get(table, "url");
@@ -43,11 +132,14 @@ static enum dam_err urls_read(struct dam_manifest_reader *r, const struct dam_to
         return url_add(r, NULL, env);
     }
     if (url == NULL) {
-        return dam_manifest_complain(r, table, "url = \"http://127.0.0.1:8545\", or a list",
+        return dam_manifest_complain(r, table,
+                                     "url = \"http://127.0.0.1:8545\", or a list, or "
+                                     "\"" EMBEDDED "\" with [ledger]",
                                      "[chain] needs 'url'");
     }
     if (url->type == DAM_TOML_STRING) {
-        return url_add(r, url, (const char *)url->text.data);
+        const char *text = (const char *)url->text.data;
+        return strcmp(text, EMBEDDED) == 0 ? embedded_read(r, url) : url_add(r, url, text);
     }
     for (const struct dam_toml *item = url->type == DAM_TOML_ARRAY ? url->first : NULL;
          item != NULL; item = item->next) {
@@ -71,11 +163,16 @@ static enum dam_err chain_read(struct dam_manifest_reader *r, const struct dam_t
     c->timeout_ms = 1000;
     c->depth = 64;
     c->poll_ms = m->period_ms < 1000 ? 1000 : m->period_ms > 15000 ? 15000 : m->period_ms;
-    if (table == NULL) {
+    if (table == NULL && !m->has_ledger) {
         return DAM_OK;
     }
     DAM_TRY(dam_manifest_keys(r, table, "[chain]", keys));
     DAM_TRY(urls_read(r, table));
+    if (m->has_ledger && !c->is_embedded && getenv("DAM_CHAIN_URL") == NULL) {
+        return dam_manifest_complain(r, dam_toml_get(m->root, "ledger"),
+                                     "url = \"" EMBEDDED "\" in [chain], or no [ledger]",
+                                     "[ledger] is for a chain that is in this process");
+    }
     DAM_TRY(dam_manifest_integer(r, table, "agree", 1, (int64_t)c->url_count, &c->agree_min));
     DAM_TRY(dam_manifest_span(r, table, "timeout", &c->timeout_ms));
     DAM_TRY(dam_manifest_span(r, table, "poll", &c->poll_ms));
@@ -185,6 +282,7 @@ static enum dam_err upgrade_read(struct dam_manifest_reader *r, const struct dam
 enum dam_err dam_manifest_chain_read(struct dam_manifest_reader *r)
 {
     const struct dam_toml *root = r->manifest->root;
+    DAM_TRY(ledger_read(r, dam_toml_get(root, "ledger")));
     DAM_TRY(chain_read(r, dam_toml_get(root, "chain")));
     DAM_TRY(signer_read(r, dam_toml_get(root, "signer")));
     DAM_TRY(anchor_read(r, dam_toml_get(root, "evidence")));

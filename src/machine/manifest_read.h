@@ -62,7 +62,7 @@ DAM_MUST_USE enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const
 DAM_MUST_USE enum dam_err dam_manifest_rules_read(struct dam_manifest_reader *r,
                                                   const struct dam_toml *machine);
 
-/** [chain], [signer], [evidence.anchor] and [upgrade], after everything else. */
+/** [ledger], [chain], [signer], [evidence.anchor] and [upgrade], after everything else. */
 DAM_MUST_USE enum dam_err dam_manifest_chain_read(struct dam_manifest_reader *r);
 
 #endif
