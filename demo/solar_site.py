@@ -32,7 +32,8 @@ class Site(Process):
         self.environment = os.environ | {
             "DAM_CONTRACTS": village.chain.artifacts, "DAM_LINK_INVERTER_URL": f"tcp://127.0.0.1:{plant.port}",
             "DAM_LINK_INVERTER_EVERY_MS": "10", "DAM_LINK_VILLAGE_URL": f"mqtt://127.0.0.1:{broker.port}",
-            "DAM_LINK_SKILLS_EVERY_MS": "20", "DAM_CHAIN_URL": ledger.url, "DAM_LINK_UPKEEP_DAYS": str(low_days)}
+            "DAM_LINK_SKILLS_EVERY_MS": "20", "DAM_CHAIN_URL": ledger.url, "DAM_LINK_UPKEEP_DAYS": str(low_days),
+            "DAM_MACHINE_WRITE_TIMEOUT": "60s"}  # a box with too much to do changes the story's length, not its end
         shutil.copytree(profile, self.home)
         os.makedirs(os.path.join(self.home, "errands"))
         path = os.path.join(self.home, "dam.toml")
@@ -52,6 +53,7 @@ class Site(Process):
                               ("board", v.jobs.address), ("token", v.token.address), ("provider", v.key(FIRM).address),
                               ("evaluator", v.key(MEMBERS[0]).address)):
             text = text.replace(f'{name} = "0x..."', f'{name} = "{address}"')
+        text = text.replace("[chain]\n", '[chain]\ntimeout = "30s"\n')
         return text + f'\n[identity]\nchain_id = {v.chain.id}\nregistry = "{v.registry.address}"\ntoken = "{v.id}"\n'
 
     def give_key(self, key):

@@ -565,6 +565,6 @@ bool dam_runtime_is_closed(const struct dam_runtime *rt)
 
 bool dam_runtime_is_still(const struct dam_runtime *rt)
 {
-    return rt->mono_ms == rt->target_ms && next_due(rt) > rt->target_ms &&
-           next_keeper(rt) > rt->target_ms;
+    return !uv_is_active((const uv_handle_t *)&rt->idle) && /* else time is to move */
+           !uv_is_active((const uv_handle_t *)&rt->timer);  /* else somebody is awaited */
 }

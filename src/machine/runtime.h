@@ -65,7 +65,8 @@ bool dam_runtime_is_stopping(const struct dam_runtime *runtime);
 /** Has everything been closed, so that the loop may end? */
 bool dam_runtime_is_closed(const struct dam_runtime *runtime);
 
-/** STEPPED: has time reached where the last step led, with every turn made? */
+/** STEPPED: has time reached where the last step led, with every turn made, and has every device
+ * and the chain answered? */
 bool dam_runtime_is_still(const struct dam_runtime *runtime);
 
 #endif

@@ -81,9 +81,12 @@ def trade(site, v, ledger):
     check("it claims what was filled", [e["quantity"] for e in events(v, "Filled")] == [OFFER_WH], site.said())
 
     before = v.token.read("balanceOf", v.account.address)
+    early = []  # steps that were answered before the turn's set-points were
     for _ in range(4):
-        site.step("15m")
+        leaves = site.step("899s")["leaves"]  # to the very moment of the turn
+        early += [leaves] if site.step("1s")["leaves"] != leaves else []
         slots.turn()
+    check("a step is answered when the turn's receipt is in the evidence", not early, early)
     collected = events(v, "Collected")
     check("it collects", collected and collected[0]["interval"] == first and collected[0]["amount"] > 0, site.said())
     check("it earns", v.token.read("balanceOf", v.account.address) > before - 6 * OFFER_WH * village.DEPOSIT)
