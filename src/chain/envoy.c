@@ -118,7 +118,7 @@ static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_has
     if (e->deeds == NULL) {
         return;
     }
-    uv_mutex_lock(&e->deeds_lock);
+    uv_mutex_lock(&e->lock);
     if (e->deed_count < DAM_ENVOY_DEEDS_MAX) {
         struct dam_envoy_deed *deed =
             &e->deeds[(e->deed_first + e->deed_count++) % DAM_ENVOY_DEEDS_MAX];
@@ -128,7 +128,7 @@ static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_has
                        : e->met        ? "signed at another try"
                                        : "signed before this start");
     }
-    uv_mutex_unlock(&e->deeds_lock);
+    uv_mutex_unlock(&e->lock);
 }
 
 bool dam_envoy_deed_take(struct dam_envoy *e, struct dam_envoy_deed *ret)
@@ -136,40 +136,40 @@ bool dam_envoy_deed_take(struct dam_envoy *e, struct dam_envoy_deed *ret)
     if (e->deeds == NULL) {
         return false;
     }
-    uv_mutex_lock(&e->deeds_lock);
+    uv_mutex_lock(&e->lock);
     bool any = e->deed_count > e->deed_taken;
     if (any) {
         *ret = e->deeds[(e->deed_first + e->deed_taken++) % DAM_ENVOY_DEEDS_MAX];
     }
-    uv_mutex_unlock(&e->deeds_lock);
+    uv_mutex_unlock(&e->lock);
     return any;
 }
 
 void dam_envoy_deeds_kept(struct dam_envoy *e)
 {
-    uv_mutex_lock(&e->deeds_lock);
+    uv_mutex_lock(&e->lock);
     e->deed_first = (e->deed_first + e->deed_taken) % DAM_ENVOY_DEEDS_MAX;
     e->deed_count -= e->deed_taken;
     e->deed_taken = 0;
-    uv_mutex_unlock(&e->deeds_lock);
+    uv_mutex_unlock(&e->lock);
 }
 
 bool dam_envoy_is_witnessed(struct dam_envoy *e, const struct dam_hash *id)
 {
     bool found = false;
-    uv_mutex_lock(&e->deeds_lock);
+    uv_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->deed_count && !found; i++) {
         found = dam_hash_eq(&e->deeds[(e->deed_first + i) % DAM_ENVOY_DEEDS_MAX].id, id);
     }
-    uv_mutex_unlock(&e->deeds_lock);
+    uv_mutex_unlock(&e->lock);
     return !found;
 }
 
 static bool deeds_are_full(struct dam_envoy *e)
 {
-    uv_mutex_lock(&e->deeds_lock);
+    uv_mutex_lock(&e->lock);
     bool full = e->deed_count == DAM_ENVOY_DEEDS_MAX;
-    uv_mutex_unlock(&e->deeds_lock);
+    uv_mutex_unlock(&e->lock);
     return full;
 }
 
@@ -331,14 +331,29 @@ enum dam_err dam_envoy_ask(struct dam_envoy *e, struct dam_signer_request *reque
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void dam_envoy_enter(struct dam_envoy *e)
+uint64_t dam_envoy_line_up(struct dam_envoy *e)
 {
     uv_mutex_lock(&e->lock);
+    uint64_t place = e->place_next++;
+    uv_mutex_unlock(&e->lock);
+    return place;
+}
+
+void dam_envoy_enter(struct dam_envoy *e, uint64_t place)
+{
+    uv_mutex_lock(&e->lock);
+    while (e->place_now != place) {
+        uv_cond_wait(&e->moved, &e->lock);
+    }
+    uv_mutex_unlock(&e->lock);
 }
 
 void dam_envoy_leave(struct dam_envoy *e)
 {
     dam_arena_reset(&e->arena);
+    uv_mutex_lock(&e->lock);
+    e->place_now++;
+    uv_cond_broadcast(&e->moved);
     uv_mutex_unlock(&e->lock);
 }
 
@@ -349,7 +364,7 @@ enum dam_err dam_envoy_create(const struct dam_envoy_options *options, struct da
         free(e);
         return DAM_ENOMEM;
     }
-    if (uv_mutex_init(&e->deeds_lock) != 0) {
+    if (uv_cond_init(&e->moved) != 0) {
         uv_mutex_destroy(&e->lock);
         free(e);
         return DAM_ENOMEM;
@@ -383,8 +398,8 @@ void dam_envoy_release(struct dam_envoy *e)
     dam_outbox_close(&e->outbox);
     dam_http_client_destroy(&e->http);
     dam_arena_finish(&e->arena);
+    uv_cond_destroy(&e->moved);
     uv_mutex_destroy(&e->lock);
-    uv_mutex_destroy(&e->deeds_lock);
     free(e->deeds);
     free(e);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The machine on its chain: one set of endpoints, one signer process, one outbox, shared by all
- * who speak for the machine (its keeper, its skills). Whoever works with an envoy holds its lock,
- * so that nonces and requests to the signer come one after another. What is signed is durable
- * before it leaves. Blocks; for worker threads, never for the loop's. */
+ * who speak for the machine (its keeper, its skills). They stand in a line: one works with it at a
+ * time, in the order in which the loop gave the work out, so that nonces do not depend on which
+ * thread was faster. What is signed is durable before it leaves. Blocks; for worker threads, never
+ * for the loop's. */
 #ifndef DAM_CHAIN_ENVOY_H
 #define DAM_CHAIN_ENVOY_H
 
@@ -42,8 +43,7 @@ struct dam_envoy_deed {
 struct dam_envoy {
     struct dam_envoy_options options;
     unsigned users;
-    uv_mutex_t lock;
-    struct dam_arena arena; /* of one call; whoever holds the lock resets it at its end */
+    struct dam_arena arena; /* of whoever works with it; reset when it leaves */
     struct dam_http_client http;
     struct dam_remote chain;
     struct dam_signer *signer; /* NULL: none */
@@ -57,7 +57,10 @@ struct dam_envoy {
     const char *what;                /* what is being signed; NULL: something known before */
     bool met;                        /* what was in the outbox at the start has been told */
 
-    uv_mutex_t deeds_lock; /* of the fields below: held for moments only */
+    uv_mutex_t lock; /* of the fields below: held for moments only */
+    uv_cond_t moved; /* the line has */
+    uint64_t place_next;
+    uint64_t place_now; /* who may work with it */
     struct dam_envoy_deed *deeds;
     size_t deed_first;
     size_t deed_count;
@@ -71,12 +74,17 @@ DAM_MUST_USE enum dam_err dam_envoy_create(const struct dam_envoy_options *optio
 /** One more user. Returns: envoy. On the loop's thread, as release. */
 struct dam_envoy *dam_envoy_share(struct dam_envoy *envoy);
 
-/** One user less; the last one stops the signer and closes everything. Nobody may hold the lock.
- *  Accepts NULL. */
+/** One user less; the last one stops the signer and closes everything. Nobody may stand in the
+ *  line. Accepts NULL. */
 void dam_envoy_release(struct dam_envoy *envoy);
 
-/** Take and give back the envoy. Every call below is made between the two. */
-void dam_envoy_enter(struct dam_envoy *envoy);
+/** Stand in the line. Returns: the place: who has it must enter with it and leave, once: those
+ *  behind wait. On the loop's thread, when the work is given to a worker; a worker that comes back
+ *  in the midst of its work takes a place where it is. */
+uint64_t dam_envoy_line_up(struct dam_envoy *envoy);
+
+/** Wait for one's turn, and end it. Every call below is made between the two. */
+void dam_envoy_enter(struct dam_envoy *envoy, uint64_t place);
 void dam_envoy_leave(struct dam_envoy *envoy);
 
 /** Reach the chain, if it was not. Harmless to repeat.

@@ -44,6 +44,7 @@ struct dam_keeper {
     struct dam_checkpoint_origin origin;
     struct dam_u256 id;
     struct order order;
+    uint64_t place; /* in the envoy's line */
     struct dam_watcher watcher;
     bool place_known;       /* the watcher has a place */
     bool stale;             /* something happened that was not read yet */
@@ -373,7 +374,7 @@ static void on_work(uv_work_t *work)
     k->note_len = 0;
     k->has_news = false;
     k->anchored_now = false;
-    dam_envoy_enter(k->envoy);
+    dam_envoy_enter(k->envoy, k->place);
     enum dam_err err = dam_envoy_connect(k->envoy);
     k->reached = err == DAM_OK;
     err = err == DAM_OK ? look(k) : err;
@@ -479,7 +480,10 @@ void dam_keeper_begin(struct dam_keeper *k, const struct dam_now *now)
         o->sign = o->anchor || (is_time && size > k->signed_point.size);
     }
     k->work.data = k;
-    k->busy = uv_queue_work(k->loop, &k->work, on_work, on_worked) == 0;
+    k->busy = true;
+    k->place = dam_envoy_line_up(k->envoy);
+    /* Fails only without a callback. */
+    (void)uv_queue_work(k->loop, &k->work, on_work, on_worked);
 }
 
 bool dam_keeper_is_busy(const struct dam_keeper *k)

@@ -121,8 +121,8 @@ struct dam_link_kind {
      * given it. Neither blocks. NULL for kinds that show nothing. */
     bool (*wants_turn)(struct dam_link *link);
     void (*show_turn)(struct dam_link *link, const struct dam_link_turn *turn);
-    /* Does it act of its own accord just now, after a turn that it was shown? Stepped time waits
-     * for it. NULL for kinds that never do. */
+    /* Does it work just now, also where no set-point waits for it: after it was opened, or after a
+     * turn that it was shown? Stepped time waits for it. NULL for kinds that nobody waits for. */
     bool (*is_busy)(struct dam_link *link);
     /* End. No callback comes afterwards; memory goes back in the loop's next turns. */
     void (*close)(struct dam_link *link);

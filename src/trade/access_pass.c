@@ -153,8 +153,7 @@ enum dam_err dam_access_pass_price(struct dam_access_pass *a, const struct dam_u
                                    uint64_t decision, bool *ret_recorded)
 {
     *ret_recorded = false;
-    dam_seat_begin(&a->seat);
-    return dam_seat_end(&a->seat, price(a, wanted, decision, ret_recorded), "setting the price");
+    return dam_seat_fail(&a->seat, price(a, wanted, decision, ret_recorded), "setting the price");
 }
 
 /* ---- settling -------------------------------------------------------------------------------- */
@@ -167,30 +166,24 @@ static enum dam_err taken_read(struct dam_access_pass *a, uint64_t slot, uint64_
     return dam_u256_to_u64(&word, ret) ? DAM_OK : DAM_ERANGE;
 }
 
-static enum dam_err settle(struct dam_access_pass *a, uint64_t now_s)
+enum dam_err dam_access_pass_settle(struct dam_access_pass *a, uint64_t wall_s)
 {
     const struct dam_u256 account = dam_calldata_word(&a->seat.account);
-    uint64_t slot = now_s / a->terms.slot_s;
+    uint64_t slot = wall_s / a->terms.slot_s;
     DAM_TRY(dam_outbox_resend(&a->seat.envoy->outbox, &a->seat.envoy->arena));
     DAM_TRY(dam_seat_forget(&a->seat, cause_word, &a->acted, "the last price"));
     DAM_TRY(resource_read(a));
-    DAM_TRY(passes_refresh(a, now_s));
-    DAM_TRY(passes_look(a, now_s));
+    DAM_TRY(passes_refresh(a, wall_s));
+    DAM_TRY(passes_look(a, wall_s));
     DAM_TRY(taken_read(a, slot, &a->taken));
     DAM_TRY(taken_read(a, slot + 1, &a->taken_next));
     return dam_seat_view(&a->seat, &a->terms.token, "balanceOf(address)", &account, 1, &a->balance,
                          1);
 }
 
-enum dam_err dam_access_pass_settle(struct dam_access_pass *a, uint64_t wall_s)
-{
-    dam_seat_begin(&a->seat);
-    return dam_seat_end(&a->seat, settle(a, wall_s), "settling");
-}
-
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static enum dam_err connect_parts(struct dam_access_pass *a)
+enum dam_err dam_access_pass_connect(struct dam_access_pass *a)
 {
     uint64_t decimals = 0;
     DAM_TRY(dam_seat_arm(&a->seat));
@@ -200,12 +193,6 @@ static enum dam_err connect_parts(struct dam_access_pass *a)
         a->seat.ready = true;
     }
     return DAM_OK;
-}
-
-enum dam_err dam_access_pass_connect(struct dam_access_pass *a)
-{
-    dam_seat_begin(&a->seat);
-    return dam_seat_end(&a->seat, connect_parts(a), "connecting");
 }
 
 void dam_access_pass_init(struct dam_access_pass *a, struct dam_envoy *envoy,

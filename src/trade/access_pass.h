@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A machine that sells rights to use something of its own for a time, from its account
- * (contracts/src/pay/AccessPass.sol): a door, a charger, an hour of itself. It makes the resource,
- * keeps its price where the decisions want it, and knows the passes that a lock must let in. Takes
- * the envoy's lock. Blocks; one thread. */
+ * (contracts/src/pay/AccessPass.sol): a door, a charger, an hour of itself. It makes the
+ * resource, keeps its price where the decisions want it, and knows the passes that a lock must
+ * let in. Called by whoever has entered the envoy. Blocks. */
 #ifndef DAM_TRADE_ACCESS_PASS_H
 #define DAM_TRADE_ACCESS_PASS_H
 

@@ -110,13 +110,12 @@ static enum dam_err first_look(struct dam_energy_market *m, int64_t wall_ms)
 
 enum dam_err dam_energy_market_connect(struct dam_energy_market *m, int64_t wall_ms)
 {
-    dam_seat_begin(&m->seat);
-    enum dam_err err = dam_seat_arm(&m->seat);
-    if (err == DAM_OK && !m->seat.ready) {
-        err = first_look(m, wall_ms);
-        m->seat.ready = err == DAM_OK;
+    DAM_TRY(dam_seat_arm(&m->seat));
+    if (!m->seat.ready) {
+        DAM_TRY(first_look(m, wall_ms));
+        m->seat.ready = true;
     }
-    return dam_seat_end(&m->seat, err, "connecting");
+    return DAM_OK;
 }
 
 /* ---- settling -------------------------------------------------------------------------------- */
@@ -285,7 +284,7 @@ static enum dam_err last_price_read(struct dam_energy_market *m, uint64_t now_s)
     return DAM_OK;
 }
 
-static enum dam_err settle_all(struct dam_energy_market *m)
+enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
 {
     const struct dam_u256 account = dam_calldata_word(&m->seat.account);
     uint64_t now_s = 0;
@@ -307,12 +306,6 @@ static enum dam_err settle_all(struct dam_energy_market *m)
     DAM_TRY(dam_seat_view(&m->seat, &m->token, "balanceOf(address)", &account, 1, &m->balance, 1));
     DAM_TRY(credits_read(m, (uint32_t)(now_s / m->length), &m->credits));
     return first;
-}
-
-enum dam_err dam_energy_market_settle(struct dam_energy_market *m)
-{
-    dam_seat_begin(&m->seat);
-    return dam_seat_end(&m->seat, settle_all(m), "settling");
 }
 
 /* ---- ordering -------------------------------------------------------------------------------- */
@@ -375,10 +368,7 @@ enum dam_err dam_energy_market_order(struct dam_energy_market *m, int64_t wall_m
                                : "above the market's highest tick");
         return err;
     }
-    dam_envoy_enter(m->seat.envoy);
-    err = order(m, wall_ms, wh, tick, ret_recorded);
-    dam_envoy_leave(m->seat.envoy);
-    return err;
+    return order(m, wall_ms, wh, tick, ret_recorded);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

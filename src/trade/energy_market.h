@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A machine's seat at an energy market (contracts/src/market/EnergyMarket.sol): it sells or
- * buys energy of the next delivery interval from the machine's account, claims what was filled, and
+/* A machine's seat at an energy market (contracts/src/market/EnergyMarket.sol): it sells or buys
+ * energy of the next delivery interval from the machine's account, claims what was filled, and
  * collects what was earned or is paid back where sellers fell short. One order an interval. The
- * envoy's outbox is all that is remembered: a seat that opens again goes on with the intervals that
- * it finds there. Takes the envoy's lock. Blocks; one thread. */
+ * envoy's outbox is all that is remembered: a seat that opens again goes on with the intervals
+ * that it finds there. Called by whoever has entered the envoy. Blocks. */
 #ifndef DAM_TRADE_ENERGY_MARKET_H
 #define DAM_TRADE_ENERGY_MARKET_H
 

@@ -3,7 +3,7 @@
  * in any language, moves a file NAME.json into the machine's folder errands/ and reads NAME.answer
  * beside it; docs/errands.md has both forms. The machine has each errand signed once, under its
  * name, whatever crashes between; the signer judges it by the account's policy like every other
- * spend, so a skill gains no right that the community has not given. Takes the envoy's lock.
+ * spend, so a skill gains no right that the community has not given. Enters the envoy.
  * Blocks; one thread. */
 #ifndef DAM_TRADE_ERRANDS_H
 #define DAM_TRADE_ERRANDS_H

@@ -164,8 +164,8 @@ static enum dam_err hire_is_pending(struct dam_job_board *b, bool *ret)
     return DAM_OK;
 }
 
-static enum dam_err hire(struct dam_job_board *b, const struct dam_u256 *budget, uint64_t wall_s,
-                         bool *ret_recorded)
+enum dam_err dam_job_board_hire(struct dam_job_board *b, const struct dam_u256 *budget,
+                                uint64_t wall_s, bool *ret_recorded)
 {
     struct dam_arena *arena = &b->seat.envoy->arena;
     struct dam_calldata_call calls[4] = {{.target = b->seat.contract},
@@ -174,6 +174,7 @@ static enum dam_err hire(struct dam_job_board *b, const struct dam_u256 *budget,
                                          {.target = b->seat.contract}};
     uint64_t chain_s = 0;
     bool is_pending = false;
+    *ret_recorded = false;
     DAM_TRY(hire_is_pending(b, &is_pending));
     DAM_TRY(jobs_look(b));
     if (is_pending || dam_job_is_active(&b->hired)) {
@@ -192,16 +193,6 @@ static enum dam_err hire(struct dam_job_board *b, const struct dam_u256 *budget,
     DAM_TRY(dam_calldata_make(arena, "fund(uint256,uint256)", job, 2, &calls[3].data));
     b->hire_id = id;
     return send_calls(b, "hire", id, calls, 4, ret_recorded);
-}
-
-enum dam_err dam_job_board_hire(struct dam_job_board *b, const struct dam_u256 *budget,
-                                uint64_t wall_s, bool *ret_recorded)
-{
-    *ret_recorded = false;
-    dam_envoy_enter(b->seat.envoy);
-    enum dam_err err = hire(b, budget, wall_s, ret_recorded);
-    dam_envoy_leave(b->seat.envoy);
-    return err;
 }
 
 static enum dam_err refund(struct dam_job_board *b, uint64_t now_s)
@@ -225,11 +216,7 @@ enum dam_err dam_job_board_quote(struct dam_job_board *b, const struct dam_u256 
     if (b->job.status != DAM_JOB_OPEN || !dam_u256_is_zero(&b->job.budget)) {
         return DAM_OK;
     }
-    dam_envoy_enter(b->seat.envoy);
-    enum dam_err err =
-        send_words(b, "quote", b->job.id, "setBudget(uint256,uint256)", words, 2, ret_recorded);
-    dam_envoy_leave(b->seat.envoy);
-    return err;
+    return send_words(b, "quote", b->job.id, "setBudget(uint256,uint256)", words, 2, ret_recorded);
 }
 
 enum dam_err dam_job_board_deliver(struct dam_job_board *b, uint64_t decision, bool *ret_recorded)
@@ -239,16 +226,12 @@ enum dam_err dam_job_board_deliver(struct dam_job_board *b, uint64_t decision, b
     if (b->job.status != DAM_JOB_FUNDED) {
         return DAM_OK;
     }
-    dam_envoy_enter(b->seat.envoy);
-    enum dam_err err =
-        send_words(b, "deliver", b->job.id, "submit(uint256,bytes32)", words, 2, ret_recorded);
-    dam_envoy_leave(b->seat.envoy);
-    return err;
+    return send_words(b, "deliver", b->job.id, "submit(uint256,bytes32)", words, 2, ret_recorded);
 }
 
 /* ---- settling -------------------------------------------------------------------------------- */
 
-static enum dam_err settle(struct dam_job_board *b)
+enum dam_err dam_job_board_settle(struct dam_job_board *b)
 {
     const struct dam_u256 account = dam_calldata_word(&b->seat.account);
     uint64_t now_s = 0;
@@ -259,12 +242,6 @@ static enum dam_err settle(struct dam_job_board *b)
                           1));
     enum dam_err err = refund(b, now_s);
     return err == DAM_EREFUSED ? DAM_OK : err; /* said in why; nothing else waits for it */
-}
-
-enum dam_err dam_job_board_settle(struct dam_job_board *b)
-{
-    dam_seat_begin(&b->seat);
-    return dam_seat_end(&b->seat, settle(b), "settling");
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -286,13 +263,12 @@ static enum dam_err first_look(struct dam_job_board *b)
 
 enum dam_err dam_job_board_connect(struct dam_job_board *b)
 {
-    dam_seat_begin(&b->seat);
-    enum dam_err err = dam_seat_arm(&b->seat);
-    if (err == DAM_OK && !b->seat.ready) {
-        err = first_look(b);
-        b->seat.ready = err == DAM_OK;
+    DAM_TRY(dam_seat_arm(&b->seat));
+    if (!b->seat.ready) {
+        DAM_TRY(first_look(b));
+        b->seat.ready = true;
     }
-    return dam_seat_end(&b->seat, err, "connecting");
+    return DAM_OK;
 }
 
 void dam_job_board_init(struct dam_job_board *b, struct dam_envoy *envoy,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A machine at a job board (contracts/src/work/JobBoard.sol), from its account: as a client it
- * hires one provider at a time (a repair, paid from its own earnings), as a provider it quotes for
- * the oldest job that names it and hands the work in. What stands on the chain is all that is
- * remembered, and the envoy's outbox what was signed. Takes the envoy's lock. Blocks; one thread.
- */
+ * hires one provider at a time (a repair, paid from its own earnings), as a provider it quotes
+ * for the oldest job that names it and hands the work in. What stands on the chain is all that
+ * is remembered, and the envoy's outbox what was signed. Called by whoever has entered the
+ * envoy. Blocks. */
 #ifndef DAM_TRADE_JOB_BOARD_H
 #define DAM_TRADE_JOB_BOARD_H
 

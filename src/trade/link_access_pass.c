@@ -3,7 +3,6 @@
 
 #include "trade/access_pass.h"
 #include "trade/door.h"
-#include "trade/market_calls.h"
 #include "trade/skill.h"
 
 #include <stdio.h>
@@ -28,43 +27,30 @@ static struct link_access_pass *of(struct dam_skill *skill)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-/* Not to sell what is not for sale is done whatever the chain does: it is the safe state. */
-static void price_set(struct link_access_pass *l, enum dam_err connected)
+static enum dam_err reach(struct dam_skill *s)
 {
-    struct dam_skill *s = &l->skill;
-    struct dam_access_pass *a = &l->access;
-    const struct dam_u256 price =
-        dam_trade_amount(s->turn.values[KEY_PRICE], s->decimals[KEY_PRICE], a->token_decimals);
+    return dam_access_pass_connect(&of(s)->access);
+}
+
+/* Not to sell what is not for sale is done whatever the chain does: it is the safe state. */
+static bool asks(const struct dam_skill *s)
+{
+    const struct link_access_pass *l = (const struct link_access_pass *)(const void *)s;
+    return s->has_turn && (dam_skill_asks(s, KEY_PRICE) || l->access.is_for_sale);
+}
+
+static void act(struct dam_skill *s)
+{
+    struct dam_access_pass *a = &of(s)->access;
+    const struct dam_u256 price = dam_skill_amount(s, KEY_PRICE, a->token_decimals);
     bool recorded = false;
-    enum dam_err err = connected;
-    if (connected == DAM_OK) {
-        err = dam_access_pass_price(a, &price, s->turn.ticket, &recorded);
-        (void)snprintf(s->why, sizeof(s->why), "%s", a->seat.why);
-    } else if (s->turn.values[KEY_PRICE] <= 0 && !a->is_for_sale) {
-        err = DAM_OK;
-    }
+    enum dam_err err = dam_access_pass_price(a, &price, s->turn.ticket, &recorded);
     dam_skill_judge(s, err, recorded);
 }
 
-static void work(struct dam_skill *s)
+static enum dam_err settle(struct dam_skill *s)
 {
-    struct link_access_pass *l = of(s);
-    s->result = DAM_LINK_DONE;
-    enum dam_err err = dam_access_pass_connect(&l->access);
-    if (s->has_turn) {
-        price_set(l, err);
-    }
-    err =
-        err == DAM_OK ? dam_access_pass_settle(&l->access, (uint64_t)s->turn.wall_ms / 1000) : err;
-    s->reached = err == DAM_OK;
-    if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->access.seat.why);
-    }
-}
-
-static int64_t reading(struct dam_skill *s, unsigned key, const struct dam_u256 *amount)
-{
-    return dam_trade_reading(amount, 1, of(s)->access.token_decimals, s->decimals[key]);
+    return dam_access_pass_settle(&of(s)->access, (uint64_t)s->turn.wall_ms / 1000);
 }
 
 static void tell(struct dam_skill *s)
@@ -78,8 +64,8 @@ static void tell(struct dam_skill *s)
     dam_skill_sample(s, KEY_VISIT, (int64_t)l->visit);
     dam_skill_sample(s, KEY_TAKEN, (int64_t)a->taken);
     dam_skill_sample(s, KEY_TAKEN_NEXT, (int64_t)a->taken_next);
-    dam_skill_sample(s, KEY_ASKED, reading(s, KEY_ASKED, a->is_for_sale ? &a->price : &nothing));
-    dam_skill_sample(s, KEY_BALANCE, reading(s, KEY_BALANCE, &a->balance));
+    dam_skill_sample_amount(s, KEY_ASKED, a->is_for_sale ? &a->price : &nothing, a->token_decimals);
+    dam_skill_sample_amount(s, KEY_BALANCE, &a->balance, a->token_decimals);
 }
 
 static void finish(struct dam_skill *s)
@@ -90,7 +76,11 @@ static void finish(struct dam_skill *s)
 static const struct dam_skill_ops ops = {
     .keys = keys,
     .key_count = DAM_COUNT_OF(keys),
-    .work = work,
+    .work = dam_skill_round,
+    .reach = reach,
+    .asks = asks,
+    .act = act,
+    .settle = settle,
     .tell = tell,
     .finish = finish,
 };
@@ -189,7 +179,7 @@ static enum dam_err access_open(const struct dam_link_setup *setup, struct dam_l
     if (why == NULL) {
         dam_access_pass_init(&l->access, envoy, &account, &passes, &terms);
     }
-    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
+    return dam_skill_begin(&l->skill, &l->access.seat, envoy, why, ret_link, ret_why);
 }
 
 static void access_close(struct dam_link *link)
@@ -210,6 +200,7 @@ const struct dam_link_kind dam_link_access_pass = {
     .check_key = check_key,
     .open = access_open,
     .write = dam_skill_write,
+    .is_busy = dam_skill_is_busy,
     .close = access_close,
     .acts_when_opened = true,
 };

@@ -24,49 +24,46 @@ static struct link_energy_market *of(struct dam_skill *skill)
     return (struct link_energy_market *)(void *)skill;
 }
 
-static enum key side_key(const struct link_energy_market *l)
+/* What the turn wants to trade. */
+static uint64_t wanted_wh(const struct dam_skill *s)
 {
-    return l->market.buys ? KEY_BID : KEY_OFFER;
+    const struct link_energy_market *l = (const struct link_energy_market *)(const void *)s;
+    enum key key = l->market.buys ? KEY_BID : KEY_OFFER;
+    return s->has_turn ? dam_trade_energy(s->turn.values[key], s->decimals[key]) : 0;
 }
 
-static void order(struct link_energy_market *l, uint64_t wh)
+static enum dam_err reach(struct dam_skill *s)
 {
-    struct dam_skill *s = &l->skill;
+    return dam_energy_market_connect(&of(s)->market, s->turn.wall_ms);
+}
+
+static bool asks(const struct dam_skill *s)
+{
+    return wanted_wh(s) > 0;
+}
+
+static void act(struct dam_skill *s)
+{
     bool recorded = false;
-    enum dam_err err =
-        dam_energy_market_order(&l->market, s->turn.wall_ms, wh, s->turn.values[KEY_PRICE],
-                                s->decimals[KEY_PRICE], &recorded);
-    s->result = err == DAM_OK ? DAM_LINK_DONE : recorded ? DAM_LINK_UNKNOWN : DAM_LINK_REFUSED;
-    (void)snprintf(s->why, sizeof(s->why), "%s", l->market.seat.why);
+    if (asks(s)) {
+        enum dam_err err =
+            dam_energy_market_order(&of(s)->market, s->turn.wall_ms, wanted_wh(s),
+                                    s->turn.values[KEY_PRICE], s->decimals[KEY_PRICE], &recorded);
+        dam_skill_judge(s, err, recorded);
+    }
 }
 
-static void work(struct dam_skill *s)
+static enum dam_err settle(struct dam_skill *s)
 {
-    struct link_energy_market *l = of(s);
-    enum key key = side_key(l);
-    uint64_t wh = s->has_turn ? dam_trade_energy(s->turn.values[key], s->decimals[key]) : 0;
-    /* Nothing to order is done whatever the chain does: the safe state must never fail. Without a
-     * chain nothing was signed: a refusal, not a doubt. */
-    s->result = wh == 0 ? DAM_LINK_DONE : DAM_LINK_REFUSED;
-    enum dam_err err = dam_energy_market_connect(&l->market, s->turn.wall_ms);
-    if (err == DAM_OK && wh > 0) {
-        order(l, wh); /* first: the gate closes */
-    }
-    err = err == DAM_OK ? dam_energy_market_settle(&l->market) : err;
-    s->reached = err == DAM_OK;
-    if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->market.seat.why);
-    }
+    return dam_energy_market_settle(&of(s)->market);
 }
 
 static void tell(struct dam_skill *s)
 {
     const struct dam_energy_market *m = &of(s)->market;
-    dam_skill_sample(
-        s, KEY_BALANCE,
-        dam_trade_reading(&m->balance, 1, m->token_decimals, s->decimals[KEY_BALANCE]));
+    dam_skill_sample_amount(s, KEY_BALANCE, &m->balance, m->token_decimals);
     const struct dam_u256 credits = dam_u256_from_u64(m->credits);
-    dam_skill_sample(s, KEY_CREDITS, dam_trade_reading(&credits, 1, 0, s->decimals[KEY_CREDITS]));
+    dam_skill_sample_amount(s, KEY_CREDITS, &credits, 0);
     if (m->has_price) {
         dam_skill_sample(s, KEY_LAST_PRICE,
                          dam_trade_reading(&m->last_price, 1000, m->token_decimals,
@@ -82,7 +79,11 @@ static void finish(struct dam_skill *s)
 static const struct dam_skill_ops ops = {
     .keys = keys,
     .key_count = DAM_COUNT_OF(keys),
-    .work = work,
+    .work = dam_skill_round,
+    .reach = reach,
+    .asks = asks,
+    .act = act,
+    .settle = settle,
     .tell = tell,
     .finish = finish,
 };
@@ -117,7 +118,7 @@ static enum dam_err market_open(const struct dam_link_setup *setup, struct dam_l
     if (why == NULL) {
         dam_energy_market_init(&l->market, envoy, &account, &address, is_used[KEY_BID]);
     }
-    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
+    return dam_skill_begin(&l->skill, &l->market.seat, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {DAM_SKILL_OPTIONS, "market", NULL};
@@ -129,6 +130,7 @@ const struct dam_link_kind dam_link_energy_market = {
     .check_key = check_key,
     .open = market_open,
     .write = dam_skill_write,
+    .is_busy = dam_skill_is_busy,
     .close = dam_skill_close,
     .acts_when_opened = true,
 };

@@ -2,7 +2,6 @@
 #include "trade/link_job_board.h"
 
 #include "trade/job_board.h"
-#include "trade/market_calls.h"
 #include "trade/skill.h"
 
 #include <stdio.h>
@@ -27,53 +26,33 @@ static struct link_job_board *of(struct dam_skill *skill)
     return (struct link_job_board *)(void *)skill;
 }
 
-static bool asks(const struct dam_skill *s, unsigned key)
+static enum dam_err reach(struct dam_skill *s)
 {
-    return s->has_turn && s->turn.has[key] && s->turn.values[key] > 0;
-}
-
-static struct dam_u256 amount(const struct link_job_board *l, unsigned key)
-{
-    const struct dam_skill *s = &l->skill;
-    return dam_trade_amount(s->turn.values[key], s->decimals[key], l->board.token_decimals);
+    return dam_job_board_connect(&of(s)->board);
 }
 
 /* What the set-points ask for, one after another: the turn is as good as its worst. */
-static void act(struct link_job_board *l)
+static void act(struct dam_skill *s)
 {
-    struct dam_skill *s = &l->skill;
+    struct dam_job_board *b = &of(s)->board;
     for (unsigned key = KEY_HIRE; key <= KEY_DELIVER; key++) {
         enum dam_err err = DAM_OK;
         bool recorded = false;
-        struct dam_u256 money = asks(s, key) ? amount(l, key) : dam_u256_from_u64(0);
-        if (asks(s, key) && key == KEY_DELIVER) {
-            err = dam_job_board_deliver(&l->board, s->turn.ticket, &recorded);
+        struct dam_u256 money = dam_skill_amount(s, key, b->token_decimals);
+        if (dam_skill_asks(s, key) && key == KEY_DELIVER) {
+            err = dam_job_board_deliver(b, s->turn.ticket, &recorded);
         } else if (!dam_u256_is_zero(&money)) {
-            err = key == KEY_HIRE ? dam_job_board_hire(&l->board, &money,
-                                                       (uint64_t)s->turn.wall_ms / 1000, &recorded)
-                                  : dam_job_board_quote(&l->board, &money, &recorded);
+            err = key == KEY_HIRE
+                      ? dam_job_board_hire(b, &money, (uint64_t)s->turn.wall_ms / 1000, &recorded)
+                      : dam_job_board_quote(b, &money, &recorded);
         }
         dam_skill_judge(s, err, recorded);
     }
-    (void)snprintf(s->why, sizeof(s->why), "%s", l->board.seat.why);
 }
 
-static void work(struct dam_skill *s)
+static enum dam_err settle(struct dam_skill *s)
 {
-    struct link_job_board *l = of(s);
-    bool idle = !asks(s, KEY_HIRE) && !asks(s, KEY_QUOTE) && !asks(s, KEY_DELIVER);
-    s->result = DAM_LINK_DONE;
-    enum dam_err err = dam_job_board_connect(&l->board);
-    if (err == DAM_OK && !idle) {
-        act(l);
-    } else if (!idle) {
-        s->result = DAM_LINK_REFUSED; /* without a chain nothing was signed */
-    }
-    err = err == DAM_OK ? dam_job_board_settle(&l->board) : err;
-    s->reached = err == DAM_OK;
-    if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->board.seat.why);
-    }
+    return dam_job_board_settle(&of(s)->board);
 }
 
 static void tell(struct dam_skill *s)
@@ -81,12 +60,8 @@ static void tell(struct dam_skill *s)
     const struct dam_job_board *b = &of(s)->board;
     dam_skill_sample(s, KEY_HIRED, b->hired.status);
     dam_skill_sample(s, KEY_JOB, b->job.status);
-    dam_skill_sample(
-        s, KEY_BUDGET,
-        dam_trade_reading(&b->job.budget, 1, b->token_decimals, s->decimals[KEY_BUDGET]));
-    dam_skill_sample(
-        s, KEY_BALANCE,
-        dam_trade_reading(&b->balance, 1, b->token_decimals, s->decimals[KEY_BALANCE]));
+    dam_skill_sample_amount(s, KEY_BUDGET, &b->job.budget, b->token_decimals);
+    dam_skill_sample_amount(s, KEY_BALANCE, &b->balance, b->token_decimals);
 }
 
 static void finish(struct dam_skill *s)
@@ -97,7 +72,10 @@ static void finish(struct dam_skill *s)
 static const struct dam_skill_ops ops = {
     .keys = keys,
     .key_count = DAM_COUNT_OF(keys),
-    .work = work,
+    .work = dam_skill_round,
+    .reach = reach,
+    .act = act,
+    .settle = settle,
     .tell = tell,
     .finish = finish,
 };
@@ -158,7 +136,7 @@ static enum dam_err board_open(const struct dam_link_setup *setup, struct dam_li
     if (why == NULL) {
         dam_job_board_init(&l->board, envoy, &account, &address, &terms);
     }
-    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
+    return dam_skill_begin(&l->skill, &l->board.seat, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {DAM_SKILL_OPTIONS, "board",       "token",      "provider",
@@ -171,6 +149,7 @@ const struct dam_link_kind dam_link_job_board = {
     .check_key = check_key,
     .open = board_open,
     .write = dam_skill_write,
+    .is_busy = dam_skill_is_busy,
     .close = dam_skill_close,
     .acts_when_opened = true,
 };

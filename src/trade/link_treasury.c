@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trade/link_treasury.h"
 
-#include "trade/market_calls.h"
 #include "trade/skill.h"
 #include "trade/treasury.h"
 
@@ -24,65 +23,35 @@ static struct link_treasury *of(struct dam_skill *skill)
     return (struct link_treasury *)(void *)skill;
 }
 
-static struct dam_u256 asked(struct link_treasury *l, unsigned key)
+static enum dam_err reach(struct dam_skill *s)
 {
-    const struct dam_skill *s = &l->skill;
-    return s->has_turn && s->turn.has[key]
-               ? dam_trade_amount(s->turn.values[key], s->decimals[key], l->treasury.token_decimals)
-               : dam_u256_from_u64(0);
+    return dam_treasury_connect(&of(s)->treasury);
 }
 
-static bool asks(const struct dam_skill *s)
+static void act(struct dam_skill *s)
 {
-    bool any = false;
-    for (unsigned key = KEY_DISTRIBUTE; s->has_turn && key <= KEY_DIVEST; key++) {
-        any = any || (s->turn.has[key] && s->turn.values[key] > 0);
-    }
-    return any;
-}
-
-static void act(struct link_treasury *l)
-{
-    struct dam_skill *s = &l->skill;
-    const struct dam_treasury_orders orders = {.distribute = asked(l, KEY_DISTRIBUTE),
-                                               .invest = asked(l, KEY_INVEST),
-                                               .divest = asked(l, KEY_DIVEST)};
+    struct dam_treasury *t = &of(s)->treasury;
+    unsigned decimals = t->token_decimals;
+    const struct dam_treasury_orders orders = {.distribute =
+                                                   dam_skill_amount(s, KEY_DISTRIBUTE, decimals),
+                                               .invest = dam_skill_amount(s, KEY_INVEST, decimals),
+                                               .divest = dam_skill_amount(s, KEY_DIVEST, decimals)};
     bool recorded = false;
-    enum dam_err err = dam_treasury_act(&l->treasury, &orders, s->turn.ticket, &recorded);
+    enum dam_err err = dam_treasury_act(t, &orders, s->turn.ticket, &recorded);
     dam_skill_judge(s, err, recorded);
-    (void)snprintf(s->why, sizeof(s->why), "%s", l->treasury.seat.why);
 }
 
-static void work(struct dam_skill *s)
+static enum dam_err settle(struct dam_skill *s)
 {
-    struct link_treasury *l = of(s);
-    bool idle = !asks(s);
-    s->result = DAM_LINK_DONE;
-    enum dam_err err = dam_treasury_connect(&l->treasury);
-    if (err == DAM_OK && !idle) {
-        act(l);
-    } else if (!idle) {
-        s->result = DAM_LINK_REFUSED; /* without a chain nothing was signed */
-    }
-    err = err == DAM_OK ? dam_treasury_settle(&l->treasury) : err;
-    s->reached = err == DAM_OK;
-    if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->treasury.seat.why);
-    }
-}
-
-static void tell_amount(struct dam_skill *s, unsigned key, const struct dam_u256 *amount)
-{
-    unsigned token_decimals = of(s)->treasury.token_decimals;
-    dam_skill_sample(s, key, dam_trade_reading(amount, 1, token_decimals, s->decimals[key]));
+    return dam_treasury_settle(&of(s)->treasury);
 }
 
 static void tell(struct dam_skill *s)
 {
     const struct dam_treasury *t = &of(s)->treasury;
-    tell_amount(s, KEY_BALANCE, &t->balance);
-    tell_amount(s, KEY_INVESTED, &t->invested);
-    tell_amount(s, KEY_UNCLAIMED, &t->unclaimed);
+    dam_skill_sample_amount(s, KEY_BALANCE, &t->balance, t->token_decimals);
+    dam_skill_sample_amount(s, KEY_INVESTED, &t->invested, t->token_decimals);
+    dam_skill_sample_amount(s, KEY_UNCLAIMED, &t->unclaimed, t->token_decimals);
 }
 
 static void finish(struct dam_skill *s)
@@ -93,7 +62,10 @@ static void finish(struct dam_skill *s)
 static const struct dam_skill_ops ops = {
     .keys = keys,
     .key_count = DAM_COUNT_OF(keys),
-    .work = work,
+    .work = dam_skill_round,
+    .reach = reach,
+    .act = act,
+    .settle = settle,
     .tell = tell,
     .finish = finish,
 };
@@ -147,7 +119,7 @@ static enum dam_err treasury_open(const struct dam_link_setup *setup, struct dam
     if (why == NULL) {
         dam_treasury_init(&l->treasury, envoy, &account, &token, &shares, &vault);
     }
-    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
+    return dam_skill_begin(&l->skill, &l->treasury.seat, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {DAM_SKILL_OPTIONS, "token", "shares", "vault", NULL};
@@ -159,6 +131,7 @@ const struct dam_link_kind dam_link_treasury = {
     .check_key = check_key,
     .open = treasury_open,
     .write = dam_skill_write,
+    .is_busy = dam_skill_is_busy,
     .close = dam_skill_close,
     .acts_when_opened = true,
 };

@@ -107,13 +107,26 @@ static const char *past_read(struct link_upkeep *l)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-static void hire(struct link_upkeep *l)
+static enum dam_err reach(struct dam_skill *s)
 {
-    struct dam_skill *s = &l->skill;
+    struct link_upkeep *l = of(s);
+    enum dam_err err = s->has_turn ? past_write(l) : DAM_OK;
+    if (err != DAM_OK) {
+        (void)snprintf(s->why, sizeof(s->why), "writing " FILE_NAME ": %s", dam_err_text(err));
+    }
+    return dam_job_board_connect(&l->board);
+}
+
+static void act(struct dam_skill *s)
+{
+    struct link_upkeep *l = of(s);
     const struct dam_sag *sag = &l->saved;
     struct dam_u256 budget = dam_trade_amount(l->budget, 0, l->board.token_decimals);
     bool recorded = false;
     bool was = dam_job_is_active(&l->board.hired);
+    if (!sag->sags) {
+        return;
+    }
     enum dam_err err =
         dam_job_board_hire(&l->board, &budget, (uint64_t)s->turn.wall_ms / 1000, &recorded);
     if (err != DAM_OK || (!was && l->board.seat.why[0] != 0)) {
@@ -123,22 +136,9 @@ static void hire(struct link_upkeep *l)
     }
 }
 
-static void work(struct dam_skill *s)
+static enum dam_err settle(struct dam_skill *s)
 {
-    struct link_upkeep *l = of(s);
-    enum dam_err err = s->has_turn ? past_write(l) : DAM_OK;
-    if (err != DAM_OK) {
-        (void)snprintf(s->why, sizeof(s->why), "writing " FILE_NAME ": %s", dam_err_text(err));
-    }
-    err = dam_job_board_connect(&l->board);
-    if (err == DAM_OK && s->has_turn && l->saved.sags) {
-        hire(l);
-    }
-    err = err == DAM_OK ? dam_job_board_settle(&l->board) : err;
-    s->reached = err == DAM_OK;
-    if (s->why[0] == 0) {
-        (void)snprintf(s->why, sizeof(s->why), "%s", l->board.seat.why);
-    }
+    return dam_job_board_settle(&of(s)->board);
 }
 
 static void tell(struct dam_skill *s)
@@ -155,7 +155,14 @@ static void finish(struct dam_skill *s)
     dam_job_board_finish(&of(s)->board);
 }
 
-static const struct dam_skill_ops ops = {.work = work, .tell = tell, .finish = finish};
+static const struct dam_skill_ops ops = {
+    .work = dam_skill_round,
+    .reach = reach,
+    .act = act,
+    .settle = settle,
+    .tell = tell,
+    .finish = finish,
+};
 
 static bool wants_turn(struct dam_link *link)
 {
@@ -235,7 +242,7 @@ static enum dam_err upkeep_open(const struct dam_link_setup *setup, struct dam_l
     if (why == NULL) {
         dam_job_board_init(&l->board, envoy, &account, &address, &terms);
     }
-    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
+    return dam_skill_begin(&l->skill, &l->board.seat, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {

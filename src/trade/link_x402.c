@@ -185,7 +185,7 @@ static enum dam_err sale_make(struct link_x402 *l)
 {
     struct dam_hash id = cause(l);
     uint64_t begun_ms = uv_hrtime() / 1000000;
-    bool waits = true;
+    bool waits = false;
     l->outcome = SALE_AWAY;
     if (is_used(l, &id)) {
         refuse(l, "this payment has been used");
@@ -195,16 +195,18 @@ static enum dam_err sale_make(struct link_x402 *l)
         (void)snprintf(l->seat.why, sizeof(l->seat.why), "too many sales wait for the evidence");
         return DAM_EFULL;
     }
-    while (waits) {
-        dam_seat_begin(&l->seat);
-        DAM_TRY(dam_seat_end(&l->seat, sale_step(l, &id, &waits), "selling"));
-        if (waits && uv_hrtime() / 1000000 - begun_ms > BLOCK_MS) {
+    for (;;) {
+        l->seat.why[0] = 0;
+        DAM_TRY(dam_seat_fail(&l->seat, sale_step(l, &id, &waits), "selling"));
+        if (!waits) {
+            return DAM_OK;
+        }
+        if (uv_hrtime() / 1000000 - begun_ms > BLOCK_MS) {
             refuse(l, "the payment is on its way: ask again with the same one");
             return DAM_OK;
         }
-        uv_sleep(waits ? LOOK_MS : 0);
+        dam_skill_rest(&l->skill, LOOK_MS);
     }
-    return DAM_OK;
 }
 
 static enum dam_err token_read(struct link_x402 *l)
@@ -220,14 +222,14 @@ static enum dam_err token_read(struct link_x402 *l)
 static void work(struct dam_skill *s)
 {
     struct link_x402 *l = of(s);
-    dam_seat_begin(&l->seat);
+    l->seat.why[0] = 0;
     enum dam_err err = dam_seat_arm(&l->seat);
     if (err == DAM_OK && !l->seat.ready) {
         err = token_read(l);
         l->seat.ready = err == DAM_OK;
     }
     err = err == DAM_OK ? used_forget(l) : err;
-    err = dam_seat_end(&l->seat, err, "connecting");
+    err = dam_seat_fail(&l->seat, err, "connecting");
     l->outcome = SALE_AWAY;
     if (err == DAM_OK && l->sale.exchange != NULL) {
         err = sale_make(l);
@@ -338,15 +340,11 @@ static void sale_answer(struct link_x402 *l)
 
 static void sale_begin(struct link_x402 *l)
 {
-    while (l->queue_count > 0 && !l->skill.busy) {
+    if (l->queue_count > 0 && !l->skill.busy) {
         l->sale = l->queue[0];
         l->queue_count--;
         memmove(l->queue, l->queue + 1, l->queue_count * sizeof(l->queue[0]));
         dam_skill_act(&l->skill);
-        if (!l->skill.busy) {
-            l->outcome = SALE_AWAY;
-            sale_answer(l);
-        }
     }
 }
 
@@ -549,7 +547,7 @@ static enum dam_err x402_open(const struct dam_link_setup *setup, struct dam_lin
                                            .token_version = l->token_version};
         dam_seat_init(&l->seat, envoy, &account, &token);
     }
-    return dam_skill_begin(&l->skill, envoy, why, ret_link, ret_why);
+    return dam_skill_begin(&l->skill, &l->seat, envoy, why, ret_link, ret_why);
 }
 
 static const char *const options[] = {

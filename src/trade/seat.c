@@ -19,15 +19,8 @@ void dam_seat_finish(struct dam_seat *s)
     s->envoy = NULL;
 }
 
-void dam_seat_begin(struct dam_seat *s)
+enum dam_err dam_seat_fail(struct dam_seat *s, enum dam_err err, const char *doing)
 {
-    s->why[0] = 0;
-    dam_envoy_enter(s->envoy);
-}
-
-enum dam_err dam_seat_end(struct dam_seat *s, enum dam_err err, const char *doing)
-{
-    dam_envoy_leave(s->envoy);
     if (err != DAM_OK && s->why[0] == 0) {
         (void)snprintf(s->why, sizeof(s->why), "%s: %s", doing, dam_err_text(err));
     }

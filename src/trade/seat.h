@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A machine's seat at one contract: it looks at the contract and acts there from the machine's
  * account, through the machine's envoy. What it does has a cause, so that it is done once whatever
- * crashes between. The base of the seats at market and job board. Takes the envoy's lock between
- * begin and end. Blocks; one thread. */
+ * crashes between. The base of all seats in this room. Every call but init and finish is made by
+ * whoever has entered the envoy. Blocks. */
 #ifndef DAM_TRADE_SEAT_H
 #define DAM_TRADE_SEAT_H
 
@@ -27,12 +27,8 @@ void dam_seat_init(struct dam_seat *seat, struct dam_envoy *envoy,
 /** Give the envoy back. */
 void dam_seat_finish(struct dam_seat *seat);
 
-/** Take the envoy, with nothing said yet. Every call below is made between begin and end. */
-void dam_seat_begin(struct dam_seat *seat);
-
-/** Give the envoy back; a failure of which nothing was said yet is said in why, behind `doing`.
- *  Returns: err. */
-enum dam_err dam_seat_end(struct dam_seat *seat, enum dam_err err, const char *doing);
+/** A failure of which nothing was said yet is said in why, behind `doing`. Returns: err. */
+enum dam_err dam_seat_fail(struct dam_seat *seat, enum dam_err err, const char *doing);
 
 /** Connect the envoy if it is not, and see that its signer is this account's.
  *  Returns: as dam_envoy_arm; DAM_ECONFLICT if the signer is another account's. */

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "core/eth/address.h"
+#include "trade/market_calls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,9 @@ static void on_work(uv_work_t *work)
 {
     struct dam_skill *s = work->data;
     s->why[0] = 0;
+    dam_envoy_enter(s->seat->envoy, s->place);
     s->ops->work(s);
+    dam_envoy_leave(s->seat->envoy);
 }
 
 static void answer(struct dam_skill *s, const struct dam_skill_turn *turn,
@@ -68,7 +71,7 @@ static void on_worked(uv_work_t *work, int status)
     if (s->has_turn) {
         answer(s, &s->turn, s->result);
     }
-    if (s->has_next && !s->busy) {
+    if (s->has_next) {
         s->turn = s->next;
         s->has_turn = true;
         s->has_next = false;
@@ -82,10 +85,10 @@ static void on_worked(uv_work_t *work, int status)
 static void begin(struct dam_skill *s)
 {
     s->work.data = s;
-    s->busy = uv_queue_work(s->loop, &s->work, on_work, on_worked) == 0;
-    if (!s->busy && s->has_turn) {
-        answer(s, &s->turn, DAM_LINK_REFUSED);
-    }
+    s->busy = true;
+    s->place = dam_envoy_line_up(s->seat->envoy);
+    /* Fails only without a callback. */
+    (void)uv_queue_work(s->loop, &s->work, on_work, on_worked);
 }
 
 int64_t dam_skill_wall_ms(const struct dam_skill *s)
@@ -140,6 +143,66 @@ void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint6
     begin(s);
 }
 
+/* ---- rounds, on a worker --------------------------------------------------------------------- */
+
+bool dam_skill_asks(const struct dam_skill *s, unsigned key)
+{
+    return s->has_turn && s->turn.has[key] && s->turn.values[key] > 0;
+}
+
+struct dam_u256 dam_skill_amount(const struct dam_skill *s, unsigned key, unsigned token_decimals)
+{
+    return dam_skill_asks(s, key)
+               ? dam_trade_amount(s->turn.values[key], s->decimals[key], token_decimals)
+               : dam_u256_from_u64(0);
+}
+
+static bool asks_any(const struct dam_skill *s)
+{
+    bool any = false;
+    for (unsigned k = 0; k < s->ops->key_count; k++) {
+        any = any || dam_skill_asks(s, k);
+    }
+    return any;
+}
+
+static void why_copy(struct dam_skill *s)
+{
+    if (s->why[0] == 0) {
+        memcpy(s->why, s->seat->why, sizeof(s->why));
+    }
+}
+
+static enum dam_err part(struct dam_skill *s, enum dam_err (*op)(struct dam_skill *skill),
+                         const char *doing)
+{
+    s->seat->why[0] = 0;
+    return dam_seat_fail(s->seat, op(s), doing);
+}
+
+void dam_skill_round(struct dam_skill *s)
+{
+    s->result = DAM_LINK_DONE;
+    enum dam_err err = part(s, s->ops->reach, "connecting");
+    if (err == DAM_OK && s->has_turn) {
+        s->seat->why[0] = 0;
+        s->ops->act(s); /* first: a market's gate closes */
+        why_copy(s);
+    } else if (s->ops->asks == NULL ? asks_any(s) : s->ops->asks(s)) {
+        s->result = DAM_LINK_REFUSED;
+    }
+    err = err == DAM_OK ? part(s, s->ops->settle, "settling") : err;
+    s->reached = err == DAM_OK;
+    why_copy(s);
+}
+
+void dam_skill_rest(struct dam_skill *s, unsigned ms)
+{
+    dam_envoy_leave(s->seat->envoy);
+    uv_sleep(ms);
+    dam_envoy_enter(s->seat->envoy, dam_envoy_line_up(s->seat->envoy));
+}
+
 void dam_skill_judge(struct dam_skill *s, enum dam_err err, bool recorded)
 {
     if (err != DAM_OK && !recorded) {
@@ -148,6 +211,8 @@ void dam_skill_judge(struct dam_skill *s, enum dam_err err, bool recorded)
         s->result = DAM_LINK_UNKNOWN;
     }
 }
+
+/* ---- the loop's side ------------------------------------------------------------------------- */
 
 void dam_skill_act(struct dam_skill *s)
 {
@@ -167,6 +232,12 @@ void dam_skill_sample(struct dam_skill *s, unsigned key, int64_t value)
     if (s->is_used[key]) {
         s->events.sample(s->events.ctx, s->point[key], value);
     }
+}
+
+void dam_skill_sample_amount(struct dam_skill *s, unsigned key, const struct dam_u256 *amount,
+                             unsigned token_decimals)
+{
+    dam_skill_sample(s, key, dam_trade_reading(amount, 1, token_decimals, s->decimals[key]));
 }
 
 void dam_skill_close(struct dam_link *link)
@@ -292,9 +363,10 @@ const char *dam_skill_open(struct dam_skill *s, const struct dam_link_kind *kind
     return why == NULL ? envoy_get(s, setup, ret_envoy) : why;
 }
 
-enum dam_err dam_skill_begin(struct dam_skill *s, struct dam_envoy *envoy, const char *why,
-                             struct dam_link **ret_link, const char **ret_why)
+enum dam_err dam_skill_begin(struct dam_skill *s, struct dam_seat *seat, struct dam_envoy *envoy,
+                             const char *why, struct dam_link **ret_link, const char **ret_why)
 {
+    s->seat = seat;
     dam_envoy_release(envoy);
     if (why != NULL) {
         *ret_why = why;

@@ -3,15 +3,16 @@
  * one decision are one turn; a worker carries it out through the machine's envoy, since chain,
  * signer and disk block; the loop never waits. Channels are read after each turn, so the mind sees
  * them one turn later. The base of the kinds in this room; calls come on the loop's thread but for
- * ops.work. */
+ * ops.work and what dam_skill_round calls: these come on a worker that has entered the seat's
+ * envoy, in the order in which the loop gave the work out. */
 #ifndef DAM_TRADE_SKILL_H
 #define DAM_TRADE_SKILL_H
 
-#include "chain/envoy.h"
 #include "port/link.h"
+#include "trade/seat.h"
 
 #define DAM_SKILL_KEYS_MAX 8u
-#define DAM_SKILL_WHY_SIZE (DAM_ENVOY_WHY_SIZE + 64u)
+#define DAM_SKILL_WHY_SIZE DAM_SEAT_WHY_SIZE
 #define DAM_SKILL_PATH_SIZE 4096u
 
 /* A name that a channel (or, if write, an actuator) of the manifest may have as its `key`. */
@@ -33,9 +34,16 @@ struct dam_skill;
 struct dam_skill_ops {
     const struct dam_skill_key *keys;
     unsigned key_count;
-    /* One turn, or with !has_turn a first look at the chain. On a worker. Sets result, reached and
-     * why; must not fail a turn that asks for nothing: that is the safe state. */
+    /* One turn, or with !has_turn a first look at the chain: dam_skill_round, or the kind's own.
+     * Sets result, reached and why. */
     void (*work)(struct dam_skill *skill);
+    /* The parts of a round. Each leaves in the seat's why what it has to say. */
+    enum dam_err (*reach)(struct dam_skill *skill);
+    /* Does the turn ask for anything? NULL: it does by a set-point above 0. */
+    bool (*asks)(const struct dam_skill *skill);
+    /* What the turn asks for, which may be nothing, by dam_skill_judge; may set why. */
+    void (*act)(struct dam_skill *skill);
+    enum dam_err (*settle)(struct dam_skill *skill);
     /* After work that reached the chain: the channels, by dam_skill_sample. */
     void (*tell)(struct dam_skill *skill);
     /* After any work, when the rest is told; may have it act again. NULL: nothing is left to do. */
@@ -51,6 +59,7 @@ struct dam_skill {
     struct dam_link_events events;
     int64_t (*wall_ms)(void *ctx);
     uv_loop_t *loop;
+    struct dam_seat *seat; /* in the kind's own struct; the worker's while busy */
     bool is_used[DAM_SKILL_KEYS_MAX];
     unsigned point[DAM_SKILL_KEYS_MAX]; /* of each key that is used */
     unsigned decimals[DAM_SKILL_KEYS_MAX];
@@ -64,6 +73,7 @@ struct dam_skill {
     /* The worker's while busy, else the loop's. */
     bool busy;
     uv_work_t work;
+    uint64_t place; /* in the envoy's line */
     struct dam_skill_turn turn;
     bool has_turn;
     enum dam_link_result result;  /* of the turn's set-points */
@@ -92,15 +102,30 @@ const char *dam_skill_open(struct dam_skill *skill, const struct dam_link_kind *
 
 /** The end of a kind's open: with nothing wrong the first look begins (where it fails, each turn
  *  tries again), else the skill's memory is given back. The envoy of dam_skill_open is released
- *  either way: the kind has shared it by now.
- *  Returns: DAM_OK, or DAM_EPARSE. In: why: NULL, or what is wrong. */
-DAM_MUST_USE enum dam_err dam_skill_begin(struct dam_skill *skill, struct dam_envoy *envoy,
-                                          const char *why, struct dam_link **ret_link,
-                                          const char **ret_why);
+ *  either way: the kind's seat has shared it by now.
+ *  Returns: DAM_OK, or DAM_EPARSE. In: seat: in the skill's memory; why: NULL, or what is wrong. */
+DAM_MUST_USE enum dam_err dam_skill_begin(struct dam_skill *skill, struct dam_seat *seat,
+                                          struct dam_envoy *envoy, const char *why,
+                                          struct dam_link **ret_link, const char **ret_why);
+
+/** A round of trade: reach, act, settle. A turn that asks for nothing never fails: that is the
+ *  safe state. Where something is asked for and there is no chain nothing was signed: a refusal,
+ *  not a doubt. */
+void dam_skill_round(struct dam_skill *skill);
+
+/** Let others work with the envoy for a while. For ops.work. */
+void dam_skill_rest(struct dam_skill *skill, unsigned ms);
 
 /** Have the skill work of its own accord: ops.work with a turn of no set-points. In: skill: not
  *  busy. */
 void dam_skill_act(struct dam_skill *skill);
+
+/** Does a set-point of the turn ask for something: is it above 0? */
+bool dam_skill_asks(const struct dam_skill *skill, unsigned key);
+
+/** What a set-point of the turn is in a token's smallest unit; 0 if it asks for nothing. */
+struct dam_u256 dam_skill_amount(const struct dam_skill *skill, unsigned key,
+                                 unsigned token_decimals);
 
 /** An option that is an address. Returns: false if it is not. */
 bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
@@ -116,7 +141,11 @@ void dam_skill_judge(struct dam_skill *skill, enum dam_err err, bool recorded);
 /** Tell a channel's value, if the manifest has the channel. For ops.tell. */
 void dam_skill_sample(struct dam_skill *skill, unsigned key, int64_t value);
 
-/* A kind's write and close, and is_busy where it acts of its own accord. */
+/** The same for an amount in a token's smallest unit. */
+void dam_skill_sample_amount(struct dam_skill *skill, unsigned key, const struct dam_u256 *amount,
+                             unsigned token_decimals);
+
+/* A kind's write, is_busy and close. */
 bool dam_skill_is_busy(struct dam_link *link);
 void dam_skill_write(struct dam_link *link, unsigned point, int64_t value, uint64_t ticket);
 void dam_skill_close(struct dam_link *link);

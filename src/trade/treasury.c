@@ -63,7 +63,6 @@ enum dam_err dam_treasury_act(struct dam_treasury *t, const struct dam_treasury_
     char what[DAM_ENVOY_WHAT_SIZE];
     size_t count = 0;
     *ret_recorded = false;
-    dam_seat_begin(&t->seat);
     enum dam_err err = batch_make(t, orders, calls, &count);
     if (err == DAM_OK && count > 0) {
         struct dam_hash id = dam_seat_cause(&t->seat, cause_word, decision, 8);
@@ -71,7 +70,7 @@ enum dam_err dam_treasury_act(struct dam_treasury *t, const struct dam_treasury_
         err = dam_seat_send(&t->seat, &id, what, calls, count, ret_recorded);
         t->acted = err == DAM_OK || *ret_recorded ? decision : t->acted;
     }
-    return dam_seat_end(&t->seat, err, "acting");
+    return dam_seat_fail(&t->seat, err, "acting");
 }
 
 /* ---- settling -------------------------------------------------------------------------------- */
@@ -85,7 +84,7 @@ static enum dam_err invested_read(struct dam_treasury *t)
                          1);
 }
 
-static enum dam_err settle(struct dam_treasury *t)
+enum dam_err dam_treasury_settle(struct dam_treasury *t)
 {
     const struct dam_u256 account = dam_calldata_word(&t->seat.account);
     DAM_TRY(dam_outbox_resend(&t->seat.envoy->outbox, &t->seat.envoy->arena));
@@ -98,12 +97,6 @@ static enum dam_err settle(struct dam_treasury *t)
     return is_there(&t->shares)
                ? dam_seat_view(&t->seat, &t->shares, "unclaimed()", NULL, 0, &t->unclaimed, 1)
                : DAM_OK;
-}
-
-enum dam_err dam_treasury_settle(struct dam_treasury *t)
-{
-    dam_seat_begin(&t->seat);
-    return dam_seat_end(&t->seat, settle(t), "settling");
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -125,7 +118,7 @@ static enum dam_err token_check(struct dam_treasury *t, const struct dam_address
     return DAM_OK;
 }
 
-static enum dam_err connect_parts(struct dam_treasury *t)
+enum dam_err dam_treasury_connect(struct dam_treasury *t)
 {
     uint64_t decimals = 0;
     DAM_TRY(dam_seat_arm(&t->seat));
@@ -138,12 +131,6 @@ static enum dam_err connect_parts(struct dam_treasury *t)
     DAM_TRY(token_check(t, &t->vault, "asset()", "vault"));
     t->seat.ready = true;
     return DAM_OK;
-}
-
-enum dam_err dam_treasury_connect(struct dam_treasury *t)
-{
-    dam_seat_begin(&t->seat);
-    return dam_seat_end(&t->seat, connect_parts(t), "connecting");
 }
 
 void dam_treasury_init(struct dam_treasury *t, struct dam_envoy *envoy,

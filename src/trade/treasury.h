@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A machine's money as its decisions handle it, from its account: revenue goes to the holders of
- * its shares (contracts/src/dao/MachineShares.sol), what is idle into a vault (ERC-4626) and back.
- * What one decision asks for is one batch, all or nothing, made once, whatever crashes between.
- * Takes the envoy's lock. Blocks; one thread. */
+ * its shares (contracts/src/dao/MachineShares.sol), what is idle into a vault (ERC-4626) and
+ * back. What one decision asks for is one batch, all or nothing, made once, whatever crashes
+ * between. Called by whoever has entered the envoy. Blocks. */
 #ifndef DAM_TRADE_TREASURY_H
 #define DAM_TRADE_TREASURY_H
 

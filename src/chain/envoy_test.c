@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The envoy's line: whichever of the workers is faster, they work with it one at a time, in the
+ * order in which the loop gave the work out. */
+#include "chain/envoy.h"
+
+#include "base/attr.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define WORKERS 4u /* as many as threads: all of them run at once */
+#define WORK_MS 2u
+#define LATE_MS 10u
+
+struct worker {
+    uv_work_t work;
+    char name;
+    uint64_t place;
+    unsigned late_ms; /* its thread comes to the envoy so late */
+    bool comes_back;  /* and works with it a second time */
+};
+
+static struct dam_envoy *envoy;
+static uv_loop_t loop;
+static char order[4 * WORKERS]; /* written by whoever has entered */
+static size_t order_len;
+static int inside;
+
+static int begin(void **state)
+{
+    const struct dam_envoy_options options = {.url_count = 0};
+    (void)state;
+    order_len = 0;
+    memset(order, 0, sizeof(order));
+    return uv_loop_init(&loop) == 0 && dam_envoy_create(&options, &envoy) == DAM_OK ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    dam_envoy_release(envoy);
+    return uv_loop_close(&loop);
+}
+
+static void stay(const struct worker *w, uint64_t place)
+{
+    dam_envoy_enter(envoy, place);
+    order[order_len++] = inside++ == 0 ? w->name : '!';
+    uv_sleep(WORK_MS);
+    inside--;
+    dam_envoy_leave(envoy);
+}
+
+static void on_work(uv_work_t *work)
+{
+    const struct worker *w = work->data;
+    uv_sleep(w->late_ms);
+    stay(w, w->place);
+    if (w->comes_back) {
+        stay(w, dam_envoy_line_up(envoy));
+    }
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    (void)work;
+    assert_int_equal(status, 0);
+}
+
+static void give_out(struct worker *workers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        workers[i].work.data = &workers[i];
+        workers[i].place = dam_envoy_line_up(envoy);
+        assert_int_equal(uv_queue_work(&loop, &workers[i].work, on_work, on_worked), 0);
+    }
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+}
+
+static void the_order_is_that_of_the_places(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 5; round++) {
+        struct worker workers[WORKERS];
+        for (unsigned i = 0; i < WORKERS; i++) { /* the first one's thread is the last to come */
+            workers[i] =
+                (struct worker){.name = (char)('a' + i), .late_ms = LATE_MS * (WORKERS - i - 1)};
+        }
+        order_len = 0;
+        give_out(workers, WORKERS);
+        assert_memory_equal(order, "abcd", WORKERS);
+        assert_int_equal(order_len, WORKERS);
+    }
+}
+
+/* It holds up nobody who stood behind it when the work was given out. */
+static void who_comes_back_stands_at_the_end(void **state)
+{
+    struct worker workers[] = {
+        {.name = 'a', .comes_back = true}, {.name = 'b', .late_ms = LATE_MS}, {.name = 'c'}};
+    (void)state;
+    give_out(workers, DAM_COUNT_OF(workers));
+    assert_string_equal(order, "abca");
+}
+
+/* More workers than threads: those in front are given a thread first, so nobody waits for ever. */
+static void a_full_pool_does_not_lock_up(void **state)
+{
+    struct worker workers[3 * WORKERS];
+    (void)state;
+    for (unsigned i = 0; i < DAM_COUNT_OF(workers); i++) {
+        workers[i] = (struct worker){.name = (char)('a' + i), .late_ms = i % 3 * LATE_MS};
+    }
+    give_out(workers, DAM_COUNT_OF(workers));
+    assert_string_equal(order, "abcdefghijkl");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_order_is_that_of_the_places, begin, end),
+        cmocka_unit_test_setup_teardown(who_comes_back_stands_at_the_end, begin, end),
+        cmocka_unit_test_setup_teardown(a_full_pool_does_not_lock_up, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
