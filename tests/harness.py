@@ -46,6 +46,14 @@ def recorded_site(folder):
     return folder
 
 
+def wishful(count):
+    """A mind whose proposal is its first sensor channels: what a file wishes, the machine does."""
+    code = "60405f52" "6060602052" f"60{8 * count:02x}606052" "602435602401"
+    for i in range(count):
+        code += f"60088160{16 * (i + 1):02x}0160{0x80 + 8 * i:02x}37"
+    return code + f"60{0x80 + (8 * count + 31) // 32 * 32:02x}5ff3"
+
+
 def summary():
     """Prints the last line of a test; the exit code."""
     print(f"{results['passed']} passed, {results['failed']} failed")

@@ -40,14 +40,6 @@ def manifest(name, **fields):
     return text
 
 
-def wishful(count):
-    """A mind whose proposal is its first sensor channels: what a file wishes, the machine does."""
-    code = "60405f52" "6060602052" f"60{8 * count:02x}606052" "602435602401"
-    for i in range(count):
-        code += f"60088160{16 * (i + 1):02x}0160{0x80 + 8 * i:02x}37"
-    return code + "60a05ff3"
-
-
 class Site:
     """The machine's folder and its process, with stepped time."""
 

@@ -329,6 +329,42 @@ static void modbus(void **state)
     live_destroy(l);
 }
 
+/* What a device says of its lengths is not believed: a model that ends before its curves, and lists
+ * longer than the model. */
+static void sunspec_lengths(void **state)
+{
+    (void)state;
+    static char url[64];
+    static const uint16_t image[] = {
+        0x5375, 0x6e53, 705, 3, 0, 0, 0, 705, 14, 0, 0, 0, 65535, 2, 0, 0, 0,   0, 0, 0,      0, 0,
+        0,      712,    13,  0, 0, 0, 0, 1,   0,  0, 0, 0, 0,     0, 0, 4, 713, 1, 7, 0xffff, 0};
+    unsigned port = 0;
+    struct dam_emul_modbus *emul = NULL;
+    const struct dam_emul_modbus_size size = {.holdings = DAM_COUNT_OF(image),
+                                              .holding_base = 40000};
+    struct live *l = live_create("modbus");
+    assert_int_equal(dam_emul_modbus_create(&l->own, 0, &size, &port, &emul), DAM_OK);
+    memcpy(dam_emul_modbus_holdings(emul), image, sizeof(image));
+    (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", port);
+    l->options[0] = (struct dam_link_option){"url", url};
+    l->options[1] = (struct dam_link_option){"every_ms", "10"};
+    l->points[0] = (struct dam_link_point){.key = "705.Crv.1000.Pt.1000.V"};
+    l->points[1] = (struct dam_link_point){.key = "712.Crv.1.ActPt"};
+    l->points[2] = (struct dam_link_point){.key = "705.AdptCrvReq", .write = true};
+    l->points[3] = (struct dam_link_point){.key = "712.Crv.1.ActPt", .write = true};
+    live_open(l, 2, 4);
+    until(l, &l->samples[1], 1, NULL, NULL);
+    assert_true(l->values[1] == 4 && l->faults[0] >= 1);
+    for (unsigned point = 2; point < 4; point++) {
+        l->kind->write(l->link, point, 1, point);
+        until(l, &l->written, point - 1, NULL, NULL);
+        assert_int_equal(l->result, DAM_LINK_REFUSED);
+    }
+    assert_memory_equal(dam_emul_modbus_holdings(emul), image, sizeof(image));
+    dam_emul_modbus_destroy(emul);
+    live_destroy(l);
+}
+
 #define UNITS 3u
 
 /* A link to unit `unit` of an emulated line, polled without pause. */
@@ -548,8 +584,13 @@ static void nobody_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gpsd),         cmocka_unit_test(nmea), cmocka_unit_test(modbus),
-        cmocka_unit_test(modbus_units), cmocka_unit_test(http), cmocka_unit_test(program),
+        cmocka_unit_test(gpsd),
+        cmocka_unit_test(nmea),
+        cmocka_unit_test(modbus),
+        cmocka_unit_test(modbus_units),
+        cmocka_unit_test(sunspec_lengths),
+        cmocka_unit_test(http),
+        cmocka_unit_test(program),
         cmocka_unit_test(nobody_there),
     };
     (void)signal(SIGPIPE, SIG_IGN);

@@ -3,22 +3,11 @@
 
 #include "port/link_worker.h"
 #include "port/modbus_line.h"
+#include "port/sunspec_device.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define MODELS_MAX 64u
-#define BLOCK_MAX 125 /* registers in one request: Modbus application protocol 6.3 */
-
-struct model {
-    uint16_t id;
-    uint16_t address; /* of its first point */
-    uint16_t len;
-    bool is_read;   /* `registers` are this poll's */
-    bool piecemeal; /* the device refuses to give it whole */
-    uint16_t *registers;
-};
 
 struct key_pair {
     struct dam_modbus_key key;
@@ -43,8 +32,7 @@ struct link_modbus {
     bool poll_due;       /* the job reads all points */
     unsigned found_when; /* line->opened when this device was found good; 0: it is not */
     char text[256];      /* of the last change of state */
-    struct model models[MODELS_MAX];
-    size_t model_count;
+    struct dam_sunspec_device device;
     bool wants_sunspec;
 };
 
@@ -68,9 +56,7 @@ enum dam_err dam_modbus_key_parse(const char *text, struct dam_modbus_key *ret)
     int exponent = 0;
     int used = 0;
     *ret = (struct dam_modbus_key){.table = DAM_MODBUS_SUNSPEC};
-    ret->point = dam_sunspec_find(text, &ret->model, &ret->address);
-    if (ret->point != NULL) {
-        ret->type = ret->point->type;
+    if (dam_sunspec_find(text, &ret->place)) {
         return DAM_OK;
     }
     int count = sscanf(text, "%15[a-z]:%5u%n:%15[a-z0-9]%n:%3d%n", table, &address, &used, type,
@@ -122,51 +108,6 @@ static bool drop(struct link_modbus *l, const char *what)
     return false;
 }
 
-/* The device answered, but with a refusal: the connection is good. A gateway's word that there is
- * no device is none. */
-static bool is_refusal(int error)
-{
-    return error >= EMBXILFUN && error < EMBXGPATH;
-}
-
-static void models_forget(struct link_modbus *l)
-{
-    for (size_t i = 0; i < l->model_count; i++) {
-        free(l->models[i].registers);
-    }
-    l->model_count = 0;
-}
-
-/* Walk the chain of models from the marker "SunS" on. */
-static bool walk(struct link_modbus *l)
-{
-    static const uint16_t bases[] = {40000, 50000, 0};
-    uint16_t r[2];
-    uint32_t at = 0;
-    models_forget(l);
-    for (size_t i = 0; i < DAM_COUNT_OF(bases) && at == 0; i++) {
-        if (modbus_read_registers(l->line->bus, bases[i], 2, r) != 2) {
-            if (!is_refusal(errno)) {
-                return drop(l, "reading the SunSpec marker");
-            }
-        } else if (r[0] == 0x5375 && r[1] == 0x6e53) {
-            at = (uint32_t)bases[i] + 2;
-        }
-    }
-    while (at != 0 && at + 2 <= UINT16_MAX && l->model_count < MODELS_MAX) {
-        if (modbus_read_registers(l->line->bus, (int)at, 2, r) != 2) {
-            return is_refusal(errno) || drop(l, "walking the SunSpec models");
-        }
-        if (r[0] == DAM_SUNSPEC_ID_END || r[1] == 0) {
-            break;
-        }
-        l->models[l->model_count++] =
-            (struct model){.id = r[0], .address = (uint16_t)(at + 2), .len = r[1]};
-        at += 2u + r[1];
-    }
-    return true;
-}
-
 static bool ensure_connected(struct link_modbus *l)
 {
     if (is_connected(l)) {
@@ -178,69 +119,19 @@ static bool ensure_connected(struct link_modbus *l)
     }
     l->found_when = l->line->opened;
     (void)snprintf(l->text, sizeof(l->text), "connected");
-    if (!l->wants_sunspec || !walk(l)) {
-        return is_connected(l);
+    if (!l->wants_sunspec) {
+        return true;
+    }
+    const char *failed = dam_sunspec_device_walk(&l->device, l->line->bus);
+    if (failed != NULL) {
+        return drop(l, failed);
     }
     size_t len = (size_t)snprintf(l->text, sizeof(l->text), "SunSpec models");
-    for (size_t i = 0; i < l->model_count && len + 8 < sizeof(l->text); i++) {
-        len += (size_t)snprintf(l->text + len, sizeof(l->text) - len, " %u", l->models[i].id);
+    for (size_t i = 0; i < l->device.model_count && len + 8 < sizeof(l->text); i++) {
+        len +=
+            (size_t)snprintf(l->text + len, sizeof(l->text) - len, " %u", l->device.models[i].id);
     }
     return true;
-}
-
-/* The model in one piece, so that its points and their scale factors belong together. Returns:
- * DAM_EIO with errno if the connection failed; a device that refuses is asked point by point. */
-static enum dam_err model_read(struct link_modbus *l, struct model *m)
-{
-    if (m->is_read || m->piecemeal) {
-        return DAM_OK;
-    }
-    m->registers = m->registers == NULL ? calloc(m->len, sizeof(uint16_t)) : m->registers;
-    if (m->registers == NULL) {
-        return DAM_ENOMEM;
-    }
-    for (int at = 0; at < m->len; at += BLOCK_MAX) {
-        int count = m->len - at < BLOCK_MAX ? m->len - at : BLOCK_MAX;
-        if (modbus_read_registers(l->line->bus, m->address + at, count, m->registers + at) !=
-            count) {
-            m->piecemeal = is_refusal(errno);
-            return m->piecemeal ? DAM_OK : DAM_EIO;
-        }
-    }
-    m->is_read = true;
-    return DAM_OK;
-}
-
-static enum dam_err model_get(struct link_modbus *l, struct model *m, unsigned offset,
-                              unsigned count, uint16_t *ret)
-{
-    DAM_TRY(model_read(l, m));
-    if (m->is_read) {
-        memcpy(ret, m->registers + offset, count * sizeof(*ret));
-        return DAM_OK;
-    }
-    int done = modbus_read_registers(l->line->bus, m->address + (int)offset, (int)count, ret);
-    return done == (int)count ? DAM_OK : DAM_EIO;
-}
-
-/* Where a SunSpec point is on this device, and its exponent. */
-static enum dam_err point_find(struct link_modbus *l, const struct dam_modbus_key *key,
-                               struct model **ret_model, int *ret_exponent)
-{
-    for (size_t i = 0; i < l->model_count; i++) {
-        struct model *m = &l->models[i];
-        uint16_t sf = 0x8000; /* sunssf: -10..10, 0x8000: there is none */
-        if (m->id != key->model || key->address + dam_register_count(key->type) > m->len) {
-            continue;
-        }
-        if (key->point->sf >= 0 && key->point->sf < m->len) {
-            DAM_TRY(model_get(l, m, (unsigned)key->point->sf, 1, &sf));
-        }
-        *ret_model = m;
-        *ret_exponent = sf == 0x8000 ? 0 : (int16_t)sf;
-        return *ret_exponent < -10 || *ret_exponent > 10 ? DAM_EPARSE : DAM_OK;
-    }
-    return DAM_ENOTFOUND;
 }
 
 static enum dam_err bit_read(struct link_modbus *l, const struct dam_modbus_key *key,
@@ -260,15 +151,11 @@ static enum dam_err key_read(struct link_modbus *l, const struct dam_modbus_key 
                              unsigned decimals, int64_t *ret)
 {
     uint16_t registers[4] = {0};
-    struct model *model = NULL;
-    int exponent = key->exponent;
     int count = (int)dam_register_count(key->type);
     int done = count;
     switch (key->table) {
     case DAM_MODBUS_SUNSPEC:
-        DAM_TRY(point_find(l, key, &model, &exponent));
-        DAM_TRY(model_get(l, model, key->address, (unsigned)count, registers));
-        break;
+        return dam_sunspec_device_read(&l->device, l->line->bus, &key->place, decimals, ret);
     case DAM_MODBUS_HOLDING:
         done = modbus_read_registers(l->line->bus, key->address, count, registers);
         break;
@@ -279,31 +166,28 @@ static enum dam_err key_read(struct link_modbus *l, const struct dam_modbus_key 
     case DAM_MODBUS_DISCRETE:
         return bit_read(l, key, decimals, ret);
     }
-    return done != count ? DAM_EIO
-                         : dam_register_value(registers, key->type, exponent, decimals,
-                                              key->table != DAM_MODBUS_SUNSPEC, ret);
+    return done != count
+               ? DAM_EIO
+               : dam_register_value(registers, key->type, key->exponent, decimals, true, ret);
 }
 
-/* Returns: DAM_EIO with errno set by libmodbus. */
+/* Returns: as dam_sunspec_device_write. */
 static enum dam_err key_write(struct link_modbus *l, const struct dam_modbus_key *key,
                               unsigned decimals, int64_t value)
 {
     uint16_t registers[4];
-    struct model *model = NULL;
-    int address = key->address;
-    int exponent = key->exponent;
     int count = (int)dam_register_count(key->type);
-    if (key->table == DAM_MODBUS_COIL) {
-        return modbus_write_bit(l->line->bus, address, value != 0 ? 1 : 0) == 1 ? DAM_OK : DAM_EIO;
-    }
     if (key->table == DAM_MODBUS_SUNSPEC) {
-        DAM_TRY(point_find(l, key, &model, &exponent));
-        address += model->address;
-        model->is_read = false; /* what was read is no longer so */
+        return dam_sunspec_device_write(&l->device, l->line->bus, &key->place, decimals, value,
+                                        (unsigned)l->timeout_ms);
     }
-    DAM_TRY(dam_register_store(value, decimals, key->type, exponent, registers));
-    int done = count == 1 ? modbus_write_register(l->line->bus, address, registers[0])
-                          : modbus_write_registers(l->line->bus, address, count, registers);
+    if (key->table == DAM_MODBUS_COIL) {
+        return modbus_write_bit(l->line->bus, key->address, value != 0 ? 1 : 0) == 1 ? DAM_OK
+                                                                                     : DAM_EIO;
+    }
+    DAM_TRY(dam_register_store(value, decimals, key->type, key->exponent, registers));
+    int done = count == 1 ? modbus_write_register(l->line->bus, key->address, registers[0])
+                          : modbus_write_registers(l->line->bus, key->address, count, registers);
     return done == count ? DAM_OK : DAM_EIO;
 }
 
@@ -314,12 +198,13 @@ static void slot_write(struct link_modbus *l, const struct key_pair *k, struct d
         return; /* refused: nothing was sent */
     }
     enum dam_err err = key_write(l, &k->key, decimals, s->value);
-    if (err == DAM_EIO && !is_refusal(errno)) {
+    if (err == DAM_EIO && !dam_modbus_is_refusal(errno)) {
         s->got_result = DAM_LINK_UNKNOWN;
         (void)drop(l, "writing");
         return;
     }
     if (err != DAM_OK) {
+        s->got_result = err == DAM_ETIMEOUT ? DAM_LINK_UNKNOWN : DAM_LINK_REFUSED;
         return;
     }
     s->got_result = DAM_LINK_DONE;
@@ -327,7 +212,7 @@ static void slot_write(struct link_modbus *l, const struct key_pair *k, struct d
         err = key_read(l, &k->readback, decimals, &s->got_value);
         s->got_readback = err == DAM_OK;
         s->got_result = err == DAM_OK ? DAM_LINK_DONE : DAM_LINK_UNKNOWN;
-        if (err == DAM_EIO && !is_refusal(errno)) {
+        if (err == DAM_EIO && !dam_modbus_is_refusal(errno)) {
             (void)drop(l, "reading back");
         }
     }
@@ -342,7 +227,7 @@ static void slot_read(struct link_modbus *l, const struct key_pair *k, struct da
         s->got_why = "the device does not have this point";
     } else if (s->got_err == DAM_EIO) {
         s->got_why = "the device refuses to give this register";
-        if (!is_refusal(errno)) {
+        if (!dam_modbus_is_refusal(errno)) {
             s->got_answer = false;
             (void)drop(l, "reading");
         }
@@ -353,9 +238,7 @@ static void on_job(void *ctx)
 {
     struct link_modbus *l = ctx;
     dam_modbus_line_select(l->line, (int)l->unit, (unsigned)l->timeout_ms);
-    for (size_t i = 0; i < l->model_count; i++) {
-        l->models[i].is_read = false;
-    }
+    dam_sunspec_device_begin(&l->device);
     /* Only polls connect, with their back-off: writes may come many times a second. */
     bool reads = l->poll_due && ensure_connected(l);
     for (size_t i = 0; i < l->point_count; i++) { /* set-points first */
@@ -396,7 +279,7 @@ static void modbus_end(void *ctx)
 {
     struct link_modbus *l = ctx;
     dam_modbus_line_leave(l->line);
-    models_forget(l);
+    dam_sunspec_device_forget(&l->device);
     free(l->keys);
     free(l->slots);
     free(l);
@@ -472,8 +355,9 @@ static enum dam_err modbus_open(const struct dam_link_setup *setup, struct dam_l
 static const char *modbus_key_unit(const char *key)
 {
     struct dam_modbus_key parsed;
-    bool is_point = dam_modbus_key_parse(key, &parsed) == DAM_OK && parsed.point != NULL;
-    return is_point ? parsed.point->unit : NULL;
+    bool is_point =
+        dam_modbus_key_parse(key, &parsed) == DAM_OK && parsed.table == DAM_MODBUS_SUNSPEC;
+    return is_point ? parsed.place.point->unit : NULL;
 }
 
 static const char *const modbus_options[] = {"url",    "unit",       "every_ms", "baud",

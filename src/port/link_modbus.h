@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Modbus TCP and RTU through libmodbus, which blocks: one job at a time runs in a worker of the
  * loop's pool, values in and values out. A key is a SunSpec point ("103.W", "124.OutWRte",
- * "714.Prt.2.DCW": the chain of models is walked at every connection, and each poll reads a model
- * as a whole, so that values and scale factors belong together) or a register:
+ * "714.Prt.2.DCW", "705.Crv.2.Pt.3.V": port/sunspec_device.h) or a register:
  * "TABLE:ADDRESS:TYPE[:EXPONENT]" with table holding, input, coil or discrete, address from 0, type
  * int16, uint16, int32, uint32, int64, uint64 or float32, and the value times 10^EXPONENT. */
 #ifndef DAM_PORT_LINK_MODBUS_H
@@ -21,11 +20,10 @@ enum dam_modbus_table {
 
 struct dam_modbus_key {
     enum dam_modbus_table table;
+    struct dam_sunspec_place place; /* of a SunSpec point; the others are of a register */
     enum dam_register_type type;
-    uint16_t address;                      /* of a register; of a SunSpec point in its model */
-    int exponent;                          /* of a register */
-    uint16_t model;                        /* of a SunSpec point */
-    const struct dam_sunspec_point *point; /* of a SunSpec point */
+    uint16_t address;
+    int exponent;
 };
 
 /** Read a key. Returns: DAM_OK or DAM_EPARSE. */

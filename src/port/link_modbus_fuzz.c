@@ -30,9 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < 4; i++) {
         registers[i] = (uint16_t)(data[2 + 2 * i] << 8 | data[3 + 2 * i]);
     }
-    DAM_ASSERT(key.table == DAM_MODBUS_SUNSPEC ? key.point != NULL : key.exponent >= -18);
-    DAM_ASSERT(dam_register_count(key.type) >= 1 && dam_register_count(key.type) <= 4);
     bool is_device = key.table == DAM_MODBUS_SUNSPEC;
+    if (is_device) {
+        DAM_ASSERT(dam_sunspec_offset(&key.place, 4) >= key.place.point->offset);
+        key.type = key.place.point->type;
+    }
+    DAM_ASSERT(key.exponent >= -18 && key.exponent <= 18);
+    DAM_ASSERT(dam_register_count(key.type) >= 1 && dam_register_count(key.type) <= 4);
     enum dam_err err = dam_register_value(registers, key.type, sf, decimals, !is_device, &value);
     if (err != DAM_OK || sf + (int)decimals < 0 || !is_device) {
         return 0; /* digits are lost on the way, or there are values that mean nothing */

@@ -137,35 +137,51 @@ static void sunspec_points(void **state)
     (void)state;
     static const struct {
         const char *key;
-        unsigned offset;
+        unsigned offset; /* with lists of four items */
         int sf;
         const char *unit;
     } cases[] = {
         /* SunSpec Information Model Reference, models 103, 124, 203; DER Information Model 701-714
          */
-        {"103.W", 12, 13, "W"},          {"124.OutWRte", 10, 23, "%"},
-        {"203.TotWhExp", 36, 52, "Wh"},  {"802.SoC", 9, 54, "%"},
-        {"701.W", 8, 114, "W"},          {"701.TotWhInj", 17, 118, "Wh"},
-        {"702.WMaxRtg", 0, 43, "W"},     {"704.WSetPct", 26, 54, "%"},
-        {"704.PFWInj.PF", 57, 51, ""},   {"713.SoC", 2, 6, "%"},
-        {"714.Prt.1.DCW", 30, 15, "W"},  {"714.Prt.3.DCW", 80, 15, "W"},
-        {"160.module.2.DCV", 38, 1, "V"}};
-    static const char *const bad[] = {
-        "714.Prt.DCW", "714.Prt.0.DCW", "714.Prt.1.Nope", "714.Prt.1001.DCW",
-        "103.W.1",     "103",           "700.W"};
+        {"103.W", 12, 13, "W"},
+        {"124.OutWRte", 10, 23, "%"},
+        {"203.TotWhExp", 36, 52, "Wh"},
+        {"802.SoC", 9, 54, "%"},
+        {"701.W", 8, 114, "W"},
+        {"701.TotWhInj", 17, 118, "Wh"},
+        {"702.WMaxRtg", 0, 43, "W"},
+        {"704.WSetPct", 26, 54, "%"},
+        {"704.PFWInj.PF", 57, 51, ""},
+        {"713.SoC", 2, 6, "%"},
+        {"714.Prt.1.DCW", 30, 15, "W"},
+        {"714.Prt.3.DCW", 80, 15, "W"},
+        {"160.module.2.DCV", 38, 1, "V"},
+        {"705.Crv.1.ActPt", 13, -1, ""},
+        {"705.Crv.2.Pt.3.V", 45, 10, "%"},
+        {"705.Crv.2.Pt.3.Var", 46, 11, ""},
+        {"707.Crv.1.MayTrip.Pt.1.V", 22, 5, "%"},
+        {"708.Crv.2.MomCess.Pt.4.Tms", 85, 6, "s"},
+        {"709.Crv.2.MomCess.ActPt", 94, -1, ""},
+        {"711.Ctl.2.ReadOnly", 31, -1, ""},
+        {"712.Crv.1.Pt.4.Var", 23, 11, "%"}};
+    static const char *const bad[] = {"714.Prt.DCW",    "714.Prt.0.DCW",
+                                      "714.Prt.1.Nope", "714.Prt.1001.DCW",
+                                      "103.W.1",        "103",
+                                      "700.W",          "705.Crv.2.Pt.V",
+                                      "705.Crv.Pt.2.V", "705.Crv.2.Pt.0.V",
+                                      "705.Crv.2.Pt.3", "705.Crv.2.Pt.3.Var.1"};
     for (size_t i = 0; i < DAM_COUNT_OF(cases); i++) {
-        uint16_t model = 0;
-        uint16_t offset = 0;
-        const struct dam_sunspec_point *p = dam_sunspec_find(cases[i].key, &model, &offset);
-        if (p == NULL || offset != cases[i].offset || p->sf != cases[i].sf ||
-            strcmp(p->unit, cases[i].unit) != 0) {
+        struct dam_sunspec_place place;
+        bool found = dam_sunspec_find(cases[i].key, &place);
+        uint32_t offset = found ? dam_sunspec_offset(&place, 4) : 0;
+        if (!found || offset != cases[i].offset || place.point->sf != cases[i].sf ||
+            strcmp(place.point->unit, cases[i].unit) != 0) {
             fail_msg("%s: %u", cases[i].key, offset);
         }
     }
     for (size_t i = 0; i < DAM_COUNT_OF(bad); i++) {
-        uint16_t model = 0;
-        uint16_t offset = 0;
-        if (dam_sunspec_find(bad[i], &model, &offset) != NULL) {
+        struct dam_sunspec_place place;
+        if (dam_sunspec_find(bad[i], &place)) {
             fail_msg("%s is found", bad[i]);
         }
     }

@@ -115,6 +115,11 @@ bool dam_modbus_line_open(struct dam_modbus_line *line)
     return line->is_open;
 }
 
+bool dam_modbus_is_refusal(int error)
+{
+    return error >= EMBXILFUN && error < EMBXGPATH;
+}
+
 void dam_modbus_line_failed(struct dam_modbus_line *line, int error)
 {
     /* Silence, a frame that is broken, a frame of another device that comes late; or a gateway that

@@ -40,6 +40,10 @@ void dam_modbus_line_select(struct dam_modbus_line *line, int unit, unsigned tim
 /** In the worker: open the line if it is not. Returns: false with errno of libmodbus. */
 DAM_MUST_USE bool dam_modbus_line_open(struct dam_modbus_line *line);
 
+/** Does libmodbus's errno mean that the device answered, but with a refusal? The connection is good
+ *  then. A gateway's word that there is no device is none. */
+bool dam_modbus_is_refusal(int error);
+
 /** In the worker: a request has failed with this errno, which was no device's refusal: the line is
  *  closed, unless it was the device alone that did not answer. */
 void dam_modbus_line_failed(struct dam_modbus_line *line, int error);

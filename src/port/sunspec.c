@@ -7,14 +7,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define INDEX_MAX 1000u
 
 enum { I16 = DAM_REGISTER_INT16, U16, I32, U32, A16, A32, I64, U64, A64, F32, NO = -1 };
 
 static const struct dam_sunspec_point points[] = {
-#define X(first, last, name, offset, type, sf, stride, unit)                                       \
-    {first, last, name, offset, type, sf, stride, unit},
+#define X(first, last, name, offset, type, sf, stride, unit, offset_by, stride_by, item)           \
+    {first, last, name, offset, type, sf, stride, unit, offset_by, stride_by, item},
     DAM_SUNSPEC_POINTS(X)
 #undef X
 };
@@ -38,46 +39,84 @@ static const struct {
     [F32] = {2, true, false, 0},
 };
 
-/* "714.Prt.2.DCW" is the row "Prt.DCW", one stride on. */
-static bool name_matches(const struct dam_sunspec_point *point, const char *name,
-                         unsigned *ret_offset)
+/* "714.Prt.2.DCW" is the row "Prt.#.DCW" with the index 2. */
+static bool name_matches(const char *row, const char *name, uint16_t indices[2])
 {
-    size_t group = strcspn(point->name, ".");
-    *ret_offset = point->offset;
-    if (point->stride == 0) {
-        return strcmp(point->name, name) == 0;
+    size_t found = 0;
+    indices[0] = indices[1] = 0;
+    for (; *row != 0; row++) {
+        if (*row != '#') {
+            if (*name++ != *row) {
+                return false;
+            }
+            continue;
+        }
+        char *end = NULL;
+        unsigned long index = *name < '1' || *name > '9' ? 0 : strtoul(name, &end, 10);
+        if (index == 0 || index > INDEX_MAX) {
+            return false;
+        }
+        indices[found++] = (uint16_t)index;
+        name = end;
     }
-    if (strncmp(point->name, name, group + 1) != 0 || name[group + 1] < '1' ||
-        name[group + 1] > '9') {
-        return false;
-    }
-    char *end = NULL;
-    unsigned long index = strtoul(name + group + 1, &end, 10);
-    if (index > INDEX_MAX || strcmp(point->name + group, end) != 0) {
-        return false;
-    }
-    *ret_offset += (unsigned)(index - 1) * point->stride;
-    return true;
+    return *name == 0;
 }
 
-const struct dam_sunspec_point *dam_sunspec_find(const char *key, uint16_t *ret_model,
-                                                 uint16_t *ret_offset)
+static bool is_of(const struct dam_sunspec_point *point, unsigned long model)
+{
+    return model >= point->model_first && model <= point->model_last;
+}
+
+bool dam_sunspec_find(const char *key, struct dam_sunspec_place *ret)
 {
     char *end = NULL;
+    uint16_t indices[2];
     unsigned long model = key[0] < '0' || key[0] > '9' ? 0 : strtoul(key, &end, 10);
     if (model == 0 || model >= DAM_SUNSPEC_ID_END || *end != '.') {
-        return NULL;
+        return false;
     }
     for (size_t i = 0; i < DAM_COUNT_OF(points); i++) {
-        unsigned offset = 0;
-        if (model >= points[i].model_first && model <= points[i].model_last &&
-            name_matches(&points[i], end + 1, &offset)) {
-            *ret_model = (uint16_t)model;
-            *ret_offset = (uint16_t)offset;
-            return &points[i];
+        if (is_of(&points[i], model) && name_matches(points[i].name, end + 1, indices)) {
+            *ret = (struct dam_sunspec_place){&points[i], (uint16_t)model, indices[0], indices[1]};
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+uint32_t dam_sunspec_offset(const struct dam_sunspec_place *place, unsigned items)
+{
+    const struct dam_sunspec_point *p = place->point;
+    uint32_t at = p->offset + (uint32_t)p->offset_by * items;
+    if (place->group > 1) {
+        at += (place->group - 1u) * (p->stride + (uint32_t)p->stride_by * items);
+    }
+    return place->item > 1 ? at + (place->item - 1u) * p->item : at;
+}
+
+bool dam_sunspec_curves(uint16_t model, unsigned items, struct dam_sunspec_curves *ret)
+{
+    struct dam_sunspec_curves curves = {.start = UINT32_MAX};
+    uint32_t read_only = UINT32_MAX;
+    for (size_t i = 0; i < DAM_COUNT_OF(points); i++) {
+        const struct dam_sunspec_point *p = &points[i];
+        if (!is_of(p, model) || p->stride == 0) {
+            continue;
+        }
+        curves.start = p->offset < curves.start ? p->offset : curves.start;
+        curves.len = p->stride + (uint32_t)p->stride_by * items;
+        if (strcmp(strchr(p->name, '#') + 1, ".ReadOnly") == 0) {
+            read_only = p->offset;
+        }
+    }
+    curves.read_only = (int)(read_only - curves.start);
+    *ret = read_only == UINT32_MAX ? *ret : curves;
+    return read_only != UINT32_MAX;
+}
+
+bool dam_sunspec_adopts(const struct dam_sunspec_point *point)
+{
+    return strcmp(point->name, "AdptCrvReq") == 0 || strcmp(point->name, "AdptCtlReq") == 0;
 }
 
 unsigned dam_register_count(enum dam_register_type type)

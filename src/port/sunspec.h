@@ -10,6 +10,7 @@
 
 #define DAM_SUNSPEC_ID_END 0xffffu
 #define DAM_SUNSPEC_NO_SF (-1)
+#define DAM_SUNSPEC_NPT 3u /* offset of the lists' length in every model that has lists */
 
 enum dam_register_type { /* an ACC, accumulator, has no value for "not available" */
                          DAM_REGISTER_INT16,
@@ -24,22 +25,59 @@ enum dam_register_type { /* an ACC, accumulator, has no value for "not available
                          DAM_REGISTER_FLOAT32,
 };
 
+/* Offsets are registers after the model's length. Of a point that repeats: in the first group, and
+ * in its first item. Groups hold lists (the points of a curve) whose common length the device
+ * chooses: what depends on it is told by each item of one. */
 struct dam_sunspec_point {
     uint16_t model_first; /* stands for all models from first to last */
     uint16_t model_last;
-    const char *name;
-    uint16_t offset;  /* registers after the model's length */
-    uint8_t type;     /* enum dam_register_type */
-    int16_t sf;       /* offset of the scale factor, DAM_SUNSPEC_NO_SF: none */
-    uint16_t stride;  /* of a repeating group, 0: it does not repeat */
-    const char *unit; /* "": none, or one that the device chooses */
+    const char *name; /* "#" stands for an index */
+    uint16_t offset;
+    uint8_t type;      /* enum dam_register_type */
+    int16_t sf;        /* offset of the scale factor, DAM_SUNSPEC_NO_SF: none */
+    uint16_t stride;   /* from group to group, 0: it does not repeat */
+    const char *unit;  /* "": none, or one that the device chooses */
+    uint8_t offset_by; /* registers more of `offset`, for each item of the lists before it */
+    uint8_t stride_by; /* registers more of `stride`, for each item; 0: there are no lists */
+    uint8_t item;      /* from item to item, 0: it is in no list */
 };
 
-/** Find a point by "MODEL.POINT", as "103.W", or "MODEL.GROUP.INDEX.POINT", as "714.Prt.2.DCW".
- *  Returns: NULL if the tables do not have it; else *ret_model is the model named and *ret_offset
- *  where the point is in it. */
-const struct dam_sunspec_point *dam_sunspec_find(const char *key, uint16_t *ret_model,
-                                                 uint16_t *ret_offset);
+/* A point of a device, by its key. */
+struct dam_sunspec_place {
+    const struct dam_sunspec_point *point;
+    uint16_t model;
+    uint16_t group; /* which, from 1; 0: it does not repeat */
+    uint16_t item;  /* which, from 1; 0: it is in no list */
+};
+
+/** Find a point by "MODEL.POINT", as "103.W", "MODEL.GROUP.INDEX.POINT", as "714.Prt.2.DCW", or
+ * with a list's index too, as "705.Crv.2.Pt.3.V". Returns: false if the tables do not have it. */
+DAM_MUST_USE bool dam_sunspec_find(const char *key, struct dam_sunspec_place *ret);
+
+/** Where the point is. In: items: what DAM_SUNSPEC_NPT says, if point->stride_by is not 0. */
+uint32_t dam_sunspec_offset(const struct dam_sunspec_place *place, unsigned items);
+
+/* What repeats in a model that has curves or controls to choose among. The first is the one that
+ * the device runs. */
+struct dam_sunspec_curves {
+    uint32_t start;
+    uint32_t len;  /* of each */
+    int read_only; /* offset in each of the register that says 1 where it cannot be written */
+};
+
+/** The curves of a model. Returns: false if it has none. In: items: as above. */
+DAM_MUST_USE bool dam_sunspec_curves(uint16_t model, unsigned items,
+                                     struct dam_sunspec_curves *ret);
+
+/** Is this the register that a curve's number is written to, to make the device run it? The one
+ * after it tells how that went (enum dam_sunspec_adopted). */
+bool dam_sunspec_adopts(const struct dam_sunspec_point *point);
+
+enum dam_sunspec_adopted {
+    DAM_SUNSPEC_IN_PROGRESS = 0,
+    DAM_SUNSPEC_COMPLETED = 1,
+    DAM_SUNSPEC_FAILED = 2,
+};
 
 /** Registers that a type takes. */
 unsigned dam_register_count(enum dam_register_type type);

@@ -21,26 +21,25 @@ from peers import Broker, Gps, Json, Sunspec, certificates, connects, free_port,
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
-from harness import DAM, ENV, ROOT, check, dam, results, summary, told
-
-# A mind that proposes the first channel's value: calldata's observation, record 1, as the only actuator's set-point.
-ECHO = "602435603401" + "3560c01c60c01b608052" + "6040600052" + "6060602052" + "6008606052" + "60a06000f3"
+from harness import DAM, ENV, ROOT, check, dam, results, summary, told, wishful
 
 
 class Machine:
-    """One channel or more, (name, key, decimals) of link `field` or (name, key, decimals, link); one actuator `out`; a turn every 100 ms."""
+    """One channel or more, (name, key, decimals) of link `field` or (name, key, decimals, link); an actuator of each
+    text, `out`, `out1` and so on, which does what the first channels say; a turn every 100 ms unless told."""
 
-    def __init__(self, tmp, name, link, channels, actuator="", stale="600ms", before=None, up=()):
+    def __init__(self, tmp, name, link, channels, *actuators, stale="600ms", period="100ms", before=None, up=()):
         self.folder = os.path.join(tmp, name)
         os.makedirs(self.folder, exist_ok=True)
         with open(os.path.join(self.folder, "echo.hex"), "w", encoding="utf-8") as f:
-            f.write(ECHO)
-        text = f'[machine]\nname = "{name}"\nperiod = "100ms"\nwrite_timeout = "3s"\n[evidence]\nsync = false\n[link.field]\n{link}\n'
+            f.write(wishful(len(actuators or [""])))
+        text = f'[machine]\nname = "{name}"\nperiod = "{period}"\nwrite_timeout = "3s"\n[evidence]\nsync = false\n[link.field]\n{link}\n'
         for channel, key, decimals, *of in channels:
             text += (f'[[channel]]\nname = "{channel}"\ndecimals = {decimals}\nmin = -1000000\nmax = 1000000\nstale = "{stale}"\n'
                      f'source = "{(of or ["field"])[0]}"\nkey = "{key}"\n')
-        text += (f'[[actuator]]\nname = "out"\ndecimals = {channels[0][2]}\nmin = -1000000\nmax = 1000000\nsafe = 0\n{actuator}\n'
-                 '[mind]\ncode = "echo.hex"\n')
+        for i, actuator in enumerate(actuators or [""]):
+            text += f'[[actuator]]\nname = "out{i or ""}"\ndecimals = {channels[i][2]}\nmin = -1000000\nmax = 1000000\nsafe = 0\n{actuator}\n'
+        text += '[mind]\ncode = "echo.hex"\n'
         with open(os.path.join(self.folder, "dam.toml"), "w", encoding="utf-8") as f:
             f.write(text)
         self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
@@ -281,6 +280,44 @@ def test_modbus_line(tmp):
         check("line: unplugged, both are down", wait(lambda: "link field is down" in m.said() and "link third is down" in m.said(), 15), m.said())
     finally:
         m.stop()
+        device.stop()
+
+
+def test_curves(tmp):
+    """SunSpec's curves: read, written into one that does not run, adopted; and every way in which a device says no."""
+    port = free_port()
+    device, wishes = Sunspec(f"tcp:{port}"), Json({"w": [0] * 9})
+    link = f'kind = "modbus"\nurl = "tcp://127.0.0.1:{port}"\nevery_ms = 100\ntimeout_ms = 600\n'
+    keys = [f"705.Crv.2.Pt.{i}.{what}" for i in range(1, 5) for what in ("V", "Var")] + ["705.AdptCrvReq"]
+    read = [("v1", "705.Crv.1.Pt.1.V", 0), ("var4", "705.Crv.1.Pt.4.Var", 0), ("rsp", "705.Crv.1.RspTms", 1), ("must", "707.Crv.1.MustTrip.Pt.3.V", 2),
+            ("mom", "707.Crv.2.MomCess.Pt.2.Tms", 2), ("watt", "712.Crv.1.Pt.4.W", 0), ("var", "712.Crv.1.Pt.4.Var", 0), ("none", "712.Crv.1.Pt.5.W", 0)]
+    m = Machine(tmp, "curves", f'{link}[link.wishes]\nkind = "http"\nurl = "{wishes.url}"\nevery_ms = 100',
+                [*((f"w{i}", f"w.{i}", 0, "wishes") for i in range(9)), *read], *(f'sink = "field"\nkey = "{key}"' for key in keys), stale="5s", period="1s")
+    try:
+        for name, value in [("v1", 92), ("var4", -44), ("rsp", 5), ("must", 88), ("mom", 1.62), ("watt", 100), ("var", -20)]:
+            check(f"curves: {name}", m.sees(name, value), m.channel(name))
+        check("curves: a point that the device does not have", m.channel("none")[1] == "device fault", m.channel("none"))
+        check("curves: a number that is none of a curve is refused", m.receipt("refused"), m.receipts())
+        wishes.document = {"w": [90, 50, 97, 0, 103, 0, 110, -50, 2]}
+        check("curves: adopted", m.sees("v1", 90) and m.sees("var4", -50) and m.receipt("done, no read-back"), (m.channel("v1"), m.receipts()))
+        device.ask("set 705.2 9")
+        seq = m.last()["leaf"]["seq"]
+        wait(lambda: m.last()["leaf"]["seq"] > seq + 4)
+        check("curves: what runs already is not adopted again", device.ask("get 705.2") == "9" and m.receipt("done, no read-back"), m.receipts())
+        wishes.document = {"w": [90, 50, 80, 0, 103, 0, 110, -50, 2]}
+        check("curves: one that the device refuses", m.receipt("refused") and wait(lambda: device.ask("get 705.2") == "2"), m.receipts())
+        check("curves: the old one still runs", device.ask("get 705.25") == "97")
+        wishes.document = {"w": [90, 50, 97, 0, 103, 0, 110, -50, 3]}
+        check("curves: a device that never says how it went", m.receipt("unknown"), m.receipts())
+        check("curves: and is read all the while", m.channel("v1")[1] == "good" and m.said().count("link field is down") == 0, m.said())
+    finally:
+        m.stop()
+    m = Machine(tmp, "readonly", link, [("v1", "705.Crv.1.Pt.1.V", 0), ("soc", "713.SoC", 0)], 'sink = "field"\nkey = "705.Crv.1.Pt.2.V"')
+    try:
+        check("curves: the one that runs is not written", m.sees("v1", 90) and m.receipt("refused") and device.ask("get 705.25") == "97", m.receipts())
+    finally:
+        m.stop()
+        wishes.stop()
         device.stop()
 
 

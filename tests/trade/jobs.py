@@ -11,8 +11,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position,wrong-import-order
-from harness import check, summary, told
-from machine_site import START, Site, manifest, wishful, world
+from harness import check, summary, told, wishful
+from machine_site import START, Site, manifest, world
 from chain import keccak
 from village import FIRM, INTERVAL, MEMBERS, NEIGHBOUR, UNIT
 
