@@ -36,5 +36,9 @@ def leaves(ask, size):
 
 
 def transactions(ask, size):
-    """What the log says was signed for the machine: transaction hashes."""
-    return {"0x" + leaf[136:168].hex() for leaf in leaves(ask, size) if leaf[5] == MONEY}
+    """What the log says was signed for the machine: {transaction hash: number of the first leaf that tells of it}."""
+    told = {}
+    for seq, leaf in enumerate(leaves(ask, size)):
+        if leaf[5] == MONEY:
+            told.setdefault("0x" + leaf[136:168].hex(), seq)
+    return told

@@ -180,14 +180,24 @@ class Story:
             self.on_vote(request, request.json())
         elif request.path == "/series":
             request.answer(200, self.panels.series)
-        elif request.path == "/accounts":
-            self.accounts.refresh()
-            request.answer(200, self.accounts.document())
-        elif request.path == "/accounts.csv":
-            self.accounts.refresh()
-            request.answer(200, self.accounts.csv().encode(), {"Content-Disposition": 'attachment; filename="accounts.csv"'}, "text/csv; charset=utf-8")
+        elif request.path in ("/accounts", "/accounts.csv"):
+            self.on_accounts(request)
         else:
             problem(request, 404, "there are: clock, vote, series, accounts, accounts.csv")
+
+    def on_accounts(self, request):
+        self.accounts.refresh()
+        months = self.accounts.months()
+        month = request.query.get("month", months[-1:])[0]
+        if month not in months:
+            problem(request, 404, f"there are accounts of {', '.join(months)}")
+        elif request.path == "/accounts":
+            request.answer(200, self.accounts.document(month))
+        else:
+            request.answer(200, self.month_csv(month).encode(), {"Content-Disposition": f'attachment; filename="accounts-{month}.csv"'}, "text/csv; charset=utf-8")
+
+    def month_csv(self, month):
+        return self.accounts.csv(month, self.site.get("/api/days")["days"], transactions(self.site.ask, self.site.get("/api/state")["evidence"]["durable"]))
 
     def on_vote(self, request, asked):
         ballot = next((b for b in self.ballots if str(b.id) == asked.get("proposal")), None)
@@ -670,10 +680,8 @@ class Story:
 
     def check_transactions(self, size):
         """Every transaction that the chain has from the site's key is in the site's own log; those after its last turn are the next turn's."""
-        told, sent = transactions(self.site.ask, size), {}
-        for number in range(int(self.chain.rpc.call("eth_blockNumber"), 16) + 1):
-            block = self.chain.rpc.call("eth_getBlockByNumber", hex(number), True)
-            sent |= {int(tx["nonce"], 16): tx["hash"] for tx in block["transactions"] if tx["from"] == self.accounts.key.address}
+        self.accounts.refresh()
+        told, sent = transactions(self.site.ask, size), {fee["nonce"]: fee["tx"] for fee in self.accounts.fees}
         missing = [nonce for nonce, tx in sorted(sent.items()) if tx not in told]
         late = [nonce for nonce in missing if nonce > max(n for n, tx in sent.items() if tx in told)]
         assert missing == late and len(told) > self.days * SLOTS, f"transactions of the site without a leaf: {missing}"
@@ -685,16 +693,20 @@ class Story:
         self.settle_case()
         self.panels.money()
         self.show_votes()
-        path = os.path.join(self.folder, "accounts.csv")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(self.accounts.csv())
+        months = {month: self.month_csv(month) for month in self.accounts.months()}
+        for month, text in months.items():
+            with open(os.path.join(self.folder, f"accounts-{month}.csv"), "w", encoding="utf-8", newline="") as f:
+                f.write(text)
         rows = self.accounts.rows.values()
         sold = [r for r in rows if r["sold_wh"]]
         settled = sum(min(r["sold_wh"], r["metered_wh"]) for r in rows)
         assert settled > 0
         self.show(1, f"{sum(r['sold_wh'] for r in sold) / 1000:.0f} kWh sold by its own signed orders in {len(sold)} auctions, {settled / 1000:.0f} kWh "
                      f"settled as delivered, {self.accounts.earned() / UNIT:.2f} tDAM earned")
-        self.books = books.audit(self.ledger.url, self.place)
+        self.books = books.audit(self.ledger.url, self.place, list(months.values()))
+        counted = sum(int(row["decisions"] or 0) for text in months.values() for row in books.lines(text))
+        decided = self.site.ask("/api/export.csv").count(b"\r\n") - 1
+        self.books.append(("the accounts count every decision of the log once", counted == decided, f"{counted}"))
         for what, holds, detail in self.books:
             assert holds, f"the books: {what} is not so ({detail})"
             self.show(7, f"{what} ({detail})" if detail else what)

@@ -63,10 +63,10 @@ const skill = createServer((request, response) => {
   request.on("data", (part) => { body += part; });
   request.on("end", async () => {
     const now = (await state()).machine.time;
-    const answers = { "/accounts": accounts(now), "/series": series(now), "/vote": { tx: "0x" + "77".repeat(32) }, "/clock": {} };
+    const answers = { "/accounts": accounts(now), "/accounts?month=2023-01": accounts(now), "/series": series(now), "/vote": { tx: "0x" + "77".repeat(32) }, "/clock": {} };
     if (request.method === "POST") told_skill.push([request.url, JSON.parse(body)]);
-    const answer = request.url === "/accounts.csv" ? "time,sold\r\n" : JSON.stringify(answers[request.url] ?? null);
-    response.writeHead(answers[request.url] || request.url.endsWith(".csv") ? 200 : 402, { "content-type": "application/json", "PAYMENT-REQUIRED": "e30=", "x-secret": "stays" });
+    const answer = request.url === "/accounts.csv?month=2023-01" ? "time,what\r\n" : JSON.stringify(answers[request.url] ?? null);
+    response.writeHead(answers[request.url] || request.url.includes(".csv") ? 200 : 402, { "content-type": "application/json", "PAYMENT-REQUIRED": "e30=", "x-secret": "stays" });
     response.end(answer);
   });
 }).listen(path.join(home, "skills", "demo.sock"));
@@ -320,7 +320,13 @@ try {
   await page.getByRole("link", { name: "Accounts, to print" }).click();
   await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: 5000 });
   const paper = await page.locator("main").innerText();
-  check("accounts: days, payments, intervals, tied to the log", ["Each interval that was sold", "maintenance, escrow", "−80.00", "0.0948 ETH", "472 transactions", "Tied to: log of"].every((w) => paper.includes(w)), paper.slice(0, 900));
+  check("accounts: days, payments, intervals, tied to the log", ["Each interval that was sold", "maintenance, escrow", "−80.00", "0.0948 ETH", "472 transactions", "Tied to: log of",
+    ": January 2023", "1.83 kWh"].every((w) => paper.includes(w)) && /Balance before\s+21.00[\s\S]*energy sold\s+3\s+0.35[\s\S]*Balance after\s+141.35/.test(paper), paper);
+  const [sheet] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "This month as CSV" }).click()]);
+  check("accounts: the month as CSV", readFileSync(await sheet.path(), "utf8") === "time,what\r\n");
+  await page.getByRole("link", { name: "January 2023" }).click();
+  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: 5000 });
+  check("accounts: another month", page.url().endsWith("/accounts?month=2023-01") && (await page.locator("[aria-current]").innerText()) === "January 2023");
   const days = (await (await fetch(url + "api/days")).json()).days;
   const decided = (await (await fetch(url + "api/export.csv")).text()).trim().split("\r\n").length - 1;
   check("accounts: every decision is counted once", days.reduce((a, d) => a + d.decisions, 0) === decided && decided > 20, `${JSON.stringify(days).slice(0, 300)} ${decided}`);

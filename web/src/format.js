@@ -38,6 +38,9 @@ export const clock = (seconds) => when(seconds, { weekday: "short", hour: "2-dig
 /** A day of Unix time, which begins at midnight UTC. */
 export const day = (seconds) => when(seconds, { dateStyle: "medium", timeZone: "UTC" });
 
+/** "2026-03" -> "March 2026". */
+export const month = (text) => new Date(`${text}-01T00:00Z`).toLocaleDateString([], { month: "long", year: "numeric", timeZone: "UTC" });
+
 /** "in 3 min", "2 h ago". now and at are Unix seconds of the machine's clock. */
 export function relative(at, now) {
   const delta = at - now;
