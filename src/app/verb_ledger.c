@@ -183,7 +183,8 @@ static int run_ledger(struct dam_ledger_config *config)
         config->data = run.temp;
     }
     config->data = config->data != NULL ? config->data : "ledger";
-    if (config->is_about_new && !dam_ledger_config_is_new(config->data)) {
+    if (config->genesis_path == NULL && config->is_about_new &&
+        !dam_ledger_config_is_new(config->data)) {
         return dam_verb_fail(DAM_EXIT_CONFIG, "leave them out, or choose another --data",
                              "%s holds a ledger already: --chain-id, --fund, --base-fee*, "
                              "--gasless are for a new one",
