@@ -15,7 +15,12 @@ def terms_of_life(v, url, start):
     head, rest = manifest("site.toml", start=start).split("[link.market]", 1)
     text = head + rest[rest.index("[[channel]]"):]
     text = text.split("[mind]")[0].replace('sink = "market"\nkey = "offer"\n', "").replace('sink = "market"\nkey = "price"\n', "")
-    return text + f"""
+    return text + law(v, url)
+
+
+def law(v, url):
+    """The tables of a manifest by which it lives under its constitution."""
+    return f"""
 [identity]
 chain_id = {v.chain.id}
 registry = "{v.registry.address}"

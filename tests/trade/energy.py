@@ -52,8 +52,13 @@ class Slots:
         self.k += 1
 
 
-def make_site(folder, v, url):
-    site = Site(folder, v, manifest("site.toml", url=url, account=v.account.address, market=v.market.address))
+def seller(v, url):
+    return manifest("site.toml", url=url, account=v.account.address, market=v.market.address)
+
+
+def make_site(folder, v, url, text=None, may="spend"):
+    """text: its dam.toml, if it is not the seller's; may: what its signer may."""
+    site = Site(folder, v, text or seller(v, url), may)
     rows = [f"{k * INTERVAL},{PV},96,1000,{TARIFF}" for k in range(SLOTS)]
     site.write("weather.csv", "\n".join(["time,pv,soc,house,tariff", *rows]) + "\n")
     return site
