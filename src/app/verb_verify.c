@@ -248,7 +248,7 @@ static int chain_check(struct verify *v, const char *url, uint64_t from_block)
     if (dam_envoy_create(&options, &envoy) != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
     }
-    dam_envoy_enter(envoy, dam_envoy_line_up(envoy));
+    dam_envoy_step_in(envoy);
     enum dam_err err = dam_audit_read(envoy, &v->origin, &v->key, from_block, &audit);
     int code = err == DAM_OK
                    ? anchors_check(v, &audit)

@@ -342,9 +342,21 @@ uint64_t dam_envoy_line_up(struct dam_envoy *e)
 void dam_envoy_enter(struct dam_envoy *e, uint64_t place)
 {
     uv_mutex_lock(&e->lock);
-    while (e->place_now != place) {
+    while (e->is_taken || e->place_now != place) {
         uv_cond_wait(&e->moved, &e->lock);
     }
+    e->is_taken = true;
+    e->place_now++;
+    uv_mutex_unlock(&e->lock);
+}
+
+void dam_envoy_step_in(struct dam_envoy *e)
+{
+    uv_mutex_lock(&e->lock);
+    while (e->is_taken) {
+        uv_cond_wait(&e->moved, &e->lock);
+    }
+    e->is_taken = true;
     uv_mutex_unlock(&e->lock);
 }
 
@@ -352,7 +364,7 @@ void dam_envoy_leave(struct dam_envoy *e)
 {
     dam_arena_reset(&e->arena);
     uv_mutex_lock(&e->lock);
-    e->place_now++;
+    e->is_taken = false;
     uv_cond_broadcast(&e->moved);
     uv_mutex_unlock(&e->lock);
 }

@@ -59,8 +59,9 @@ struct dam_envoy {
 
     uv_mutex_t lock; /* of the fields below: held for moments only */
     uv_cond_t moved; /* the line has */
+    bool is_taken;   /* somebody works with it */
     uint64_t place_next;
-    uint64_t place_now; /* who may work with it */
+    uint64_t place_now; /* whose turn is next */
     struct dam_envoy_deed *deeds;
     size_t deed_first;
     size_t deed_count;
@@ -79,12 +80,17 @@ struct dam_envoy *dam_envoy_share(struct dam_envoy *envoy);
 void dam_envoy_release(struct dam_envoy *envoy);
 
 /** Stand in the line. Returns: the place: who has it must enter with it and leave, once: those
- *  behind wait. On the loop's thread, when the work is given to a worker; a worker that comes back
- *  in the midst of its work takes a place where it is. */
+ *  behind wait. On the loop's thread, right before the work is queued for a worker, so that threads
+ *  are given out in the line's order. */
 uint64_t dam_envoy_line_up(struct dam_envoy *envoy);
 
-/** Wait for one's turn, and end it. Every call below is made between the two. */
+/** Wait for one's turn. Every call below is made between an entry and leaving. */
 void dam_envoy_enter(struct dam_envoy *envoy, uint64_t place);
+
+/** Enter without a place, as soon as nobody works with it: for a worker in the midst of its work.
+ *  It may not wait for the line: who stands there may still wait for the thread that it holds. */
+void dam_envoy_step_in(struct dam_envoy *envoy);
+
 void dam_envoy_leave(struct dam_envoy *envoy);
 
 /** Reach the chain, if it was not. Harmless to repeat.

@@ -25,7 +25,7 @@ struct worker {
 
 static struct dam_envoy *envoy;
 static uv_loop_t loop;
-static char order[4 * WORKERS]; /* written by whoever has entered */
+static char order[6 * WORKERS + 1]; /* written by whoever has entered */
 static size_t order_len;
 static int inside;
 
@@ -45,9 +45,8 @@ static int end(void **state)
     return uv_loop_close(&loop);
 }
 
-static void stay(const struct worker *w, uint64_t place)
+static void stay(const struct worker *w)
 {
-    dam_envoy_enter(envoy, place);
     order[order_len++] = inside++ == 0 ? w->name : '!';
     uv_sleep(WORK_MS);
     inside--;
@@ -58,9 +57,12 @@ static void on_work(uv_work_t *work)
 {
     const struct worker *w = work->data;
     uv_sleep(w->late_ms);
-    stay(w, w->place);
+    dam_envoy_enter(envoy, w->place);
+    stay(w);
     if (w->comes_back) {
-        stay(w, dam_envoy_line_up(envoy));
+        uv_sleep(LATE_MS);
+        dam_envoy_step_in(envoy);
+        stay(w);
     }
 }
 
@@ -96,14 +98,23 @@ static void the_order_is_that_of_the_places(void **state)
     }
 }
 
-/* It holds up nobody who stood behind it when the work was given out. */
-static void who_comes_back_stands_at_the_end(void **state)
+/* All threads are held by those who come back, while others stand in the line without one. */
+static void who_comes_back_waits_for_nobody_without_a_thread(void **state)
 {
-    struct worker workers[] = {
-        {.name = 'a', .comes_back = true}, {.name = 'b', .late_ms = LATE_MS}, {.name = 'c'}};
+    struct worker workers[3 * WORKERS];
+    size_t visits[26] = {0};
     (void)state;
+    for (unsigned i = 0; i < DAM_COUNT_OF(workers); i++) {
+        workers[i] = (struct worker){.name = (char)('a' + i), .comes_back = true};
+    }
     give_out(workers, DAM_COUNT_OF(workers));
-    assert_string_equal(order, "abca");
+    for (size_t i = 0; i < order_len; i++) {
+        assert_int_not_equal(order[i], '!');
+        visits[order[i] - 'a']++;
+    }
+    for (unsigned i = 0; i < DAM_COUNT_OF(workers); i++) {
+        assert_int_equal(visits[i], 2);
+    }
 }
 
 /* More workers than threads: those in front are given a thread first, so nobody waits for ever. */
@@ -122,7 +133,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_order_is_that_of_the_places, begin, end),
-        cmocka_unit_test_setup_teardown(who_comes_back_stands_at_the_end, begin, end),
+        cmocka_unit_test_setup_teardown(who_comes_back_waits_for_nobody_without_a_thread, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_full_pool_does_not_lock_up, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,7 +237,7 @@ static enum dam_err law_fetch(struct dam_machine *m, struct dam_manifest_complai
     struct dam_constitution c;
     struct dam_arena arena;
     dam_arena_init(&arena, dam_heap(), 0);
-    dam_envoy_enter(m->envoy, dam_envoy_line_up(m->envoy));
+    dam_envoy_step_in(m->envoy);
     enum dam_err err = dam_keeper_first(m->envoy, &m->manifest, &arena, &c);
     const char *why = m->envoy->why[0] != 0 ? m->envoy->why : dam_err_text(err);
     if (err == DAM_OK && (!c.has_terms || c.unfit[0] != 0)) {

@@ -209,7 +209,7 @@ enum dam_err dam_errands_round(struct dam_errands *e)
     }
     enum dam_err err = names_list(folder, names, &count);
     for (size_t i = 0; i < count && (err == DAM_OK || err == DAM_EFULL); i++) {
-        dam_envoy_enter(e->envoy, dam_envoy_line_up(e->envoy));
+        dam_envoy_step_in(e->envoy);
         enum dam_err one = follow(e, folder, names[i]);
         if (one != DAM_OK && e->why[0] == 0) {
             (void)snprintf(e->why, sizeof(e->why), "errand %s: %s", names[i],

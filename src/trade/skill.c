@@ -200,7 +200,7 @@ void dam_skill_rest(struct dam_skill *s, unsigned ms)
 {
     dam_envoy_leave(s->seat->envoy);
     uv_sleep(ms);
-    dam_envoy_enter(s->seat->envoy, dam_envoy_line_up(s->seat->envoy));
+    dam_envoy_step_in(s->seat->envoy);
 }
 
 void dam_skill_judge(struct dam_skill *s, enum dam_err err, bool recorded)
