@@ -284,7 +284,7 @@ static const int grids[] = {0, 1, 8, 10, 16};
 
 static bool wanted(const struct dam_bench_energy *how, const char *name)
 {
-    return how->only == NULL || strstr(name, how->only) != NULL;
+    return dam_decision_named(how->only, name);
 }
 
 /* One case in a process of its own, which leaves its line in shared memory. */

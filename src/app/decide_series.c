@@ -67,8 +67,12 @@ static enum dam_err prices_of(const char *folder, const char *market,
 enum dam_err dam_decide_prices(const char *folder, const struct dam_decision_out *out)
 {
     static const char *const markets[] = {"NP", "BE", "FR", "DE"};
-    for (size_t i = 0; i < DAM_COUNT_OF(markets) && dam_decision_wanted(out, "prices"); i++) {
-        DAM_TRY(prices_of(folder, markets[i], out));
+    for (size_t i = 0; i < DAM_COUNT_OF(markets); i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "prices/%s", markets[i]);
+        if (dam_decision_wanted(out, name)) {
+            DAM_TRY(prices_of(folder, markets[i], out));
+        }
     }
     return DAM_OK;
 }

@@ -25,7 +25,7 @@ struct dam_decision_line {
 struct dam_decision_out {
     void (*put)(void *ctx, const struct dam_decision_line *line);
     void *ctx;
-    const char *only; /* part of a benchmark's name, or NULL */
+    const char *only; /* a benchmark, a family of them, or NULL for all */
 };
 
 /* The suites. Each returns DAM_OK, DAM_EIO where its data is not there, or what went wrong.
@@ -38,8 +38,14 @@ DAM_MUST_USE enum dam_err dam_decide_cold(const char *folder, const struct dam_d
 DAM_MUST_USE enum dam_err dam_decide_treasury(const char *folder,
                                               const struct dam_decision_out *out);
 DAM_MUST_USE enum dam_err dam_decide_sensor(const char *folder, const struct dam_decision_out *out);
+DAM_MUST_USE enum dam_err dam_decide_building(const char *folder,
+                                              const struct dam_decision_out *out);
 DAM_MUST_USE enum dam_err dam_decide_delivery(const char *folder,
                                               const struct dam_decision_out *out);
+
+/** Does `only` name a benchmark (its whole name) or the family before one of its '/'? NULL names
+ *  all. */
+bool dam_decision_named(const char *only, const char *name);
 
 /** Is a benchmark asked for? */
 bool dam_decision_wanted(const struct dam_decision_out *out, const char *name);

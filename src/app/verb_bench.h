@@ -10,7 +10,7 @@ extern const char dam_verb_bench_help[];
 
 struct dam_bench_energy {
     const char *folder; /* .../a-microgrid */
-    const char *only;   /* part of a case's name, or NULL */
+    const char *only;   /* a case, the family before a '/', or NULL */
     size_t jobs;        /* cases at a time; 0: one for each processor */
     size_t turns;       /* only so many from the beginning; 0: all */
     bool by_evm;        /* the bytecode decides (and C is compared), else C alone */

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Buildings: CityLearn Challenge 2022, its batteries and its metric as version 1.3.6 has them. That
+ * they are is shown by the score of its own BasicBatteryRBC: decide_building_test.c. */
+#include "app/decide_building.h"
+
+#include "app/decisions.h"
+#include "base/assert.h"
+#include "model/district.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CAPACITY_KWH 6.4
+#define POWER_KW 5.0
+#define CAPACITY_LOSS 1e-5
+#define WINDOW_HOURS 730u /* of the load factor */
+#define PRICE_SCALE 1e4
+#define CARBON_SCALE 1e5
+
+struct city {
+    struct dam_rows common;
+    struct dam_rows buildings;
+    size_t hour, price, price_in_day, carbon; /* columns of common */
+    struct {
+        size_t load, pv;
+    } sites[DAM_DISTRICT_SITES_MAX];
+    size_t sites_count;
+};
+
+struct battery {
+    double stored_kwh;
+    double capacity_kwh;
+};
+
+/* ---- the battery ---- */
+
+/* Through the points (x, y), x rising; v is between the first and the last. */
+static double between(const double (*points)[2], size_t count, double v)
+{
+    size_t i = 1;
+    while (i + 1 < count && v > points[i][0]) {
+        i++;
+    }
+    const double *a = points[i - 1];
+    const double *b = points[i];
+    return a[1] + (b[1] - a[1]) * (v - a[0]) / (b[0] - a[0]);
+}
+
+static double power_at(double share_stored)
+{
+    static const double curve[][2] = {{0, 1}, {0.8, 1}, {1, 0.2}};
+    return POWER_KW * between(curve, DAM_COUNT_OF(curve), share_stored);
+}
+
+static double efficiency_at(double kwh)
+{
+    static const double curve[][2] = {{0, 0.83}, {0.3, 0.83}, {0.7, 0.9}, {0.8, 0.9}, {1, 0.85}};
+    return sqrt(between(curve, DAM_COUNT_OF(curve), fabs(kwh) / POWER_KW));
+}
+
+/* Returns: what was drawn in the hour, kWh; negative: given. */
+static double charge(struct battery *b, double kwh)
+{
+    double power = power_at(fmin(1, b->stored_kwh / b->capacity_kwh));
+    kwh = fmax(-power, fmin(power, kwh));
+    double efficiency = efficiency_at(kwh);
+    double before = b->stored_kwh;
+    b->stored_kwh = kwh >= 0 ? fmin(before + kwh * efficiency, b->capacity_kwh)
+                             : fmax(before + kwh / efficiency, 0);
+    double change = b->stored_kwh - before;
+    double drawn = change >= 0 ? change / efficiency : change * efficiency;
+    b->capacity_kwh -= CAPACITY_LOSS * CAPACITY_KWH * fabs(drawn) / (2 * b->capacity_kwh);
+    return drawn;
+}
+
+/* ---- the metric ---- */
+
+struct sums {
+    double price, carbon, ramp, load_factor;
+    double before;    /* the hour before */
+    double sum, peak; /* of the running window */
+};
+
+static void count_hour(const struct city *c, size_t t, const double *net, struct sums *s)
+{
+    const double *row = &c->common.values[t * c->common.columns];
+    double all = 0;
+    for (size_t i = 0; i < c->sites_count; i++) {
+        all += net[i];
+        s->carbon += fmax(0, net[i] * row[c->carbon]);
+    }
+    s->price += fmax(0, all * row[c->price]);
+    s->ramp += t == 0 ? 0 : fabs(all - s->before);
+    s->before = all;
+    size_t in_window = t % WINDOW_HOURS + 1;
+    s->sum = in_window == 1 ? all : s->sum + all;
+    s->peak = in_window == 1 ? all : fmax(s->peak, all);
+    if (in_window == WINDOW_HOURS || t + 1 == c->common.rows) {
+        s->load_factor += 1 - s->sum / (double)in_window / s->peak;
+    }
+}
+
+static double mean_of(const struct dam_building_score *s)
+{
+    return (s->price + s->carbon + s->grid) / 3;
+}
+
+/* ---- who decides ---- */
+
+/* A decider is shown the hour that ended and says what is to be drawn in the next. */
+struct decider {
+    void (*decide)(void *ctx, size_t sites, const struct dam_district_hour *hour, int hour_of_day,
+                   double *ret_kwh, const struct battery *batteries);
+    void *ctx;
+};
+
+/* The package's rule: 11 % of the capacity an hour from 6 to 14, 6.7 % out at other times. */
+static void decide_rule(void *ctx, size_t sites, const struct dam_district_hour *hour,
+                        int hour_of_day, double *ret_kwh, const struct battery *batteries)
+{
+    (void)ctx;
+    (void)hour;
+    for (size_t i = 0; i < sites; i++) {
+        double share = hour_of_day >= 6 && hour_of_day <= 14 ? 0.11 : -0.067;
+        ret_kwh[i] = share * batteries[i].capacity_kwh;
+    }
+}
+
+struct planner {
+    struct dam_district district;
+    struct dam_district_memory memory;
+};
+
+static void decide_plan(void *ctx, size_t sites, const struct dam_district_hour *hour,
+                        int hour_of_day, double *ret_kwh, const struct battery *batteries)
+{
+    struct planner *p = ctx;
+    int32_t draw[DAM_DISTRICT_SITES_MAX];
+    (void)hour_of_day;
+    (void)batteries;
+    dam_district_decide(&p->district, &p->memory, hour, draw);
+    for (size_t i = 0; i < sites; i++) {
+        ret_kwh[i] = draw[i] / 1000.0;
+    }
+}
+
+/* The battery as the planner knows it: what a move by so many levels draws. */
+static void planner_init(struct planner *p, size_t sites)
+{
+    memset(p, 0, sizeof(*p));
+    struct dam_district *d = &p->district;
+    d->sites = (uint32_t)sites;
+    d->keep_load = 160;
+    d->keep_sun = 240;
+    d->doubt = 64;
+    const int top = DAM_DISTRICT_LEVELS - 1;
+    for (int move = -top; move <= top; move++) {
+        double stored = move * CAPACITY_KWH / top;
+        double drawn = stored;
+        for (int i = 0; i < 50; i++) { /* the efficiency depends on what is drawn */
+            double efficiency = efficiency_at(fmin(POWER_KW, fabs(drawn)));
+            drawn = move >= 0 ? stored / efficiency : stored * efficiency;
+        }
+        d->move_wh[move + top] = (int32_t)lround(1000 * drawn);
+    }
+    for (int level = 0; level <= top; level++) {
+        d->most_wh[level] = (int32_t)lround(1000 * power_at((double)level / top));
+    }
+}
+
+/* ---- a year ---- */
+
+static void look(const struct city *c, size_t t, struct dam_district_hour *ret)
+{
+    const double *row = &c->common.values[t * c->common.columns];
+    const double *b = &c->buildings.values[t * c->buildings.columns];
+    ret->price = (int32_t)lround(row[c->price] * PRICE_SCALE);
+    ret->price_in_day = (int32_t)lround(row[c->price_in_day] * PRICE_SCALE);
+    ret->carbon = (int32_t)lround(row[c->carbon] * CARBON_SCALE);
+    for (size_t i = 0; i < c->sites_count; i++) {
+        ret->load[i] = (int32_t)lround(1000 * b[c->sites[i].load]);
+        ret->sun[i] = (int32_t)lround(1000 * b[c->sites[i].pv]);
+    }
+}
+
+static struct dam_building_score run(const struct city *c, struct decider decider)
+{
+    struct battery batteries[DAM_DISTRICT_SITES_MAX];
+    double asked[DAM_DISTRICT_SITES_MAX] = {0}; /* an answer acts in the next hour */
+    struct sums with = {0};
+    struct sums without = {0};
+    for (size_t i = 0; i < c->sites_count; i++) {
+        batteries[i] = (struct battery){0, CAPACITY_KWH};
+    }
+    for (size_t t = 0; t < c->common.rows; t++) {
+        struct dam_district_hour hour;
+        double net[DAM_DISTRICT_SITES_MAX];
+        double plain[DAM_DISTRICT_SITES_MAX];
+        const double *b = &c->buildings.values[t * c->buildings.columns];
+        look(c, t, &hour);
+        for (size_t i = 0; i < c->sites_count; i++) {
+            double drawn = t == 0 ? 0 : charge(&batteries[i], asked[i]);
+            plain[i] = b[c->sites[i].load] - b[c->sites[i].pv];
+            net[i] = plain[i] + drawn;
+            hour.drawn[i] = (int32_t)lround(1000 * drawn);
+            hour.level[i] = (uint8_t)lround(batteries[i].stored_kwh / batteries[i].capacity_kwh *
+                                            (DAM_DISTRICT_LEVELS - 1));
+        }
+        count_hour(c, t, net, &with);
+        count_hour(c, t, plain, &without);
+        int hour_of_day = (int)c->common.values[t * c->common.columns + c->hour];
+        decider.decide(decider.ctx, c->sites_count, &hour, hour_of_day, asked, batteries);
+    }
+    return (struct dam_building_score){
+        .price = with.price / without.price,
+        .carbon = with.carbon / without.carbon,
+        .grid = (with.ramp / without.ramp + with.load_factor / without.load_factor) / 2};
+}
+
+/* ---- the data ---- */
+
+static enum dam_err find(const struct dam_rows *rows, const char *name, size_t *ret)
+{
+    *ret = dam_rows_find(rows, name);
+    return *ret < rows->columns ? DAM_OK : DAM_EPARSE;
+}
+
+static enum dam_err find_columns(struct city *c, unsigned first, unsigned last)
+{
+    if (c->common.rows != c->buildings.rows || c->common.rows == 0 ||
+        last - first >= DAM_DISTRICT_SITES_MAX) {
+        return DAM_EPARSE;
+    }
+    DAM_TRY(find(&c->common, "hour", &c->hour));
+    DAM_TRY(find(&c->common, "electricity_pricing", &c->price));
+    DAM_TRY(find(&c->common, "electricity_pricing_predicted_3", &c->price_in_day));
+    DAM_TRY(find(&c->common, "carbon_intensity", &c->carbon));
+    for (unsigned b = first; b <= last; b++) {
+        char name[32];
+        __typeof__(&c->sites[0]) s = &c->sites[c->sites_count++];
+        (void)snprintf(name, sizeof(name), "load_kwh_b%u", b);
+        DAM_TRY(find(&c->buildings, name, &s->load));
+        (void)snprintf(name, sizeof(name), "pv_kwh_b%u", b);
+        DAM_TRY(find(&c->buildings, name, &s->pv));
+    }
+    return DAM_OK;
+}
+
+enum dam_err dam_building_judge(const char *folder, const struct dam_building_phase *phase,
+                                struct dam_building_score *ret_rule,
+                                struct dam_building_score *ret_ours)
+{
+    struct city city = {0};
+    char name[64];
+    (void)snprintf(name, sizeof(name), "d-building/citylearn2022/phase%u_b%u-%u.csv", phase->number,
+                   phase->first, phase->last);
+    DAM_TRY(dam_decision_table(folder, name, &city.buildings));
+    enum dam_err err =
+        dam_decision_table(folder, "d-building/citylearn2022/common.csv", &city.common);
+    if (err == DAM_OK) {
+        err = find_columns(&city, phase->first, phase->last);
+    }
+    if (err == DAM_OK) {
+        struct planner *planner = malloc(sizeof(*planner));
+        if (planner == NULL) {
+            err = DAM_ENOMEM;
+        } else {
+            planner_init(planner, city.sites_count);
+            *ret_rule = run(&city, (struct decider){decide_rule, NULL});
+            *ret_ours = run(&city, (struct decider){decide_plan, planner});
+            free(planner);
+        }
+    }
+    dam_rows_close(&city.common);
+    dam_rows_close(&city.buildings);
+    return err;
+}
+
+enum dam_err dam_decide_building(const char *folder, const struct dam_decision_out *out)
+{
+    /* The first is here to develop on; the others are judged where they are put beside it. */
+    static const struct dam_building_phase phases[] = {
+        {1, 1, 5, 0.642}, {2, 6, 10, NAN}, {3, 11, 17, NAN}};
+    size_t found = 0;
+    for (size_t i = 0; i < DAM_COUNT_OF(phases); i++) {
+        struct dam_building_score rule;
+        struct dam_building_score ours;
+        struct dam_decision_line line = {.metric = "price, CO2, grid to no storage's",
+                                         .nothing = 1,
+                                         .best = phases[i].best,
+                                         .rule_name = "BasicBatteryRBC",
+                                         .best_name =
+                                             isnan(phases[i].best) ? NULL : "perfect foresight"};
+        (void)snprintf(line.benchmark, sizeof(line.benchmark), "building/citylearn-%u",
+                       phases[i].number);
+        if (!dam_decision_wanted(out, line.benchmark)) {
+            found++;
+            continue;
+        }
+        enum dam_err err = dam_building_judge(folder, &phases[i], &rule, &ours);
+        if (err == DAM_EIO) {
+            continue;
+        }
+        DAM_TRY(err);
+        found++;
+        line.rule = mean_of(&rule);
+        line.ours = mean_of(&ours);
+        out->put(out->ctx, &line);
+    }
+    return found == 0 ? DAM_EIO : DAM_OK;
+}
