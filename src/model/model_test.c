@@ -290,6 +290,122 @@ static void a_sum_that_can_overflow_is_refused(void **state)
     dam_model_close(&model);
 }
 
+/* ---- the interval analysis as a property ---- */
+
+enum codes { CODES_ANY, CODES_HIGHEST_SUM, CODES_LOWEST_SUM, CODES_MAX, CODES_KINDS };
+
+static int32_t *bias_of(struct dam_model *model, size_t l, size_t j)
+{
+    return l + 1 == model->layers_count ? &model->outputs[j].bias : &model->layers[l].bias[j];
+}
+
+/* A neuron's sum in int32 with every step checked. Returns: false if one leaves int32. */
+static bool sum_checked(const struct dam_layer *layer, size_t j, int32_t bias, int32_t max,
+                        enum codes codes, int32_t *ret)
+{
+    int32_t acc = 0;
+    for (size_t i = 0; i < layer->inputs; i++) {
+        int32_t w = layer->weights[j * layer->inputs + i];
+        bool high = codes == CODES_MAX || (codes == CODES_HIGHEST_SUM && w > 0) ||
+                    (codes == CODES_LOWEST_SUM && w < 0);
+        int32_t code = codes == CODES_ANY ? (int32_t)between(0, max) : high ? max : 0;
+        int32_t product;
+        if (__builtin_mul_overflow(w, code, &product) ||
+            __builtin_add_overflow(acc, product, &acc)) {
+            return false;
+        }
+    }
+    return !__builtin_add_overflow(acc, bias, ret);
+}
+
+/* Makes a wide neuron's weights larger until no unit of weight is left below the bound, and its
+ * bias to the rest. In: sign: of all weights and the bias; 0: as they are. */
+static void widen(struct dam_layer *layer, size_t j, int32_t *bias, int sign)
+{
+    int64_t left = INT32_MAX - (*bias < 0 ? -(int64_t)*bias : *bias);
+    int16_t *w = &layer->weights[j * layer->inputs];
+    for (size_t i = 0; i < layer->inputs; i++) {
+        int32_t size = w[i] < 0 ? -w[i] : w[i];
+        w[i] = (int16_t)(sign == 0 ? w[i] : sign * size);
+        left -= 32767 * (int64_t)size;
+    }
+    for (size_t i = 0; i < layer->inputs && left >= 32767; i++) {
+        int64_t room = 32767 - (w[i] < 0 ? -w[i] : w[i]);
+        int64_t more = room < left / 32767 ? room : left / 32767;
+        w[i] = (int16_t)(w[i] + (w[i] < 0 || sign < 0 ? -more : more));
+        left -= 32767 * more;
+    }
+    assert_in_range(left, 0, 32766);
+    *bias = (int32_t)(sign < 0 || (sign == 0 && *bias < 0) ? -llabs(*bias) - left
+                                                           : llabs(*bias) + left);
+}
+
+/* What is taken never overflows, whatever the codes, and also where every neuron lies as high as
+ * the analysis allows. */
+static void what_is_taken_cannot_overflow(void **state)
+{
+    (void)state;
+    static struct dam_model model;
+    size_t sums = 0;
+    prng.state = 11;
+    for (int round = 0; round < 600; round++) {
+        const char *why = NULL;
+        bool wide = round % 3 != 0;
+        random_model(&model, wide ? DAM_MODEL_WIDE : DAM_MODEL_MLP);
+        for (size_t l = 0; wide && l < model.layers_count; l++) {
+            for (size_t j = 0; j < model.layers[l].neurons && model.layers[l].inputs >= 3; j++) {
+                widen(&model.layers[l], j, bias_of(&model, l, j), 0);
+            }
+        }
+        assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
+        for (size_t l = 0; l < model.layers_count; l++) {
+            for (size_t j = 0; j < model.layers[l].neurons; j++) {
+                for (enum codes codes = CODES_ANY; codes < CODES_KINDS; codes++) {
+                    int32_t sum;
+                    assert_true(sum_checked(&model.layers[l], j, *bias_of(&model, l, j),
+                                            wide ? 32767 : 255, codes, &sum));
+                    sums++;
+                }
+            }
+        }
+        dam_model_close(&model);
+    }
+    assert_true(sums > 50000);
+}
+
+/* With all weights of one sign the bound is the very sum: it is reached, the next one is refused,
+ * and where it is above zero it is the next one that overflows. */
+static void the_bound_is_reached(void **state)
+{
+    (void)state;
+    static struct dam_model model;
+    size_t reached = 0;
+    prng.state = 12;
+    for (int round = 0; round < 200; round++) {
+        const char *why = NULL;
+        int sign = round % 2 == 0 ? 1 : -1;
+        random_model(&model, DAM_MODEL_WIDE);
+        size_t l = dam_prng_below(&prng, model.layers_count);
+        struct dam_layer *layer = &model.layers[l];
+        size_t j = dam_prng_below(&prng, layer->neurons);
+        int32_t *bias = bias_of(&model, l, j);
+        int32_t sum;
+        if (layer->inputs >= 3) {
+            widen(layer, j, bias, sign);
+            assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
+            assert_true(sum_checked(layer, j, *bias, 32767, CODES_MAX, &sum));
+            assert_int_equal(sum, sign * INT32_MAX);
+            *bias += sign;
+            assert_int_equal(dam_model_pack(&model, &why), DAM_ERANGE);
+            assert_string_equal(why, "a neuron's sum can leave 32 bits");
+            assert_true(sum_checked(layer, j, *bias, 32767, CODES_MAX, &sum) == (sign < 0));
+            reached++;
+        }
+        dam_model_close(&model);
+    }
+    assert_true(reached > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +413,8 @@ int main(void)
         cmocka_unit_test(a_stump_by_hand),
         cmocka_unit_test(a_broken_blob_is_refused_with_its_rule),
         cmocka_unit_test(a_sum_that_can_overflow_is_refused),
+        cmocka_unit_test(what_is_taken_cannot_overflow),
+        cmocka_unit_test(the_bound_is_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
