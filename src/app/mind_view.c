@@ -3,13 +3,12 @@
 
 #include "app/opened.h"
 #include "core/flow/fixed.h"
-#include "model/explain.h"
+#include "machine/explain.h"
 #include "model/forecast.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define PARTS_SHOWN 8u
 #define LEAVES_BACK_MAX 16u /* a decision is hardly ever farther from the end */
@@ -159,181 +158,203 @@ void dam_mind_view_metrics(struct dam_runtime *runtime, struct dam_buf *out)
 
 /* ---- parts ---- */
 
-/* A model that gave this very proposal, and what it saw. */
-struct asked {
-    struct dam_model model;
-    int64_t raw[DAM_MODEL_INPUTS_MAX];
-    const char *why_not; /* NULL: all is well */
+/* What the inputs did: as the log has it, or as the model says now. */
+struct because {
+    struct dam_record_explanation shown;
+    uint64_t leaf; /* where it is recorded; 0: it is not */
+    bool asked;    /* the model is at hand */
+    bool gave;     /* and gives this proposal */
+    bool same;     /* and what is recorded */
+    uint8_t recorded[DAM_EXPLAIN_PARTS_LEN];
+    uint8_t again[DAM_EXPLAIN_PARTS_LEN];
 };
 
-static bool model_read(const char *path, struct dam_model *ret)
+/* The leaf behind the decision, where the machine records explanations. */
+static bool recorded_find(struct dam_evidence *evidence, uint64_t seq, uint8_t *parts,
+                          struct dam_record_explanation *ret)
 {
-    FILE *file = path == NULL ? NULL : fopen(path, "rb");
-    uint8_t *data = file == NULL ? NULL : malloc(DAM_MODEL_BLOB_MAX + 1);
-    size_t len = data == NULL ? 0 : fread(data, 1, DAM_MODEL_BLOB_MAX + 1, file);
-    const char *why = NULL;
-    bool done = len > 0 && dam_model_open(dam_bytes(data, len), ret, &why) == DAM_OK;
-    free(data);
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return done;
-}
-
-/* Returns: false where the machine's mind is no model at all. */
-static bool ask(const struct dam_manifest *m, const struct dam_record_decision *d,
-                struct asked *ret)
-{
-    int64_t y[DAM_MODEL_OUTPUTS_MAX];
-    memset(ret, 0, sizeof(*ret));
-    if (m->mind.model == NULL || !model_read(dam_manifest_path(m, m->mind.model), &ret->model)) {
+    struct dam_bytes data;
+    struct dam_record_leaf leaf;
+    if (seq + 1 >= dam_evidence_size(evidence) ||
+        dam_evidence_read(evidence, seq + 1, &data) != DAM_OK ||
+        dam_record_leaf_load(data, &leaf) != DAM_OK || leaf.kind != DAM_RECORD_EXPLANATION ||
+        leaf.explanation.decision_seq != seq) {
         return false;
     }
-    const struct dam_model *model = &ret->model;
-    bool same = d->observation.len == 16 * (size_t)model->records &&
-                d->proposal.len == 8 * (size_t)model->outputs_count;
-    if (same) {
-        dam_model_raw(model, d->memory, d->observation, ret->raw);
-        dam_model_outputs(model, ret->raw, y);
-        for (size_t j = 0; j < model->outputs_count; j++) {
-            same = same && (int64_t)dam_load_be64(d->proposal.data + 8 * j) == y[j];
-        }
-    }
-    ret->why_not = same ? NULL
-                        : "the model in the manifest does not give this proposal: another "
-                          "mind decided, or it failed";
+    *ret = leaf.explanation;
+    memcpy(parts, ret->parts.data, ret->parts.len);
+    ret->parts.data = parts;
     return true;
 }
 
-/* The inputs of one output, the largest parts first. Returns: how many are worth telling. */
-static size_t largest(const struct asked *asked, size_t output, double *ret_base, double *ret_parts,
-                      size_t *ret_order)
+static bool is_same(const struct dam_record_explanation *a, const struct dam_record_explanation *b)
 {
-    size_t inputs = dam_model_inputs(&asked->model);
-    size_t count = 0;
-    if (dam_model_explain(&asked->model, asked->raw, output, ret_base, ret_parts) != DAM_OK) {
-        return 0;
-    }
-    for (size_t shown = 0; shown < PARTS_SHOWN && shown < inputs; shown++) {
-        size_t best = inputs;
-        for (size_t i = 0; i < inputs; i++) {
-            bool taken = false;
-            for (size_t k = 0; k < count; k++) {
-                taken = taken || ret_order[k] == i;
-            }
-            if (!taken && ret_parts[i] != 0 &&
-                (best == inputs || fabs(ret_parts[i]) > fabs(ret_parts[best]))) {
-                best = i;
-            }
-        }
-        if (best == inputs) {
-            break;
-        }
-        ret_order[count++] = best;
-    }
-    return count;
+    return a->method == b->method && dam_hash_eq(&a->model, &b->model) &&
+           a->parts.len == b->parts.len && memcmp(a->parts.data, b->parts.data, a->parts.len) == 0;
 }
 
-static void input_name(const struct dam_manifest *m, const struct dam_model *model, size_t input,
-                       char *text, size_t size)
+/* Returns: false where there is nothing to tell: no model, and nothing recorded. */
+static bool because_find(const struct dam_manifest *m, struct dam_evidence *evidence,
+                         const struct dam_record_leaf *leaf, struct because *ret)
+{
+    struct dam_explain *explain = NULL;
+    struct dam_record_explanation again;
+    ret->asked = dam_explain_open(m, &explain) == DAM_OK;
+    ret->gave = ret->asked && dam_explain_decision(explain, &leaf->decision, leaf->seq, ret->again,
+                                                   &again) == DAM_OK;
+    dam_explain_close(explain);
+    bool recorded = recorded_find(evidence, leaf->seq, ret->recorded, &ret->shown);
+    ret->leaf = recorded ? leaf->seq + 1 : 0;
+    ret->same = recorded && ret->gave && is_same(&ret->shown, &again);
+    if (!recorded && ret->gave) {
+        ret->shown = again;
+    }
+    return recorded || ret->asked;
+}
+
+static bool has_parts(const struct because *b)
+{
+    return b->leaf != 0 || b->gave;
+}
+
+/* Each in turn. Returns: false behind the last one. In/out: at: 0 before the first. */
+static bool part_next(const struct because *b, size_t *at, struct dam_record_part *ret)
+{
+    bool more =
+        *at < b->shown.parts.len && dam_record_part_load(b->shown.parts.data + *at, ret) == DAM_OK;
+    *at += DAM_RECORD_PART_LEN;
+    return more;
+}
+
+static void input_name(const struct dam_manifest *m, const struct dam_record_part *part, char *text,
+                       size_t size)
 {
     static const char *const fields[] = {"", ", age", ", quality"};
-    const struct dam_feature *feature = &model->features[input % model->features_count];
     char name[80];
     char ago[40] = "";
-    dam_manifest_record_name(m, feature->channel, name, sizeof(name));
-    if (input >= model->features_count) {
-        (void)snprintf(ago, sizeof(ago), ", %zu turns ago", input / model->features_count);
+    if (part->record == DAM_RECORD_PART_REST) {
+        (void)snprintf(text, size, "all others");
+        return;
     }
-    (void)snprintf(text, size, "%s%s%s", name, fields[feature->field % 3], ago);
+    dam_manifest_record_name(m, part->record, name, sizeof(name));
+    if (part->ago > 0) {
+        (void)snprintf(ago, sizeof(ago), ", %u turns ago", part->ago);
+    }
+    (void)snprintf(text, size, "%s%s%s", name, fields[part->field], ago);
 }
 
-static bool is_net(const struct dam_model *model)
+static const char *actuator_name(const struct dam_manifest *m, size_t output)
 {
-    return model->kind == DAM_MODEL_MLP || model->kind == DAM_MODEL_WIDE;
+    return output < m->actuator_count ? m->actuators[output].name : "?";
 }
 
 static double unit_of(const struct dam_manifest *m, size_t output)
 {
-    return output < m->actuator_count ? pow(10, -(double)m->actuators[output].decimals) : 1;
+    unsigned decimals = output < m->actuator_count ? m->actuators[output].decimals : 0;
+    return pow(10, -(double)decimals) / 1000;
 }
 
-void dam_mind_view_print_parts(const struct dam_manifest *m,
-                               const struct dam_record_decision *decision)
+static void print_origin(const struct because *b)
 {
-    static struct asked asked;
-    static double parts[DAM_MODEL_INPUTS_MAX];
-    if (!ask(m, decision, &asked)) {
+    if (b->leaf == 0 && !b->gave) {
+        (void)puts("  the model in the manifest does not give this proposal: another mind decided, "
+                   "or it failed");
+    } else if (b->leaf != 0) {
+        (void)printf("  recorded in leaf %" PRIu64 "; %s\n", b->leaf,
+                     b->same     ? "the model says the same again"
+                     : !b->asked ? "the model is not at hand to say it again"
+                     : !b->gave  ? "the model in the manifest is another one now"
+                                 : "THE MODEL IN THE MANIFEST SAYS OTHERWISE");
+    }
+}
+
+void dam_mind_view_print_parts(const struct dam_manifest *m, struct dam_evidence *evidence,
+                               const struct dam_record_leaf *leaf)
+{
+    static struct because b;
+    struct dam_record_part part;
+    size_t shown = 0;
+    if (!because_find(m, evidence, leaf, &b)) {
         return;
     }
-    (void)printf("\nbecause (%s)\n", is_net(&asked.model) ? "each input left out in turn"
-                                                          : "parts add up to what was proposed");
-    if (asked.why_not != NULL) {
-        (void)printf("  %s\n", asked.why_not);
-    }
-    for (size_t j = 0; asked.why_not == NULL && j < asked.model.outputs_count; j++) {
-        size_t order[PARTS_SHOWN];
-        double base = 0;
-        double unit = unit_of(m, j);
-        size_t count = largest(&asked, j, &base, parts, order);
-        (void)printf("  %-24s %14.6g usually\n", j < m->actuator_count ? m->actuators[j].name : "?",
-                     base * unit);
-        for (size_t k = 0; k < count; k++) {
-            char name[160];
-            input_name(m, &asked.model, order[k], name, sizeof(name));
-            (void)printf("  %24s %+14.6g by %s\n", "", parts[order[k]] * unit, name);
+    (void)printf("\nbecause%s\n", !has_parts(&b) ? ""
+                                  : b.shown.method == DAM_RECORD_OCCLUSION
+                                      ? " (each input left out in turn)"
+                                      : " (parts add up to what was proposed)");
+    print_origin(&b);
+    for (size_t at = 0; has_parts(&b) && part_next(&b, &at, &part);) {
+        char name[160];
+        double value = (double)part.milli * unit_of(m, part.output);
+        if (part.record == DAM_RECORD_PART_BASE) {
+            (void)printf("  %-24s %14.6g usually\n", actuator_name(m, part.output), value);
+            shown = 0;
+        } else if (shown++ < PARTS_SHOWN) {
+            input_name(m, &part, name, sizeof(name));
+            (void)printf("  %24s %+14.6g by %s\n", "", value, name);
         }
     }
-    dam_model_close(&asked.model);
+}
+
+static void put_milli(struct dam_json_writer *w, const char *key, int64_t milli)
+{
+    char number[48];
+    dam_json_put_key(w, key);
+    dam_json_put_raw(w, number,
+                     (size_t)snprintf(number, sizeof(number), "%.12g", (double)milli / 1000));
 }
 
 static void put_parts(struct dam_json_writer *w, const struct dam_manifest *m,
-                      const struct dam_record_decision *decision)
+                      struct dam_evidence *evidence, const struct dam_record_leaf *leaf)
 {
-    static struct asked asked;
-    static double parts[DAM_MODEL_INPUTS_MAX];
-    if (!ask(m, decision, &asked)) {
+    static struct because b;
+    struct dam_record_part part;
+    bool open = false;
+    if (!because_find(m, evidence, leaf, &b)) {
         return;
+    }
+    if (b.leaf != 0) {
+        dam_json_put_key(w, "because_leaf");
+        dam_json_put_u64(w, b.leaf);
+        dam_json_put_key(w, "because_same");
+        dam_json_put_bool(w, b.same);
     }
     dam_json_put_key(w, "because");
     dam_json_put_array(w);
-    for (size_t j = 0; asked.why_not == NULL && j < asked.model.outputs_count; j++) {
-        char number[48];
-        double base = 0;
-        if (dam_model_explain(&asked.model, asked.raw, j, &base, parts) != DAM_OK) {
-            continue;
-        }
-        dam_json_put_object(w);
-        dam_json_put_key(w, "actuator");
-        dam_json_put_cstr(w, j < m->actuator_count ? m->actuators[j].name : "?");
-        dam_json_put_key(w, "method");
-        dam_json_put_cstr(w, is_net(&asked.model)                   ? "occlusion"
-                             : asked.model.kind == DAM_MODEL_FOREST ? "shapley"
-                                                                    : "weights");
-        dam_json_put_key(w, "base");
-        dam_json_put_raw(w, number, (size_t)snprintf(number, sizeof(number), "%.9g", base));
-        dam_json_put_key(w, "parts");
-        dam_json_put_array(w);
-        for (size_t i = 0; i < dam_model_inputs(&asked.model); i++) {
+    for (size_t at = 0; has_parts(&b) && part_next(&b, &at, &part);) {
+        if (part.record == DAM_RECORD_PART_BASE) {
+            if (open) {
+                dam_json_put_array_end(w);
+                dam_json_put_object_end(w);
+            }
+            dam_json_put_object(w);
+            dam_json_put_key(w, "actuator");
+            dam_json_put_cstr(w, actuator_name(m, part.output));
+            dam_json_put_key(w, "method");
+            dam_json_put_cstr(w, dam_record_method_text(b.shown.method));
+            put_milli(w, "base", part.milli);
+            dam_json_put_key(w, "parts");
+            dam_json_put_array(w);
+            open = true;
+        } else if (open) {
             char name[160];
-            input_name(m, &asked.model, i, name, sizeof(name));
+            input_name(m, &part, name, sizeof(name));
             dam_json_put_object(w);
             dam_json_put_key(w, "input");
             dam_json_put_cstr(w, name);
-            dam_json_put_key(w, "part");
-            dam_json_put_raw(w, number, (size_t)snprintf(number, sizeof(number), "%.9g", parts[i]));
+            put_milli(w, "part", part.milli);
             dam_json_put_object_end(w);
         }
+    }
+    if (open) {
         dam_json_put_array_end(w);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
-    dam_model_close(&asked.model);
 }
 
 void dam_mind_view_put(struct dam_json_writer *w, const struct dam_manifest *m,
-                       const struct dam_record_decision *decision)
+                       struct dam_evidence *evidence, const struct dam_record_leaf *leaf)
 {
-    put_forecasts(w, m, decision->memory);
-    put_parts(w, m, decision);
+    put_forecasts(w, m, leaf->decision.memory);
+    put_parts(w, m, evidence, leaf);
 }

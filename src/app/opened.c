@@ -314,6 +314,13 @@ static void put_body(struct dam_json_writer *w, const struct dam_manifest *m,
     case DAM_RECORD_TRIAL:
         put_trial(w, &leaf->trial);
         return;
+    case DAM_RECORD_EXPLANATION:
+        put_key_u64(w, "decision", leaf->explanation.decision_seq);
+        dam_json_put_key(w, "method");
+        dam_json_put_cstr(w, dam_record_method_text(leaf->explanation.method));
+        put_key_hash(w, "model", leaf->explanation.model.b, 32);
+        put_key_u64(w, "parts", leaf->explanation.parts.len / DAM_RECORD_PART_LEN);
+        return;
     }
 }
 

@@ -60,7 +60,7 @@ static int print_json(const struct dam_opened *o, const struct status *s)
     if (s->has_decision) {
         dam_json_put_key(&w, "decision");
         dam_opened_put_leaf(&w, &o->manifest, &s->decision);
-        dam_mind_view_put(&w, &o->manifest, &s->decision.decision);
+        dam_mind_view_put(&w, &o->manifest, o->evidence, &s->decision);
     }
     dam_json_put_object_end(&w);
     return dam_opened_print(&buf);

@@ -145,8 +145,10 @@ static void print_actions(const struct dam_manifest *m, const struct dam_record_
     }
 }
 
-static void print_decision(const struct dam_manifest *m, const struct dam_record_decision *d)
+static void print_decision(const struct dam_manifest *m, struct dam_evidence *evidence,
+                           const struct dam_record_leaf *leaf)
 {
+    const struct dam_record_decision *d = &leaf->decision;
     char mind[41];
     char charter[41];
     dam_hex_encode(d->mind.b, 20, mind);
@@ -156,7 +158,7 @@ static void print_decision(const struct dam_manifest *m, const struct dam_record
     print_outages(m, d->observation);
     dam_mind_view_print_forecasts(m, d);
     print_actions(m, d);
-    dam_mind_view_print_parts(m, d);
+    dam_mind_view_print_parts(m, evidence, leaf);
     (void)printf("\nby\n  mind     0x%s   %" PRIu64 " gas, %zu bytes of memory\n"
                  "  charter  0x%s   %" PRIu64 " gas\n",
                  mind, d->mind_gas, d->memory.len, charter, d->charter_gas);
@@ -225,6 +227,10 @@ static void print_other(const struct dam_record_leaf *leaf)
                      leaf->trial.errors, leaf->trial.denials, leaf->trial.different,
                      (int)leaf->trial.words.len, (const char *)leaf->trial.words.data);
         break;
+    case DAM_RECORD_EXPLANATION:
+        (void)printf("what the inputs did to decision %" PRIu64 ": `dam why %" PRIu64 "`\n",
+                     leaf->explanation.decision_seq, leaf->explanation.decision_seq);
+        break;
     case DAM_RECORD_DECISION:
         break;
     }
@@ -242,7 +248,7 @@ static int print_json(struct dam_opened *o, const struct dam_record_leaf *leaf,
     dam_json_put_key(&w, "leaf");
     dam_opened_put_leaf(&w, &o->manifest, leaf);
     if (leaf->kind == DAM_RECORD_DECISION) {
-        dam_mind_view_put(&w, &o->manifest, &leaf->decision);
+        dam_mind_view_put(&w, &o->manifest, o->evidence, leaf);
     }
     dam_json_put_key(&w, "leaf_hash");
     dam_json_put_data(&w, hash->b, 32);
@@ -302,7 +308,7 @@ static int why(struct dam_opened *o, uint64_t seq, bool json)
     (void)printf("leaf %" PRIu64 ", %s, %s: ", seq, dam_record_kind_text(leaf.kind),
                  dam_opened_time(leaf.time_ms, time));
     if (leaf.kind == DAM_RECORD_DECISION) {
-        print_decision(&o->manifest, &leaf.decision);
+        print_decision(&o->manifest, o->evidence, &leaf);
         print_receipt(&o->manifest, o->evidence, seq);
     } else {
         print_other(&leaf);

@@ -232,6 +232,21 @@ static void decision_leaf(const struct dam_machine *m, const struct dam_bytes me
     dam_sha256(d->memory, d->memory_len, &leaf->decision.next_hash);
 }
 
+/* On request, what the inputs did: right behind the decision, in the same batch. Nothing is said of
+ * what another mind decided. */
+static enum dam_err explanation_append(struct dam_machine *m, const struct dam_now *now,
+                                       const struct dam_record_decision *decision)
+{
+    uint8_t parts[DAM_EXPLAIN_PARTS_LEN];
+    uint64_t seq = 0;
+    struct dam_record_leaf leaf = {.kind = DAM_RECORD_EXPLANATION};
+    if (m->explain == NULL || dam_explain_decision(m->explain, decision, m->decision_seq, parts,
+                                                   &leaf.explanation) != DAM_OK) {
+        return DAM_OK;
+    }
+    return dam_machine_append(m, now, &leaf, &seq);
+}
+
 /* What this turn's actions are about: each set-point held for a period, at its worth. */
 static void stake_add(struct dam_machine *m, struct dam_bytes observation)
 {
@@ -313,6 +328,7 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
     }
     decision_leaf(m, input.memory, input.observation, packed, &leaf);
     DAM_TRY(dam_machine_append(m, now, &leaf, &m->decision_seq));
+    DAM_TRY(explanation_append(m, now, &leaf.decision));
     dam_machine_reflect(m, &input);
     stake_add(m, input.observation);
     m->memory_len = m->decision.memory_len;

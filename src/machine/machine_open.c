@@ -313,6 +313,9 @@ static enum dam_err open_parts(struct dam_machine *m, const char *folder,
     DAM_TRY(identity(&m->manifest, &machine));
     m->decider = options->decider;
     DAM_TRY(law_open(m, options->chain, ret_complaint));
+    if (m->manifest.evidence_explain) {
+        DAM_TRY(dam_explain_open(&m->manifest, &m->explain));
+    }
     dam_sense_init(&m->sense, &m->manifest);
     int len = snprintf(m->stop_path, sizeof(m->stop_path), "%s/stop", folder);
     const char *evidence = dam_manifest_path(&m->manifest, m->manifest.evidence_folder);
@@ -385,6 +388,7 @@ void dam_machine_close(struct dam_machine *m)
     }
     dam_field_close(&m->field);
     dam_evidence_close(m->evidence);
+    dam_explain_close(m->explain);
     dam_envoy_release(m->envoy);
     free(m->trial);
     free(m->checkpoint);

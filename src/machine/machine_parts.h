@@ -5,6 +5,7 @@
 #ifndef DAM_MACHINE_MACHINE_PARTS_H
 #define DAM_MACHINE_MACHINE_PARTS_H
 
+#include "machine/explain.h"
 #include "machine/field.h"
 #include "machine/machine.h"
 #include "machine/sense.h"
@@ -28,6 +29,7 @@ struct dam_machine {
     struct dam_decider *decider; /* shared by the machines of a process */
     struct dam_law law;
     struct dam_evidence *evidence;
+    struct dam_explain *explain; /* NULL: decisions are not explained */
     struct dam_sense sense;
     struct dam_decision decision; /* the last one */
     uint64_t decision_seq;

@@ -99,9 +99,10 @@ static enum dam_err identity_read(struct dam_manifest_reader *r, const struct da
 
 static enum dam_err evidence_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
-    static const char *const keys[] = {"sync", "folder", "checkpoint", "anchor", NULL};
+    static const char *const keys[] = {"sync", "folder", "explain", "checkpoint", "anchor", NULL};
     DAM_TRY(dam_manifest_keys(r, table, "[evidence]", keys));
     DAM_TRY(dam_manifest_flag(r, table, "sync", &r->manifest->evidence_sync));
+    DAM_TRY(dam_manifest_flag(r, table, "explain", &r->manifest->evidence_explain));
     const char *env = environment("evidence", "sync");
     if (env != NULL) {
         r->manifest->evidence_sync = strcmp(env, "false") != 0 && strcmp(env, "0") != 0;
@@ -491,6 +492,11 @@ static enum dam_err tables_read(struct dam_manifest_reader *r)
     DAM_TRY(evidence_read(r, dam_toml_get(m->root, "evidence")));
     DAM_TRY(code_read(r, dam_toml_get(m->root, "mind"), "[mind]", &m->mind));
     DAM_TRY(code_read(r, dam_toml_get(m->root, "charter"), "[charter]", &m->charter));
+    if (m->evidence_explain && m->mind.model == NULL) {
+        return dam_manifest_complain(r, dam_toml_get(m->root, "evidence"),
+                                     "name the blob as 'model' of [mind], or leave 'explain' out",
+                                     "'explain' is about a model, and the mind is none");
+    }
     DAM_TRY(dam_manifest_keys(r, money, "[money]", money_keys));
     DAM_TRY(dam_manifest_text(r, money, "unit", false, &m->money_unit));
     DAM_TRY(each(r, "link", DAM_TOML_TABLE, link_read));

@@ -139,6 +139,7 @@ struct dam_manifest {
     const char *interlock_texts[DAM_FLOW_INTERLOCKS_MAX]; /* "when -> then (why)" */
     bool evidence_sync;
     const char *evidence_folder;
+    bool evidence_explain; /* each decision of [mind] model gets an explanation leaf */
     bool has_ledger;
     struct dam_ledger_config ledger; /* [ledger], if there is one */
     struct dam_manifest_chain chain;

@@ -204,13 +204,10 @@ const struct dam_manifest_setting *dam_manifest_settings(const struct dam_manife
         const char *name;
         const char *value;
     } defaults[] = {
-        {"machine.period", "\"1s\""},
-        {"machine.write_timeout", "\"2s\""},
-        {"evidence.sync", "true"},
-        {"evidence.folder", "\"evidence\""},
-        {"charter.code", "\"BoundsCharter\""},
-        {"mind.gas", "10000000"},
-        {"charter.gas", "2000000"},
+        {"machine.period", "\"1s\""},  {"machine.write_timeout", "\"2s\""},
+        {"evidence.sync", "true"},     {"evidence.folder", "\"evidence\""},
+        {"evidence.explain", "false"}, {"charter.code", "\"BoundsCharter\""},
+        {"mind.gas", "10000000"},      {"charter.gas", "2000000"},
     };
     struct settings s = {.manifest = manifest};
     walk(&s, manifest->root, "");

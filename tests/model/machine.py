@@ -20,7 +20,7 @@ FIXTURES = os.path.join(ROOT, "tests", "model", "fixtures")
 DECIMALS = {"hour": 0, "day": 0}
 
 
-def market(folder, step_at=None):
+def market(folder, step_at=None, explain=False):
     """A machine that asks one price an hour, on the rows that the fixtures were judged on."""
     os.makedirs(folder)
     with open(os.path.join(FIXTURES, "rows.csv"), encoding="utf-8") as f:
@@ -38,6 +38,7 @@ def market(folder, step_at=None):
     for name in names:
         lines += ['[[channel]]', f'name = "{name}"', f'decimals = {DECIMALS.get(name, 2)}', 'unit = "EUR/MWh"', 'min = -3000', 'max = 3000',
                   'source = "rows"', f'key = "{name}"', 'stale = "2h"']
+    lines += ['[evidence]', 'explain = true'] if explain else []
     lines += ['[[actuator]]', 'name = "ask"', 'unit = "EUR/MWh"', 'decimals = 2', 'min = -3000', 'max = 3000', 'safe = 0', '[mind]',
               'model = "mind.dam"']
     with open(os.path.join(folder, "dam.toml"), "w", encoding="utf-8") as f:
@@ -51,12 +52,42 @@ def live(name, folder, turns="300"):
     replay = dam("replay", "all", folder, "--json")
     check(f"{name}: replay", replay.returncode == 0 and json.loads(replay.stdout)["different"] == 0, replay.stdout + replay.stderr)
     size = json.loads(dam("status", folder, "--json").stdout)["size"]
-    why = json.loads(dam("why", str(size - 10), folder, "--json").stdout)  # the last ones are the stop's
+    for seq in (size - 11, size - 10):  # the last ones are the stop's; of these two one may be an explanation
+        why = json.loads(dam("why", str(seq), folder, "--json").stdout)
+        if why["leaf"]["kind"] == "decision":
+            break
     check(f"{name}: the mind decided", why["leaf"]["outcome"] == 0, str(why["leaf"])[:400])
     return why
 
 
+def of_recorded(tmp, model, other, because):
+    """The same again, with every explanation recorded beside its decision."""
+    folder = market(os.path.join(tmp, "recorded-" + model), explain=True)
+    blob = os.path.join(folder, "mind.dam")
+    shutil.copy(os.path.join(tmp, model, "mind.dam"), blob)
+    why = live(f"{model}, recorded", folder)
+    seq = why["leaf"]["seq"]
+    check(f"{model}: recorded beside the decision, and the model says it again", why["because_leaf"] == seq + 1 and why["because_same"] is True, why)
+    told = why["because"][0]
+    check(f"{model}: as without recording", told.keys() == because.keys() and told["method"] == because["method"] and told["parts"], told)
+    leaf = json.loads(dam("why", str(seq + 1), folder, "--json").stdout)["leaf"]
+    check(f"{model}: a leaf of its own", (leaf["kind"], leaf["decision"], leaf["method"]) == ("explanation", seq, told["method"]), leaf)
+    with open(blob, "rb") as f:
+        check(f"{model}: it names the model", leaf["model"] == "0x" + hashlib.sha256(f.read()).hexdigest(), leaf)
+    verify = json.loads(dam("verify", folder, "--json").stdout)
+    check(f"{model}: the log is whole", verify["good"] and verify["kinds"]["explanation"] >= 290, verify)
+    text = dam("why", str(seq), folder).stdout
+    check(f"{model}: told", f"recorded in leaf {seq + 1}; the model says the same again" in text, text)
+    shutil.copy(other, blob)
+    text, after = dam("why", str(seq), folder).stdout, json.loads(dam("why", str(seq), folder, "--json").stdout)
+    check(f"{model}: another model changes nothing of it", "is another one now" in text and after["because"] == why["because"] and not after["because_same"], text)
+    os.remove(blob)
+    text = dam("why", str(seq), folder).stdout
+    check(f"{model}: nor does none", "is not at hand" in text and "by forecast" in text, text)
+
+
 def of_models(tmp):
+    found = {}
     for model, method in (("xgb_reg.json", "shapley"), ("skl_linear.onnx", "weights"), ("skl_net.onnx", "occlusion")):
         folder = market(os.path.join(tmp, model))
         done = dam("model", "import", os.path.join(FIXTURES, model), "--data", os.path.join(FIXTURES, "rows.csv"), "--decimals", "2",
@@ -71,6 +102,9 @@ def of_models(tmp):
             check(f"{model}: parts add up", abs(total - proposal) <= 1.01, f"{total} {proposal}")
         text = dam("why", str(why["leaf"]["seq"]), folder).stdout
         check(f"{model}: why tells it", "because" in text and "by forecast" in text, text)
+        found[model] = because
+    for model, other in zip(found, [*list(found)[1:], *found]):
+        of_recorded(tmp, model, os.path.join(tmp, other, "mind.dam"), found[model])
     # Another model in the manifest is not taken for the one that decided.
     shutil.copy(os.path.join(tmp, "xgb_reg.json", "mind.dam"), os.path.join(tmp, "skl_linear.onnx", "mind.dam"))
     text = dam("why", "20", os.path.join(tmp, "skl_linear.onnx")).stdout

@@ -129,6 +129,13 @@ static void body_store(struct writer *w, const struct dam_record_leaf *leaf)
         put_u64(w, leaf->trial.different);
         put_bytes(w, leaf->trial.words);
         return;
+    case DAM_RECORD_EXPLANATION:
+        put_u64(w, leaf->explanation.decision_seq);
+        put_u8(w, leaf->explanation.method);
+        put_zero(w, 7);
+        put(w, leaf->explanation.model.b, 32);
+        put_bytes(w, leaf->explanation.parts);
+        return;
     }
     DAM_ASSERT(false);
 }
@@ -248,6 +255,45 @@ static void decision_load(struct reader *r, struct dam_record_decision *d)
              d->proposal.len != d->action.len || d->reasons.len * 4 != d->action.len;
 }
 
+void dam_record_part_store(const struct dam_record_part *part, uint8_t data[DAM_RECORD_PART_LEN])
+{
+    memset(data, 0, DAM_RECORD_PART_LEN);
+    dam_store_be16(data, part->output);
+    dam_store_be16(data + 2, part->record);
+    data[4] = part->field;
+    data[5] = part->ago;
+    dam_store_be64(data + 8, (uint64_t)part->milli);
+}
+
+enum dam_err dam_record_part_load(const uint8_t data[DAM_RECORD_PART_LEN],
+                                  struct dam_record_part *ret)
+{
+    if (data[4] > 2 || data[6] != 0 || data[7] != 0) {
+        return DAM_EPARSE;
+    }
+    *ret = (struct dam_record_part){.output = (uint16_t)dam_load_be16(data),
+                                    .record = (uint16_t)dam_load_be16(data + 2),
+                                    .field = data[4],
+                                    .ago = data[5],
+                                    .milli = (int64_t)dam_load_be64(data + 8)};
+    return DAM_OK;
+}
+
+static void explanation_load(struct reader *r, struct dam_record_explanation *e)
+{
+    struct dam_record_part part;
+    e->decision_seq = take_u64(r);
+    e->method = take_u8(r, DAM_RECORD_OCCLUSION);
+    take_zero(r, 7);
+    take_hash(r, &e->model);
+    r->bad = r->bad || e->method == 0 || r->left % DAM_RECORD_PART_LEN != 0 ||
+             r->left > (size_t)DAM_RECORD_PARTS_MAX * DAM_RECORD_PART_LEN;
+    e->parts = take_bytes(r, r->left);
+    for (size_t at = 0; at < e->parts.len; at += DAM_RECORD_PART_LEN) {
+        r->bad = r->bad || dam_record_part_load(e->parts.data + at, &part) != DAM_OK;
+    }
+}
+
 static void body_load(struct reader *r, struct dam_record_leaf *leaf)
 {
     switch (leaf->kind) {
@@ -301,6 +347,9 @@ static void body_load(struct reader *r, struct dam_record_leaf *leaf)
         leaf->trial.different = take_u64(r);
         leaf->trial.words = take_text(r);
         return;
+    case DAM_RECORD_EXPLANATION:
+        explanation_load(r, &leaf->explanation);
+        return;
     default: /* a byte from outside, not our enum */
         r->bad = true;
     }
@@ -334,8 +383,8 @@ enum dam_err dam_record_leaf_load(struct dam_bytes data, struct dam_record_leaf 
 
 const char *dam_record_kind_text(uint8_t kind)
 {
-    static const char *const text[] = {"?",   "decision", "receipt", "boot", "change",
-                                       "gap", "stop",     "money",   "trial"};
+    static const char *const text[] = {"?",   "decision", "receipt", "boot",  "change",
+                                       "gap", "stop",     "money",   "trial", "explanation"};
     return kind < DAM_COUNT_OF(text) ? text[kind] : "?";
 }
 
@@ -344,4 +393,10 @@ const char *dam_record_trial_text(uint8_t phase)
     static const char *const text[] = {"a trial has begun", "a trial has ended",
                                        "new terms have passed", "new terms were taken back"};
     return phase < DAM_COUNT_OF(text) ? text[phase] : "?";
+}
+
+const char *dam_record_method_text(uint8_t method)
+{
+    static const char *const text[] = {"?", "weights", "shapley", "occlusion"};
+    return method < DAM_COUNT_OF(text) ? text[method] : "?";
 }

@@ -25,8 +25,9 @@ enum dam_record_kind {
     DAM_RECORD_STOP = 6,
     DAM_RECORD_MONEY = 7,
     DAM_RECORD_TRIAL = 8,
+    DAM_RECORD_EXPLANATION = 9,
 };
-#define DAM_RECORD_KINDS 9u /* one past the last */
+#define DAM_RECORD_KINDS 10u /* one past the last */
 
 /* What a trial leaf is about. Numbers of the format: do not renumber. */
 enum dam_record_trial_phase {
@@ -117,6 +118,34 @@ struct dam_record_trial {
     struct dam_bytes words;
 };
 
+/* How parts were found. Numbers of the format: do not renumber. */
+enum dam_record_method {
+    DAM_RECORD_WEIGHTS = 1,
+    DAM_RECORD_SHAPLEY = 2,
+    DAM_RECORD_OCCLUSION = 3,
+};
+
+#define DAM_RECORD_PARTS_MAX 800u
+#define DAM_RECORD_PART_LEN 16u
+#define DAM_RECORD_PART_BASE 0xffffu /* as `record`: what the output is without any input */
+#define DAM_RECORD_PART_REST 0xfffeu /* and the sum of the parts that are not listed */
+
+/* What one input did to one output. */
+struct dam_record_part {
+    uint16_t output;
+    uint16_t record; /* of the observation */
+    uint8_t field;   /* 0 value, 1 age, 2 quality */
+    uint8_t ago;     /* turns */
+    int64_t milli;   /* thousandths of the proposal's integer */
+};
+
+struct dam_record_explanation {
+    uint64_t decision_seq;
+    uint8_t method; /* enum dam_record_method */
+    struct dam_hash model;
+    struct dam_bytes parts; /* DAM_RECORD_PART_LEN each */
+};
+
 struct dam_record_leaf {
     uint8_t kind; /* enum dam_record_kind: which member of the union */
     uint64_t seq;
@@ -133,6 +162,7 @@ struct dam_record_leaf {
         struct dam_record_stop stop;
         struct dam_record_money money;
         struct dam_record_trial trial;
+        struct dam_record_explanation explanation;
     };
 };
 
@@ -145,8 +175,16 @@ DAM_MUST_USE enum dam_err dam_record_leaf_store(const struct dam_record_leaf *le
  * on error. Out: ret: borrows from data. */
 DAM_MUST_USE enum dam_err dam_record_leaf_load(struct dam_bytes data, struct dam_record_leaf *ret);
 
+/** Write and read a part. Returns: load: DAM_OK or DAM_EPARSE. */
+void dam_record_part_store(const struct dam_record_part *part, uint8_t data[DAM_RECORD_PART_LEN]);
+DAM_MUST_USE enum dam_err dam_record_part_load(const uint8_t data[DAM_RECORD_PART_LEN],
+                                               struct dam_record_part *ret);
+
 /** A trial's phase in words. Returns: static text. */
 const char *dam_record_trial_text(uint8_t phase);
+
+/** A method in one word. Returns: static text. */
+const char *dam_record_method_text(uint8_t method);
 
 /** A kind in one word. Returns: static text, "?" for a number that is none. */
 const char *dam_record_kind_text(uint8_t kind);

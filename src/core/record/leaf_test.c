@@ -9,6 +9,7 @@
 
 static struct dam_record_leaf example(uint8_t kind)
 {
+    static uint8_t part[DAM_RECORD_PART_LEN];
     struct dam_record_leaf leaf = {.kind = kind,
                                    .seq = 7,
                                    .time_ms = -5,
@@ -53,6 +54,13 @@ static struct dam_record_leaf example(uint8_t kind)
     case DAM_RECORD_TRIAL:
         leaf.trial = (struct dam_record_trial){
             DAM_RECORD_TRIAL_REVOKED, 3, {{1}}, {{2}}, 100, 4, 5, 6, dam_bytes("why", 3)};
+        break;
+    case DAM_RECORD_EXPLANATION:
+        dam_record_part_store(
+            &(struct dam_record_part){.output = 1, .record = 3, .field = 2, .ago = 4, .milli = -5},
+            part);
+        leaf.explanation = (struct dam_record_explanation){
+            7, DAM_RECORD_SHAPLEY, {{9}}, dam_bytes(part, sizeof(part))};
         break;
     }
     return leaf;
