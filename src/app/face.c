@@ -67,6 +67,7 @@ static void put_channels(struct dam_face *face, struct dam_json_writer *w)
         }
         dam_json_put_object(w);
         put_text(w, "name", channel->name);
+        put_text(w, "title", channel->title);
         put_text(w, "unit", channel->unit);
         dam_json_put_key(w, "decimals");
         dam_json_put_u64(w, channel->decimals);
@@ -90,6 +91,7 @@ static void put_channels(struct dam_face *face, struct dam_json_writer *w)
         }
         dam_json_put_object(w);
         put_text(w, "name", actuator->name);
+        put_text(w, "title", actuator->title);
         put_text(w, "unit", actuator->unit);
         dam_json_put_key(w, "decimals");
         dam_json_put_u64(w, actuator->decimals);
@@ -331,6 +333,10 @@ static int tell_other(void *ctx, const char *method, struct dam_bytes path, stru
     static const char days[] = "/api/days";
     if (strcmp(method, "GET") == 0 && dam_bytes_eq(path, dam_bytes(days, sizeof(days) - 1))) {
         return dam_face_days(machine_of(face), out);
+    }
+    static const char series[] = "/api/series";
+    if (strcmp(method, "GET") == 0 && dam_bytes_eq(path, dam_bytes(series, sizeof(series) - 1))) {
+        return dam_face_series(machine_of(face), out);
     }
     dam_buf_put_text(out, "there is nothing at this path; /openapi.json lists what there is");
     return 404;

@@ -25,11 +25,17 @@ static void put_u64(struct dam_json_writer *w, const char *key, uint64_t value)
 }
 
 /* int64 as text: a browser's number would round it. */
-static void put_value(struct dam_json_writer *w, const char *key, int64_t value)
+static void put_value_item(struct dam_json_writer *w, int64_t value)
 {
     char text[24];
     (void)snprintf(text, sizeof(text), "%lld", (long long)value);
-    put_cstr(w, key, text);
+    dam_json_put_cstr(w, text);
+}
+
+static void put_value(struct dam_json_writer *w, const char *key, int64_t value)
+{
+    dam_json_put_key(w, key);
+    put_value_item(w, value);
 }
 
 /* "0x..." of at most 32 bytes. */
@@ -399,6 +405,56 @@ int dam_face_days(struct dam_machine *machine, struct dam_buf *out)
     }
     if (day.number != INT64_MIN) {
         day_put(&w, manifest, &day);
+    }
+    dam_json_put_array_end(&w);
+    dam_json_put_object_end(&w);
+    return 200;
+}
+
+static void put_series_row(struct dam_json_writer *w, const struct dam_record_leaf *leaf,
+                           size_t channel_count)
+{
+    struct dam_bytes observation = leaf->decision.observation;
+    dam_json_put_array(w);
+    dam_json_put_i64(w, leaf->time_ms / 1000);
+    for (size_t i = 1; i <= channel_count && DAM_FLOW_SAMPLE_LEN * (i + 1) <= observation.len;
+         i++) {
+        struct dam_flow_sample sample;
+        if (dam_flow_sample_load(observation.data + DAM_FLOW_SAMPLE_LEN * i, &sample) != DAM_OK ||
+            sample.quality != DAM_FLOW_GOOD) {
+            dam_json_put_null(w);
+            continue;
+        }
+        put_value_item(w, sample.value);
+    }
+    dam_json_put_array_end(w);
+}
+
+int dam_face_series(struct dam_machine *machine, struct dam_buf *out)
+{
+    const struct dam_manifest *manifest = dam_machine_manifest(machine);
+    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
+    struct dam_json_writer w = {.buf = out};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "channels");
+    dam_json_put_array(&w);
+    for (size_t i = 0; i < manifest->channel_count; i++) {
+        const struct dam_manifest_channel *channel = &manifest->channels[i];
+        dam_json_put_object(&w);
+        put_cstr(&w, "name", channel->name);
+        put_cstr(&w, "title", channel->title == NULL ? "" : channel->title);
+        put_cstr(&w, "unit", channel->unit == NULL ? "" : channel->unit);
+        put_u64(&w, "decimals", channel->decimals);
+        dam_json_put_object_end(&w);
+    }
+    dam_json_put_array_end(&w);
+    dam_json_put_key(&w, "rows");
+    dam_json_put_array(&w);
+    for (uint64_t seq = size > LOOK_BACK_MAX ? size - LOOK_BACK_MAX : 0; seq < size; seq++) {
+        struct dam_record_leaf leaf;
+        if (leaf_read(machine, seq, &leaf) && leaf.kind == DAM_RECORD_DECISION) {
+            put_series_row(&w, &leaf, manifest->channel_count);
+        }
     }
     dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);

@@ -16,6 +16,10 @@ int dam_face_decisions(struct dam_machine *machine, uint64_t before, unsigned li
 int dam_face_decision(struct dam_machine *machine, uint64_t seq, struct dam_buf *out);
 int dam_face_verify(struct dam_machine *machine, uint64_t seq, struct dam_buf *out);
 
+/** The newest readings: {"channels": [{name, title, unit, decimals}], "rows": [[time, value or null
+ *  where it was not good, ...], ...]}, a row a decision. */
+int dam_face_series(struct dam_machine *machine, struct dam_buf *out);
+
 /** Each UTC day of the log: its leaves, its decisions and receipts by their fate, and the energy of
  *  every channel in W. */
 int dam_face_days(struct dam_machine *machine, struct dam_buf *out);

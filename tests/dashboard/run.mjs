@@ -18,6 +18,7 @@ if (!existsSync(chromiumPath) || Number(process.versions.node.split(".")[0]) < 2
   console.log("skipped: dashboard: it needs Debian's chromium and Node 20\n0 passed, 0 failed");
   process.exit(0);
 }
+const WAIT_MS = 20000; // most that a busy machine may take to show something
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -101,7 +102,7 @@ const problem = (detail) => (route) => route.fulfill({ status: 503, contentType:
 async function fails(page, path, detail, act, words = detail) {
   await page.route(path, problem(detail));
   await act();
-  const seen = await page.getByText(words).first().waitFor({ timeout: 5000 }).then(() => true, () => false);
+  const seen = await page.getByText(words).first().waitFor({ timeout: WAIT_MS }).then(() => true, () => false);
   check(`error: ${words}`, seen, await page.locator("body").innerText());
   await page.unroute(path);
 }
@@ -130,11 +131,13 @@ try {
   page.on("request", (r) => { if (!r.url().startsWith(url) && !r.url().startsWith("data:")) strangers.push(r.url()); });
   const started = Date.now();
   await page.route("**/decisions?*", (route) => route.fulfill({ json: { decisions: [] } }));
+  await page.route("**/api/series", (route) => route.fulfill({ json: { channels: [], rows: [] } }));
   const response = await page.goto(url);
   await page.getByRole("heading", { name: "Decisions" }).waitFor();
-  await page.getByText("No decision yet").waitFor({ timeout: 5000 });
+  await page.getByText("No decision yet").waitFor({ timeout: WAIT_MS });
   check("empty: a machine before its first turn", (await text(page, "Decisions")).includes("No decision yet"), await text(page, "Decisions"));
   check("empty: charts", (await text(page, "The last days")).includes("Waiting for the second turn"), await text(page, "The last days"));
+  await page.unroute("**/api/series");
   await page.unroute("**/decisions?*");
   await step("30h");
   await page.locator(".row").first().waitFor();
@@ -150,20 +153,29 @@ try {
     ["Oracles", "No oracle"], ["Law", "No legal record"], ["Power now", "no energy flow"]]) {
     check(`empty: ${heading}`, (await text(page, heading)).includes(words), await text(page, heading));
   }
+  await page.reload();
+  await page.locator(".u-over").first().waitFor({ timeout: WAIT_MS });
+  const drawn = await text(page, "The last days");
+  check("charts of its own log, where no skill draws", /Power, kW[\s\S]*pv [\d.]+[\s\S]*tariff, EUR\/kWh/.test(drawn), drawn);
+  await page.getByText("Power as a table").click();
+  const own = await page.getByRole("region", { name: "Power as a table" }).locator("tbody tr").count();
+  check("with its past", own > 20, own);
+  const told_series = await (await fetch(url + "api/series")).json();
+  check("a reading that was not good is none", told_series.rows.every((r) => r[1 + told_series.channels.findIndex((c) => c.name === "soc")] === null) && told_series.rows.length > 20);
   await looked(page, "empty");
   await shot(page, "-empty");
   await axed(page, "empty");
 
   // the machine's own members are not a skill's to tell
   show(home, { machine: { name: "somebody else" }, evidence: { size: 0 }, treasury: { ...sections(0).treasury, limits: [] }, market: { ...sections(0).market, book: [], last_price: null } });
-  await page.getByText("141.32 tDAM").first().waitFor({ timeout: 5000 });
+  await page.getByText("141.32 tDAM").first().waitFor({ timeout: WAIT_MS });
   const said = await state();
   check("a skill cannot speak for the machine", said.machine.name === "village" && said.evidence.size > 20, JSON.stringify(said.machine));
   check("empty: limits, book, price", (await text(page, "Treasury")).includes("refuses every payment") && /no trade yet[\s\S]*book of this interval is empty/.test(await text(page, "Market")));
 
   // skills begin to speak: an open page hears of it without a turn
   show(home, sections((await state()).machine.time));
-  await page.getByText("meter C").first().waitFor({ timeout: 5000 });
+  await page.getByText("meter C").first().waitFor({ timeout: WAIT_MS });
   check("sections arrive by themselves", true);
   const figures = await page.locator(".figures").innerText();
   check("figures: power, state of charge, price, balance", /Panels\s+12.34 kW[\s\S]*Battery\s+64 % charging[\s\S]*Houses\s+4.21 kW[\s\S]*0.192 tDAM\/kWh[\s\S]*141.32 tDAM/.test(figures), figures);
@@ -179,11 +191,11 @@ try {
   check("evidence: checkpoints on the chain", /192 leaves, 1 h ago/.test(await text(page, "Evidence")) || (await text(page, "Evidence")).includes("192 leaves"), await text(page, "Evidence"));
   check("law", (await text(page, "Law")).includes("Village DAO LLC") && (await text(page, "Law")).includes("2 on record"));
   check("power flow is told in words", (await page.getByRole("img", { name: /Power flow. Panels: 12.34 kW/ }).count()) === 1);
-  await page.locator(".u-over").first().waitFor({ timeout: 5000 });
+  await page.locator(".u-over").first().waitFor({ timeout: WAIT_MS });
   check("charts: the past is there at once", (await page.locator(".u-over").count()) === 3, await page.locator(".u-over").count());
-  await page.getByText("Price as a table").click();
-  check("charts: the numbers as a table", (await page.getByRole("region", { name: "Price as a table" }).innerText()).includes("0.192"));
-  await page.getByText("Price as a table").click();
+  await page.getByText("Clearing price as a table").click();
+  check("charts: the numbers as a table", (await page.getByRole("region", { name: "Clearing price as a table" }).innerText()).includes("0.192"));
+  await page.getByText("Clearing price as a table").click();
 
   // votes: decoded, with quorum and time left; by a local key and by a wallet
   const votes = await text(page, "Votes");
@@ -193,16 +205,16 @@ try {
   check("votes: the bar is told in words", (await page.getByRole("img", { name: "40 % for, 10 % against, quorum at 40 %" }).count()) === 1);
   await page.getByLabel("Vote as").selectOption("Cleo");
   await page.getByRole("button", { name: "Against" }).click();
-  await page.getByText("✓ sent: 0x7777").waitFor({ timeout: 5000 });
+  await page.getByText("✓ sent: 0x7777").waitFor({ timeout: WAIT_MS });
   check("votes: by a key of the demo", JSON.stringify(told_skill.at(-1)) === JSON.stringify(["/vote", { proposal: PROPOSAL, voter: "Cleo", support: 0 }]), JSON.stringify(told_skill));
   await fails(page, "**/skills/demo/vote", "Cleo has voted already", () => page.getByRole("button", { name: "Abstain" }).click());
   await page.getByLabel("Vote as").selectOption("Test Wallet");
   await page.evaluate(() => { window.refuse = true; });
   await page.getByRole("button", { name: "For", exact: true }).click();
-  check("error: a wallet that refuses", await page.getByText("User rejected the request").waitFor({ timeout: 5000 }).then(() => true, () => false));
+  check("error: a wallet that refuses", await page.getByText("User rejected the request").waitFor({ timeout: WAIT_MS }).then(() => true, () => false));
   await page.evaluate(() => { window.refuse = false; });
   await page.getByRole("button", { name: "For", exact: true }).click();
-  await page.getByText("✓ sent: 0x9999").waitFor({ timeout: 5000 });
+  await page.getByText("✓ sent: 0x9999").waitFor({ timeout: WAIT_MS });
   const asked = await page.evaluate(() => window.asked);
   const ballot = asked.find((c) => c.method === "eth_sendTransaction")?.params[0];
   check("votes: the wallet is asked for castVote", ballot?.to === GOVERNOR && ballot.data === "0x56781388" + BigInt(PROPOSAL).toString(16).padStart(64, "0") + "1".padStart(64, "0"), JSON.stringify(ballot));
@@ -216,7 +228,7 @@ try {
   check("pause and speed reach the demo", JSON.stringify(told_skill.slice(-2)) === JSON.stringify([["/clock", { paused: true }], ["/clock", { speed: 600 }]]), JSON.stringify(told_skill.slice(-2)));
   check("no step while it runs", await page.getByRole("button", { name: "Step 15 min" }).isDisabled());
   show(home, { demo: { ...sections(0).demo, paused: true } });
-  await page.getByRole("button", { name: "Run", exact: false }).first().waitFor({ timeout: 5000 });
+  await page.getByRole("button", { name: "Run", exact: false }).first().waitFor({ timeout: WAIT_MS });
   await page.getByRole("button", { name: "Step 15 min" }).click();
   await page.waitForTimeout(300);
   check("a step reaches the demo", JSON.stringify(told_skill.at(-1)) === JSON.stringify(["/clock", { step: 1 }]), JSON.stringify(told_skill.at(-1)));
@@ -235,10 +247,10 @@ try {
   await fails(page, "**/verify", "the disk is gone", () => page.getByRole("button", { name: "Run it again and compare" }).click(), "not judged: the disk is gone");
   await page.route("**/verify", (route) => route.fulfill({ json: { ok: false, judged: true, detail: "the action is not what mind and charter give" } }));
   await page.getByRole("button", { name: "Run it again and compare" }).click();
-  check("a lie is told", await page.getByText("✗ differs: the action").waitFor({ timeout: 5000 }).then(() => true, () => false));
+  check("a lie is told", await page.getByText("✗ differs: the action").waitFor({ timeout: WAIT_MS }).then(() => true, () => false));
   await page.unroute("**/verify");
   await page.getByRole("button", { name: "Run it again and compare" }).click();
-  await page.getByText("✓ the same").waitFor({ timeout: 5000 });
+  await page.getByText("✓ the same").waitFor({ timeout: WAIT_MS });
   check("a decision can be run again", true);
   await looked(page, "a decision, open");
   await shot(page, "-why");
@@ -279,14 +291,15 @@ try {
   await page.getByRole("button", { name: "No", exact: true }).click();
   check("a slip does not stop it", !existsSync(path.join(home, "stop")));
   await page.getByRole("button", { name: /Stop the machine/ }).press("Enter");
+  await page.locator("button:focus", { hasText: "Yes, stop now" }).waitFor({ timeout: WAIT_MS });
   await page.keyboard.press("Enter");
   await step("1h");
-  await page.getByText("Stopped: actuators are at their safe values").waitFor({ timeout: 5000 });
+  await page.getByText("Stopped: actuators are at their safe values").waitFor({ timeout: WAIT_MS });
   check("Enter, Enter stops it", existsSync(path.join(home, "stop")));
   await page.getByRole("button", { name: "Release the stop" }).click();
   await page.getByRole("button", { name: "Yes, let it run" }).click();
   await step("1h");
-  await page.getByRole("button", { name: /Stop the machine/ }).waitFor({ timeout: 5000 });
+  await page.getByRole("button", { name: /Stop the machine/ }).waitFor({ timeout: WAIT_MS });
   check("releasing it asks first", !existsSync(path.join(home, "stop")));
 
   // telephone, dark, axe, keyboard order
@@ -318,14 +331,14 @@ try {
 
   // the accounts, on the screen and on paper
   await page.getByRole("link", { name: "Accounts, to print" }).click();
-  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: 5000 });
+  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: WAIT_MS });
   const paper = await page.locator("main").innerText();
   check("accounts: days, payments, intervals, tied to the log", ["Each interval that was sold", "maintenance, escrow", "−80.00", "0.0948 ETH", "472 transactions", "Tied to: log of",
     ": January 2023", "1.83 kWh"].every((w) => paper.includes(w)) && /Balance before\s+21.00[\s\S]*energy sold\s+3\s+0.35[\s\S]*Balance after\s+141.35/.test(paper), paper);
   const [sheet] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "This month as CSV" }).click()]);
   check("accounts: the month as CSV", readFileSync(await sheet.path(), "utf8") === "time,what\r\n");
   await page.getByRole("link", { name: "January 2023" }).click();
-  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: 5000 });
+  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: WAIT_MS });
   check("accounts: another month", page.url().endsWith("/accounts?month=2023-01") && (await page.locator("[aria-current]").innerText()) === "January 2023");
   const days = (await (await fetch(url + "api/days")).json()).days;
   const decided = (await (await fetch(url + "api/export.csv")).text()).trim().split("\r\n").length - 1;
@@ -335,7 +348,7 @@ try {
   await looked(page, "accounts");
   await fails(page, "**/api/days", "the log cannot be read", () => page.reload(), "The accounts could not be loaded: the log cannot be read");
   await page.reload();
-  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: 5000 });
+  await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: WAIT_MS });
   await page.emulateMedia({ media: "print" });
   check("paper shows no buttons", !(await page.getByRole("button", { name: "Print" }).isVisible()));
   await page.pdf({ path: path.join(root, "build/accounts.pdf"), format: "A4" });
@@ -347,7 +360,7 @@ try {
   const failed_state = { ...(await state()), machine: { ...(await state()).machine, failed: true } };
   await page.route("**/api/events", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: state\ndata: ${JSON.stringify(failed_state)}\n\n` }));
   await page.reload();
-  check("error: evidence that cannot be written", await page.getByRole("alert").getByText("can no longer be written").waitFor({ timeout: 5000 }).then(() => true, () => false));
+  check("error: evidence that cannot be written", await page.getByRole("alert").getByText("can no longer be written").waitFor({ timeout: WAIT_MS }).then(() => true, () => false));
   await shot(page, "-failed");
   await page.unroute("**/api/events");
   await fails(page, "**/api/events", "nothing", () => page.reload(), "The machine does not answer");

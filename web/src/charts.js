@@ -14,6 +14,8 @@ const hours = (ticks) => ticks.map((t) => {
     : at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 });
 
+const INKS = 4;
+const inkOf = (s, i) => s.ink || (i % INKS) + 1;
 const room = (box) => ({ width: box.clientWidth, height: box.clientHeight });
 
 function options(box, unit, series, digits) {
@@ -22,8 +24,8 @@ function options(box, unit, series, digits) {
   return {
     ...room(box), scales: unit === "%" ? { y: { range: [0, 100] } } : {}, legend: { show: false }, cursor: { sync: { key: "dam" }, drag: { x: false, y: false } },
     series: [{}, ...series.map((s, i) => {
-      const ink = css(`--ink-${s.ink || i + 1}`);
-      return { label: s.label, stroke: ink, width: 1.5, dash: s.dash, fill: i === 0 ? ink + "22" : undefined, points: { show: false } };
+      const ink = css(`--ink-${inkOf(s, i)}`);
+      return { label: s.label, stroke: ink, width: 1.5, dash: s.dash ?? (i < INKS ? undefined : [5, 3]), fill: i === 0 ? ink + "22" : undefined, points: { show: false } };
     })],
     axes: [{ ...axis, size: 24, space: 64, values: (_, ticks) => hours(ticks) }, { ...axis, size: 44, space: 24, values: (_, ticks) => ticks.map((v) => v.toFixed(digits > 1 ? digits : 0)) }],
   };
@@ -33,15 +35,16 @@ export function Chart({ title, unit, series, times, digits = 1 }) {
   const box = useRef(null);
   const plot = useRef(null);
   useEffect(() => {
-    plot.current = new uPlot(options(box.current, unit, series, digits), [times, ...series.map((s) => s.values)], box.current);
-    const observer = new ResizeObserver(() => plot.current.setSize(room(box.current)));
-    observer.observe(box.current);
+    const place = box.current;
+    plot.current = new uPlot(options(place, unit, series, digits), [times, ...series.map((s) => s.values)], place);
+    const observer = new ResizeObserver(() => plot.current.setSize(room(place)));
+    observer.observe(place);
     return () => { observer.disconnect(); plot.current.destroy(); };
   }, [series.length]);
   useEffect(() => { plot.current?.setData([times, ...series.map((s) => s.values)]); }, [times.at(-1)]);
   const last = (s) => s.values.at(-1);
   return html`<figure>
-    <figcaption><span>${title}, ${unit}</span>${series.map((s, i) => html`<span class="key k${s.ink || i + 1}">${s.label}${" "}
+    <figcaption><span>${title}, ${unit}</span>${series.map((s, i) => html`<span class="key k${inkOf(s, i)}">${s.label}${" "}
       <b>${last(s) === null || last(s) === undefined ? "–" : last(s).toFixed(digits)}</b></span>`)}</figcaption>
     <div ref=${box} class="plot" aria-hidden="true"></div>
     <details><summary>${title} as a table</summary>

@@ -47,6 +47,7 @@ export function relative(at, now) {
   const size = Math.abs(delta);
   const [count, unit] = size < 90 ? [size, "s"] : size < 5400 ? [size / 60, "min"]
     : size < 129600 ? [size / 3600, "h"] : [size / 86400, "days"];
+  if (size < 1) return "now";
   const text = `${Math.round(count)} ${unit}`;
   return delta >= 0 ? `in ${text}` : `${text} ago`;
 }
@@ -56,3 +57,4 @@ export const short = (hex) => (hex && hex.length > 14 ? `${hex.slice(0, 8)}…${
 export const OUTCOMES = ["as proposed", "changed by the charter", "mind out of gas", "mind failed", "mind's answer malformed",
   "charter failed", "vital channel lost", "operator's stop", "changed by the hard guard"];
 export const QUALITIES = ["good", "stale", "missing", "out of range", "device fault"];
+export const MISSING = 2;

@@ -14,23 +14,38 @@ import { Votes } from "./votes.js";
 
 const POINTS_MAX = 7 * 96;
 
-/* The last week of flow powers, state of charge and price, by the machine's clock. */
+/* A channel's readings as a line: watts as kilowatts. values: decimal strings or null. */
+function lineOf(channel, values) {
+  const scale = 10 ** channel.decimals * (channel.unit === "W" ? 1000 : 1);
+  return { label: channel.title || channel.name, unit: channel.unit === "W" ? "kW" : channel.unit, values: values.map((v) => (v === null ? null : Number(v) / scale)) };
+}
+
+/* What a machine tells of itself where no skill draws for it. */
+const drawn = (channels) => channels.filter((c) => c.unit).map((c) => lineOf(c, [c.quality ? null : c.value])).map((l) => ({ ...l, value: l.values[0] }));
+
+const ownPast = ({ channels, rows }) => ({ times: rows.map((r) => r[0]).slice(-POINTS_MAX), lines: Object.fromEntries(channels
+  .map((c, i) => [c, rows.map((r) => r[i + 1] ?? null).slice(-POINTS_MAX)]).filter(([c]) => c.unit)
+  .map(([c, values]) => lineOf(c, values)).map((line) => [line.label, line])) });
+
+/* The last week of powers, state of charge and price, by the machine's clock. */
 function remember(history, state) {
   const now = state.machine.time;
-  if (history.times.at(-1) >= now || !state.series) return history;
+  if (history.times.at(-1) >= now) return history;
   const next = { times: [...history.times, now].slice(-POINTS_MAX), lines: {} };
-  for (const line of state.series) {
+  for (const line of state.series ?? drawn(state.channels)) {
     const before = history.lines[line.label]?.values || history.times.map(() => null);
     next.lines[line.label] = { ...line, values: [...before, line.value].slice(-POINTS_MAX) };
   }
   return next;
 }
 
+const titleOf = (unit, lines) => (unit === "kW" ? "Power" : lines.length === 1 ? lines[0].label : "Readings");
+
 function Charts({ history }) {
   const units = [...new Set(Object.values(history.lines).map((l) => l.unit))];
   if (history.times.length < 2) return html`<p class="empty">Waiting for the second turn…</p>`;
   return units.map((unit) => html`<${Chart} key=${unit} unit=${unit} times=${history.times}
-    title=${{ kW: "Power", "%": "State of charge" }[unit] || "Price"} digits=${unit === "%" ? 0 : unit === "kW" ? 1 : 3}
+    title=${titleOf(unit, Object.values(history.lines).filter((l) => l.unit === unit))} digits=${unit === "%" ? 0 : unit === "kW" ? 1 : 3}
     series=${Object.values(history.lines).filter((l) => l.unit === unit)} />`);
 }
 
@@ -58,6 +73,7 @@ function Figures({ state: s }) {
   if (node("load")) tiles.push(watts(node("load")));
   if (s.market?.last_price) tiles.push(["Price", decimal(s.market.last_price, s.market.decimals, 3), `${s.market.symbol}/kWh`]);
   if (s.treasury) tiles.push(["Balance", decimal(s.treasury.balance, s.treasury.decimals, 2), s.treasury.symbol]);
+  if (!s.flow) tiles.push(...s.channels.filter((c) => c.quality === 0 && c.unit).slice(0, 5).map((c) => [c.title || c.name, ...withUnit(c).split(" ")]));
   tiles.push(["Leaves", s.evidence.size.toLocaleString(), "of evidence"]);
   return html`<dl class="figures">${tiles.map(([name, value, unit]) => html`<div><dt>${name}</dt><dd>${value} <small>${unit}</small></dd></div>`)}</dl>`;
 }
@@ -67,10 +83,11 @@ function useMachine() {
   const [linked, setLinked] = useState(true);
   const [history, setHistory] = useState({ times: [], lines: {} });
   useEffect(() => live((s) => { setState(s); setHistory((h) => remember(h, s)); }, setLinked), []);
-  const skill = state?.demo?.skill;
+  const past = !state ? null : state.series ? state.demo && `/api/skills/${state.demo.skill}/series` : "/api/series";
   useEffect(() => {
-    if (skill) get(`/api/skills/${skill}/series`).then((h) => setHistory((now) => (now.times.length < h.times.length ? h : now)), () => {});
-  }, [skill]);
+    const take = (h) => setHistory((now) => (now.times.length < h.times.length || past === "/api/series" ? h : now));
+    if (past) get(past).then((h) => take(h.rows ? ownPast(h) : h), () => {});
+  }, [past]);
   return { state, linked, history };
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The smaller panels: money, market, jobs, oracles, evidence, law, channels, stop.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { post } from "./api.js";
-import { QUALITIES, clock, decimal, relative, short, time, withUnit } from "./format.js";
+import { MISSING, QUALITIES, clock, decimal, relative, short, time, withUnit } from "./format.js";
 
 export function Panel({ id, title, span = 4, children }) {
   return html`<section aria-labelledby=${id} class="panel s${span}"><h2 id=${id}>${title}</h2>${children}</section>`;
@@ -80,9 +80,9 @@ export function Law({ law, mind, charter, epoch, names }) {
 export function Channels({ channels, actuators }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="all channels"><table>
     <thead><tr><th scope="col">Channel</th><th scope="col" class="num">Value</th><th scope="col">Quality</th></tr></thead>
-    <tbody>${channels.map((c) => html`<tr key=${c.name}><td>${c.name}</td><td class="num">${withUnit(c)}</td>
+    <tbody>${channels.map((c) => html`<tr key=${c.name}><td>${c.title || c.name}</td><td class="num">${c.quality === MISSING ? "–" : withUnit(c)}</td>
       <td class=${c.quality === 0 ? "" : "bad"}>${QUALITIES[c.quality]}</td></tr>`)}
-    ${actuators.map((a) => html`<tr key=${a.name}><td>${a.name}</td><td class="num">${withUnit(a)}</td><td class="note">set</td></tr>`)}
+    ${actuators.map((a) => html`<tr key=${a.name}><td>${a.title || a.name}</td><td class="num">${withUnit(a)}</td><td class="note">set</td></tr>`)}
     </tbody></table></div>`;
 }
 
@@ -91,7 +91,7 @@ export function Stop({ stopped }) {
   const [asking, setAsking] = useState(false);
   const [error, setError] = useState(null);
   const yes = useRef(null);
-  useEffect(() => { if (asking) yes.current?.focus(); }, [asking]);
+  useLayoutEffect(() => { if (asking) yes.current?.focus(); }, [asking]);
   const set = (on) => post("/api/stop", { on }).then(() => { setAsking(false); setError(null); }, (e) => setError(e.message));
   const sorry = error && html`<span role="alert" class="bad">${error}</span>`;
   if (asking) {
