@@ -61,9 +61,9 @@ class Process:
 class Broker:
     """mosquitto; with a password, and with TLS if `tls` names a folder with ca.crt, server.crt and server.key."""
 
-    def __init__(self, folder, user=None, password=None, tls=None):
+    def __init__(self, folder, user=None, password=None, tls=None, port=None):
         os.makedirs(folder, exist_ok=True)
-        self.port, self.tls, self.login = free_port(), tls, []
+        self.port, self.tls, self.login = port or free_port(), tls, []
         self.conf = os.path.join(folder, "mosquitto.conf")
         lines = [f"listener {self.port} 127.0.0.1", "persistence false"]
         if user:

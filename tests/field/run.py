@@ -178,6 +178,47 @@ def test_discovery(broker, m, name):
     check("discovery: online", broker.read(configs[0]["availability_topic"]) == [[f"dam/{name}/availability", "online"]])
 
 
+def nowhere():
+    """An address to which a connection is begun and never made, as to a host that is off: the queue of who listens there is full. Returns what
+    to keep open as long; the first is bound to the port."""
+    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    kept = [server]
+    while True:
+        client = socket.socket()
+        kept.append(client)
+        client.settimeout(0.3)
+        try:
+            client.connect(server.getsockname())
+        except TimeoutError:
+            return kept
+
+
+def test_mqtt_outages(tmp):
+    """Longer than a connection may take to be made (10 s): a broker that is gone, one that is silent, and a host that is off."""
+    broker, silent, off = Broker(os.path.join(tmp, "brokergone")), [socket.create_server(("127.0.0.1", 0))], nowhere()
+    ports = {"gone": broker.port, "silent": silent[0].getsockname()[1], "off": off[0].getsockname()[1]}
+    begun = time.monotonic()
+    machines = {name: Machine(tmp, f"mqtt{name}", f'kind = "mqtt"\nurl = "mqtt://127.0.0.1:{port}"', [("x", "x", 0)]) for name, port in ports.items()}
+    brokers = {"gone": broker}
+    try:
+        check("outages: up", wait(lambda: "link field is up" in machines["gone"].said()), machines["gone"].said())
+        broker.stop(signal.SIGKILL)
+        for name in ("silent", "off"):
+            check(f"outages: {name}: told", wait(lambda: "does not answer as a broker" in machines[name].said(), 20), machines[name].said())
+        # The kernel tries a connection again after 1, 3, 7, 15 and 31 s. One that was given up must not be what is waited for: a new one has been begun.
+        time.sleep(max(begun + 17 - time.monotonic(), 0))
+        for s in silent + off:
+            s.close()
+        broker.start()
+        for name in ("silent", "off"):
+            brokers[name] = Broker(os.path.join(tmp, "broker" + name), port=ports[name])
+        for name, b in brokers.items():
+            check(f"outages: {name}: up again", wait(lambda: b.publish("x", "7", "-r") or machines[name].channel("x") == (7, "good"), 10), machines[name].said())
+    finally:
+        for each in (*machines.values(), *brokers.values()):
+            each.stop()
+
+
 def test_mqtt_logins(tmp):
     tls = certificates(os.path.join(tmp, "tls"))
     broker = Broker(os.path.join(tmp, "brokertls"), tls=tls)
@@ -763,7 +804,7 @@ def main():
     lacking = missing("mosquitto", "mosquitto_pub", "openssl")
     names = []
     for name in sys.argv[1:] or tests:
-        if name in ("mqtt", "mqtt_logins", "doctor", "watch", "irrigation") and lacking:
+        if name in ("mqtt", "mqtt_outages", "mqtt_logins", "doctor", "watch", "irrigation") and lacking:
             print(f"skipped: {name}: no {', '.join(lacking)}")
         else:
             names.append(name)
