@@ -60,8 +60,9 @@ int dam_bench_decisions(int argc, char **argv)
         {"microgrid", dam_decide_energy},  {"prices", dam_decide_prices},
         {"delivery", dam_decide_delivery}, {"building", dam_decide_building},
         {"charging", dam_decide_charging}, {"sensor", dam_decide_sensor},
-        {"cloud", dam_decide_cloud},       {"treasury", dam_decide_treasury},
-        {"coldchain", dam_decide_cold},    {"forecasting", dam_decide_m4},
+        {"nab", dam_decide_nab},           {"cloud", dam_decide_cloud},
+        {"treasury", dam_decide_treasury}, {"coldchain", dam_decide_cold},
+        {"forecasting", dam_decide_m4},
     };
     char shared[1024];
     const char *folder = NULL;
