@@ -431,6 +431,7 @@ static void on_worked(uv_work_t *work, int status)
         dam_machine_follow_now(k->machine, k->news);
     }
     say(k, k->why);
+    dam_machine_chain_seen(k->machine, k->reached);
 }
 
 static int64_t leaf_ms(struct dam_evidence *evidence, uint64_t seq)

@@ -270,6 +270,25 @@ void dam_machine_clock_jump(struct dam_machine *m, const struct dam_now *now, in
     dam_machine_gap(m, now, now->wall_ms, reason);
 }
 
+void dam_machine_chain_seen(struct dam_machine *m, bool reached)
+{
+    const struct dam_now now = m->events.now(m->events.ctx);
+    char reason[160];
+    if (reached != m->chain_away) {
+        return;
+    }
+    if (reached) {
+        (void)snprintf(reason, sizeof(reason), "the chain is back after %llu s: no turn is missing",
+                       (unsigned long long)(now.mono_ms - m->chain_away_mono_ms) / 1000);
+    } else {
+        (void)snprintf(reason, sizeof(reason),
+                       "the chain is away: what is anchored, paid and learned waits for it");
+    }
+    m->chain_away = !reached;
+    m->chain_away_mono_ms = now.mono_ms;
+    dam_machine_gap(m, &now, now.wall_ms, reason);
+}
+
 static void clock_watch(struct dam_machine *m, const struct dam_now *now)
 {
     int64_t by_ms = now->wall_ms - m->turn.wall_ms - (int64_t)(now->mono_ms - m->turn.mono_ms);

@@ -131,6 +131,10 @@ void dam_machine_follow_now(struct dam_machine *machine,
 /** A line for the log, from one who works for the machine. */
 void dam_machine_tell(struct dam_machine *machine, const char *text);
 
+/** The chain can be used, or cannot: where that is news it is recorded, for what the machine does
+ * not learn, anchor or pay meanwhile. */
+void dam_machine_chain_seen(struct dam_machine *machine, bool reached);
+
 /** The terms in force, and the highest epoch that the machine took back by rule (0: none). */
 const struct dam_terms *dam_machine_terms(const struct dam_machine *machine);
 uint32_t dam_machine_revoked(const struct dam_machine *machine);

@@ -48,6 +48,8 @@ struct dam_machine {
     int64_t stake_micro; /* money that actions were about since it was taken, times 10^6 */
     char *checkpoint;    /* the last signed one; NULL: none */
     size_t checkpoint_len;
+    bool chain_away; /* and since when: */
+    uint64_t chain_away_mono_ms;
     bool failed;
     bool safe_done; /* a failed machine has gone to its safe state */
     char stop_path[4096];

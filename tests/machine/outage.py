@@ -9,6 +9,7 @@ Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N 
 import http.server
 import json
 import os
+import re
 import sys
 import threading
 import urllib.request
@@ -110,6 +111,13 @@ class Story:
     def durable(self):
         return json.loads(self.site.get("/api/state"))["evidence"]["durable"]
 
+    def gap(self, first, end):
+        """What `dam why` says of the first gap among these leaves."""
+        for seq in range(first, end):
+            if json.loads(told("why", str(seq), self.site.folder, "--json"))["leaf"]["kind"] == "gap":
+                return told("why", str(seq), self.site.folder).split("\n\n")[0] + "\n"
+        return ""
+
     # ---- the tests ----------------------------------------------------------------------------------------------------------------------
 
     def rules(self):
@@ -156,12 +164,14 @@ class Story:
             self.site.pass_time(86_400)
         away = self.durable()
         check("days of leaves without a chain", away - leaves >= DAYS * 96, (leaves, away))
+        check("why tells since when", self.gap(leaves, leaves + 20).endswith("the chain is away: what is anchored, paid and learned waits for it\n"))
         check("it is told once, not once a turn", 1 <= self.site.said().count("connecting") + self.site.said().count("the chain:") < 20, self.site.said()[-2000:])
         check("nothing was anchored meanwhile", self.anchored() == before)
         self.node.away = False
         self.v.chain.mine(self.site.now)
         self.site.turn(3)
         check("it catches up in one anchor", self.anchored() >= away, (self.anchored(), away, self.site.said()[-2000:]))
+        check("why tells when it was back", re.search(r"the chain is back after (\d+) s: no turn is missing\n$", self.gap(away, self.durable())))
         after = self.anchors()
         check("in order of sequence", after[:len(sizes)] == sizes and after == sorted(set(after)), after)
         found = json.loads(told("verify", self.site.url, "--rpc", self.ledger.url, "--json"))

@@ -12,11 +12,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
 import compilers
-from harness import DAM, ENV, check, dam, recorded_site, summary
+from harness import DAM, ENV, check, dam, recorded_site, summary, wishful
 
 LIFE_CALLS = 39  # what a life of nine turns makes of the calls below
 POINTS = int(os.environ.get("DAM_CRASH_POINTS", "120"))
@@ -151,6 +153,104 @@ def test_service(tmp):
         check("it says that it stops, and ends well", process.wait(20) == 0)
 
 
+WORLD = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+static int world(long *off_s) /* what the file says: the clock's error and whether the disk is full */
+{
+    int full = 0;
+    FILE *f = fopen(getenv("WORLD"), "r");
+    if (f == NULL || fscanf(f, "%ld %d", off_s, &full) != 2) { abort(); }
+    fclose(f);
+    return full;
+}
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    long off_s = 0;
+    int done = real(id, t);
+    if (id == CLOCK_REALTIME) { world(&off_s); t->tv_sec += off_s; }
+    return done;
+}
+ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
+{
+    ssize_t (*real)(int, const void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pwrite64");
+    long off_s = 0;
+    if (world(&off_s)) { errno = ENOSPC; return -1; }
+    return real(fd, data, len, at);
+}
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at) { return pwrite64(fd, data, len, at); }
+"""
+
+
+def test_gaps(tmp):
+    """What `dam why` tells of a clock that jumps by twenty years and back, and of a disk that was full."""
+    folder, world, shim = (os.path.join(tmp, name) for name in ("gaps", "world", "world.so"))
+    os.makedirs(folder)
+    texts = {"wish.hex": wishful(1),
+             "dam.toml": '[machine]\nname = "gaps"\nperiod = "50ms"\n[[channel]]\nname = "x"\nmin = 0\nmax = 1\n'
+                         '[[actuator]]\nname = "out"\nmin = 0\nmax = 1\nsafe = 0\n[mind]\ncode = "wish.hex"\n'}
+    for name, text in texts.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+    built = subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", shim, "-ldl"], input=WORLD, text=True, capture_output=True, check=False)
+    check("gaps: a world to live in", built.returncode == 0, built.stderr)
+    env = dict(ENV, LD_PRELOAD=shim, WORLD=world)
+
+    def be(off_s, full=0):
+        with open(world + ".new", "w", encoding="ascii") as f:
+            f.write(f"{off_s} {full}")
+        os.rename(world + ".new", world)
+
+    def size():
+        return json.loads(dam("status", folder, "--json").stdout or '{"size": 0}')["size"]
+
+    def gaps():
+        leaves = [json.loads(dam("why", str(seq), folder, "--json").stdout)["leaf"] for seq in range(size())]
+        return [dam("why", str(leaf["seq"]), folder).stdout for leaf in leaves if leaf["kind"] == "gap"]
+
+    def up():
+        return subprocess.Popen([DAM, "up", folder], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def until(what):
+        end = time.monotonic() + 20
+        while not what() and time.monotonic() < end:
+            time.sleep(0.05)
+        return what()
+    be(0)
+    process = up()
+    check("gaps: it runs", until(lambda: size() > 5))
+    years = 20 * 365 * 86400
+    for off_s in (years, -years, 0):
+        before = size()
+        be(off_s)
+        until(lambda: size() > before + 3)
+    be(0, full=1)
+    late = threading.Timer(20, process.kill)
+    late.start()
+    check("gaps: a full disk is told", any("FAILED in the evidence log" in line for line in process.stderr))
+    late.cancel()
+    process.kill()
+    process.wait()
+    time.sleep(0.5)
+    be(0)
+    before = size()
+    process = up()
+    check("gaps: it runs again", until(lambda: size() > before + 5))
+    process.terminate()
+    process.wait(20)
+    found = gaps()
+    for want in (f"the clock went forward by {years} s: no turn is missing", f"the clock went back by {2 * years} s: no turn is missing", "no turns from"):
+        check(f"gaps: {want}", any(want in text for text in found), found)
+    verify, replay = (json.loads(dam(*words, folder, "--json").stdout) for words in (("verify",), ("replay", "all")))
+    check("gaps: the log is whole, every decision runs again", verify["good"] and replay["different"] == 0 and replay["same"] > 10, (verify, replay))
+
+
 def test_crash_points(tmp):
     """SIGKILL at the Nth write, sync, truncate or rename, life after life on one log; then the log must verify, replay, and go on."""
     if shutil.which("strace") is None:
@@ -183,7 +283,7 @@ def test_crash_points(tmp):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        for test in (test_runs, test_restart, test_stop, test_refusals, test_service, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_refusals, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 
