@@ -17,6 +17,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import homeassistant
 from peers import Broker, Gps, Json, Sunspec, certificates, connects, free_port, missing, serial_pair, wait
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -171,11 +172,44 @@ def test_discovery(broker, m, name):
     check("discovery: one retained topic a channel and actuator",
           sorted(found) == [f"homeassistant/sensor/dam_{name}/{n}/config" for n in ("out", "plain", "power")], sorted(found))
     configs = [json.loads(c) for c in found.values()]
+    check("discovery: as Home Assistant takes it", not any(homeassistant.wrong(topic, json.loads(c)) for topic, c in found.items()), found)
     check("discovery: unique ids", len({c["unique_id"] for c in configs}) == 3)
     check("discovery: one device", len({json.dumps(c["device"], sort_keys=True) for c in configs}) == 1)
     state = broker.read(configs[0]["state_topic"])
     check("discovery: the state topic has every value", state and set(json.loads(state[0][1])["v"]) == {"out", "plain", "power"}, state)
     check("discovery: online", broker.read(configs[0]["availability_topic"]) == [[f"dam/{name}/availability", "online"]])
+
+
+def test_homeassistant(tmp):
+    """Every unit that has a class of its own, and some that have none; and whether Home Assistant's rules as written here refuse anything."""
+    units = ["W", "kW", "Wh", "V", "A", "Hz", "°C", "VA", "hPa", "m/s", "m", "mm", "%", ""]
+    broker = Broker(os.path.join(tmp, "brokerha"))
+
+    def with_units(m):
+        path = os.path.join(m.folder, "dam.toml")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        for i, unit in enumerate(units):
+            text = text.replace(f'name = "u{i}"\n', f'name = "u{i}"\ntitle = "Reading \\"{i}\\""\nunit = "{unit}"\n')
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+    m = Machine(tmp, "ha-1", f'kind = "mqtt"\nurl = "mqtt://127.0.0.1:{broker.port}"\nhomeassistant = "homeassistant"',
+                [(f"u{i}", f"u/{i}", i % 4) for i in range(len(units))], before=with_units)
+    try:
+        found = {topic: json.loads(text) for topic, text in broker.read("homeassistant/#", len(units) + 1)}
+        check("homeassistant: each is declared", len(found) == len(units) + 1, sorted(found))
+        bad = {topic: homeassistant.wrong(topic, config) for topic, config in found.items()}
+        check("homeassistant: as it takes them", not any(bad.values()), bad)
+        classes = {c["unit_of_measurement"]: c["device_class"] for c in found.values() if "device_class" in c}
+        check("homeassistant: classes", set(classes) == set(units) - {"%", ""}, classes)
+        good_topic, good = next(iter(found.items()))
+        for change in ({"device_class": "energy"}, {"device_class": "voltage"}, {"state_topic": "a/#"}, {"device": {}}, {"origin": {}}, {"icon": "tune"},
+                       {"state_class": "mean"}, {"suggested_display_precision": -1}, {"value": 1}, {"unique_id": ""}):
+            check(f"homeassistant: {change} would be refused", homeassistant.wrong(good_topic, {**good, "unit_of_measurement": "W", **change}))
+        check("homeassistant: a topic would be refused", homeassistant.wrong("homeassistant/sensor/a b/c/config", good))
+    finally:
+        m.stop()
+        broker.stop()
 
 
 def nowhere():
@@ -804,7 +838,7 @@ def main():
     lacking = missing("mosquitto", "mosquitto_pub", "openssl")
     names = []
     for name in sys.argv[1:] or tests:
-        if name in ("mqtt", "mqtt_outages", "mqtt_logins", "doctor", "watch", "irrigation") and lacking:
+        if name in ("mqtt", "mqtt_outages", "mqtt_logins", "homeassistant", "doctor", "watch", "irrigation") and lacking:
             print(f"skipped: {name}: no {', '.join(lacking)}")
         else:
             names.append(name)
