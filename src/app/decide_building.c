@@ -261,17 +261,18 @@ enum dam_err dam_building_judge(const char *folder, const struct dam_building_ph
     if (err == DAM_OK) {
         err = find_columns(&city, phase->first, phase->last);
     }
-    if (err == DAM_OK) {
-        struct planner *planner = malloc(sizeof(*planner));
-        if (planner == NULL) {
-            err = DAM_ENOMEM;
-        } else {
-            planner_init(planner, city.sites_count);
-            *ret_rule = run(&city, (struct decider){decide_rule, NULL});
-            *ret_ours = run(&city, (struct decider){decide_plan, planner});
-            free(planner);
-        }
+    struct planner *planner = malloc(sizeof(*planner));
+    if (err == DAM_OK && planner == NULL) {
+        err = DAM_ENOMEM;
     }
+    if (err == DAM_OK) {
+        *ret_rule = run(&city, (struct decider){decide_rule, NULL});
+    }
+    if (err == DAM_OK && ret_ours != NULL) {
+        planner_init(planner, city.sites_count);
+        *ret_ours = run(&city, (struct decider){decide_plan, planner});
+    }
+    free(planner);
     dam_rows_close(&city.common);
     dam_rows_close(&city.buildings);
     return err;

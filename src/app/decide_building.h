@@ -17,7 +17,8 @@ struct dam_building_phase {
     double best;          /* NAN: not known */
 };
 
-/** Run a year of the phase's buildings. In: folder: .../shared/data.
+/** Run a year of the phase's buildings. In: folder: .../shared/data. Out: ret_ours: may be NULL,
+ *  then only the rule is run.
  *  Returns: DAM_OK; DAM_EIO where the data are not there; DAM_EPARSE; DAM_ENOMEM. */
 DAM_MUST_USE enum dam_err dam_building_judge(const char *folder,
                                              const struct dam_building_phase *phase,

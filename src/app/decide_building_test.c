@@ -23,17 +23,15 @@ static void find_data(char *ret, size_t size)
                    shared == NULL ? "../shared" : shared);
 }
 
-/* The package's own rule has the package's own score, to its last published digit; ours is better
- * than what a policy of 32 tuned weights is known to reach. */
+/* The package's own rule has the package's own score, to its last published digit. */
 static void the_environment_is_citylearn(void **state)
 {
     (void)state;
     static const struct dam_building_phase phase = {1, 1, 5, 0.642};
     struct dam_building_score rule;
-    struct dam_building_score ours;
     char folder[1024];
     find_data(folder, sizeof(folder));
-    enum dam_err err = dam_building_judge(folder, &phase, &rule, &ours);
+    enum dam_err err = dam_building_judge(folder, &phase, &rule, NULL);
     if (err == DAM_EIO) {
         (void)fprintf(stderr, "skipped: CityLearn: its data is not in %s\n", folder);
         skip();
@@ -42,8 +40,6 @@ static void the_environment_is_citylearn(void **state)
     assert_float_equal(rule.price, 0.7954778, 5e-8);
     assert_float_equal(rule.carbon, 0.9380678, 5e-8);
     assert_float_equal(rule.grid, 1.0060294, 5e-8);
-    double mean = (ours.price + ours.carbon + ours.grid) / 3;
-    assert_true(mean > phase.best && mean < 0.818);
 }
 
 static void a_name_is_whole_or_a_family(void **state)
