@@ -315,12 +315,13 @@ void dam_ledger_close(struct dam_ledger *ledger)
     dam_rpc_queue_close(ledger);
     dam_http_server_destroy(ledger->http);
     free_parts(ledger);
-    ledger->handles_open = 5;
+    ledger->handles_open = 6;
     uv_close((uv_handle_t *)&ledger->turn, on_closed);
     uv_close((uv_handle_t *)&ledger->wake, on_closed);
     uv_close((uv_handle_t *)&ledger->interval, on_closed);
     uv_close((uv_handle_t *)&ledger->watch, on_closed);
     uv_close((uv_handle_t *)&ledger->gather, on_closed);
+    uv_close((uv_handle_t *)&ledger->pages, on_closed);
 }
 
 void dam_ledger_listen(struct dam_ledger *ledger, struct dam_ledger_listener *listener)

@@ -77,8 +77,6 @@ struct dam_ledger {
     size_t fresh_size;
     bool work;                    /* a turn is due */
     uint64_t untidy;              /* blocks and transactions since memory was given back */
-    uint64_t untidy_pages;        /* and since the store's pages were */
-    uint64_t pages_ns;            /* when that was */
     int handles_open;             /* while closing */
     struct dam_rpc_queue *queue;  /* requests that wait, see rpc_request.c */
     struct dam_rpc_work *workers; /* NULL: closed, or a view for a worker */
@@ -87,6 +85,7 @@ struct dam_ledger {
     uv_idle_t wake; /* keeps the loop from waiting while a turn is due */
     uv_timer_t interval;
     uv_timer_t watch;       /* over calls on other threads, see rpc_work.c */
+    uv_timer_t pages;       /* is the store's file mapped too far? */
     uv_timer_t gather;      /* ends the wait for more of a group, see producer.c */
     bool has_gathered;      /* it has ended */
     uint64_t store_ns;      /* what the last durable write took */
@@ -142,6 +141,9 @@ void dam_ledger_next_params(struct dam_ledger *ledger, struct dam_builder_params
 
 /** Seconds since 1970 as the ledger counts them (time may have been moved by --dev methods). */
 uint64_t dam_ledger_now(const struct dam_ledger *ledger);
+
+/** Pages of the store were looked at, on whatever thread: they are given back soon, if many are. */
+void dam_ledger_has_read(struct dam_ledger *ledger);
 
 /** Take part in the loop: the end of each turn, the block timer. */
 void dam_ledger_start(struct dam_ledger *ledger);

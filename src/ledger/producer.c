@@ -17,11 +17,11 @@
 
 #define TX_LEN_MAX (128u * 1024) /* as geth's pool */
 #define POOL_FLAG_IMPERSONATED 1u
-#define TIDY_AFTER 1024u         /* transactions and blocks */
-#define TIDY_PAGES_AFTER 64u     /* the same, for the store's pages: a quiet ledger stays small, */
-#define TIDY_PAGES_NS 250000000u /* and a busy one maps them anew at most so often */
-#define INVALID_SKIP_MAX 4096u   /* transactions that a block may find invalid and drop */
-#define GATHER_PART 4u           /* of a durable write's time, at most, to wait for its group */
+#define TIDY_AFTER 1024u       /* transactions and blocks */
+#define PAGES_MAX (8u << 20)   /* bytes of the store's file that may stay mapped */
+#define PAGES_LOOK_MS 25u      /* after somebody has looked at them */
+#define INVALID_SKIP_MAX 4096u /* transactions that a block may find invalid and drop */
+#define GATHER_PART 4u         /* of a durable write's time, at most, to wait for its group */
 
 const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid)
 {
@@ -694,14 +694,10 @@ static enum dam_err mine_once(struct dam_ledger *ledger, struct taken *taken)
     return DAM_OK;
 }
 
-/* What blocks leave behind in the process is given back now and then: freed memory, and pages of
- * the store that were looked at. */
+/* The freed memory that blocks leave behind in the process is given back now and then. */
 static void tidy(struct dam_ledger *ledger)
 {
-    uint64_t done = 1 + ledger->chain->head.tx_count;
-    uint64_t now = dam_clock_mono_ns(ledger->clock);
-    ledger->untidy += done;
-    ledger->untidy_pages += done;
+    ledger->untidy += 1 + ledger->chain->head.tx_count;
     if (ledger->untidy >= TIDY_AFTER) {
         ledger->untidy = 0;
         dam_evm_discard(ledger->evm);
@@ -709,10 +705,18 @@ static void tidy(struct dam_ledger *ledger)
         dam_store_release_memory(ledger->chain->store);
         (void)malloc_trim(0); /* whether there was any does not matter */
     }
-    if (ledger->untidy_pages >= TIDY_PAGES_AFTER && now - ledger->pages_ns >= TIDY_PAGES_NS) {
-        ledger->untidy_pages = 0;
-        ledger->pages_ns = now;
-        dam_store_release_pages(ledger->chain->store);
+}
+
+static void on_pages(uv_timer_t *timer)
+{
+    const struct dam_ledger *ledger = timer->data;
+    dam_store_bound_pages(ledger->chain->store, PAGES_MAX);
+}
+
+void dam_ledger_has_read(struct dam_ledger *ledger)
+{
+    if (!uv_is_active((uv_handle_t *)&ledger->pages)) {
+        (void)uv_timer_start(&ledger->pages, on_pages, PAGES_LOOK_MS, 0); /* cannot fail */
     }
 }
 
@@ -744,6 +748,7 @@ enum dam_err dam_ledger_mine(struct dam_ledger *ledger)
     ledger->counters.gas += ledger->chain->head.header.gas_used;
     announce(ledger);
     tidy(ledger);
+    dam_ledger_has_read(ledger);
     return DAM_OK;
 }
 
@@ -868,8 +873,9 @@ void dam_ledger_start(struct dam_ledger *ledger)
     (void)uv_timer_init(ledger->loop, &ledger->interval);
     (void)uv_timer_init(ledger->loop, &ledger->watch);
     (void)uv_timer_init(ledger->loop, &ledger->gather);
+    (void)uv_timer_init(ledger->loop, &ledger->pages);
     ledger->turn.data = ledger->wake.data = ledger->interval.data = ledger;
-    ledger->watch.data = ledger->gather.data = ledger;
+    ledger->watch.data = ledger->gather.data = ledger->pages.data = ledger;
     (void)uv_check_start(&ledger->turn, on_turn);
     uv_unref((uv_handle_t *)&ledger->turn);
     dam_ledger_set_interval(ledger, ledger->interval_ms);

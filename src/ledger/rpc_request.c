@@ -209,6 +209,7 @@ static void run_call(struct dam_rpc_request *request, struct dam_ledger *ledger,
 
 static void finish_request(struct dam_rpc_request *request)
 {
+    dam_ledger_has_read(request->ledger);
     if (dam_buf_err(&request->answer.out) != DAM_OK) {
         static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32003,"
                                    "\"message\":\"response too large\"}}";

@@ -207,6 +207,7 @@ static void on_watch(uv_timer_t *timer)
     struct dam_ledger *ledger = timer->data;
     struct dam_rpc_work *work = ledger->workers;
     uint64_t now = uv_hrtime();
+    dam_ledger_has_read(ledger);
     uv_mutex_lock(&work->mutex);
     for (unsigned i = 0; i < work->bench_count; i++) {
         struct bench *bench = &work->benches[i];

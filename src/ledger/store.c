@@ -40,7 +40,9 @@ struct dam_store {
     size_t written_max; /* of a transaction since the file was opened */
     uint64_t commits;
     bool read_only;
-    int lock; /* held while we may write: a second ledger on the same data is refused */
+    int lock;           /* held while we may write: a second ledger on the same data is refused */
+    int statm;          /* how much this process has mapped */
+    size_t mapped_rest; /* pages of files, when those of the store had just been released */
     char path[PATH_LEN_MAX];
     char real_path[PATH_LEN_MAX]; /* as the kernel knows it; "" if it cannot be told */
     char fault[192];
@@ -249,6 +251,25 @@ void dam_store_release_pages(struct dam_store *store)
     }
     if (maps != NULL) {
         (void)fclose(maps); /* only read */
+    }
+}
+
+/* Pages of files that this process has mapped; whichever they are, the others hardly change. */
+static size_t mapped_pages(const struct dam_store *store)
+{
+    char text[128];
+    size_t shared = 0;
+    ssize_t len = pread(store->statm, text, sizeof(text) - 1, 0);
+    text[len > 0 ? len : 0] = '\0';
+    return sscanf(text, "%*u %*u %zu", &shared) == 1 ? shared : 0;
+}
+
+void dam_store_bound_pages(struct dam_store *store, size_t len_max)
+{
+    size_t mapped = mapped_pages(store);
+    if (mapped > store->mapped_rest + len_max / (size_t)sysconf(_SC_PAGESIZE)) {
+        dam_store_release_pages(store);
+        store->mapped_rest = mapped_pages(store);
     }
 }
 
@@ -553,6 +574,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
             store->map_len *= 2;
         }
     }
+    store->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC); /* none: nothing is bounded */
     enum dam_err err = take_lock(store, options->dir, fault);
     if (err == DAM_OK) {
         err = dam_store_meta_repair(store->path, options->read_only, 0, fault);
@@ -587,6 +609,9 @@ void dam_store_close(struct dam_store *store)
         }
         if (store->lock >= 0) {
             (void)close(store->lock); /* nothing was written to it */
+        }
+        if (store->statm >= 0) {
+            (void)close(store->statm); /* only read */
         }
         free(store);
     }

@@ -148,6 +148,9 @@ void dam_store_cursor_close(struct dam_store_cursor *cursor);
  */
 void dam_store_release_pages(struct dam_store *store);
 
+/** The same once more than len_max bytes have been mapped since the last time. */
+void dam_store_bound_pages(struct dam_store *store, size_t len_max);
+
 /** Give back the memory of a large transaction that has ended. Does nothing while any is open. The
  *  file is opened anew by the next one to begin; bytes that were borrowed are gone. */
 void dam_store_release_memory(struct dam_store *store);
