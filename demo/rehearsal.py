@@ -3,7 +3,7 @@
 import socket
 import struct
 
-from village import INTERVAL
+from village import INTERVAL, SAFE
 from world import Plant
 
 
@@ -14,10 +14,10 @@ class Rehearsal:
     def decide(self, mind, now, truth, memory, last):
         """What mind and charter give. Returns (memory, action)."""
         values = [now, truth["pv_w"] // 10 * 10, truth["soc_centipct"], *truth["house_w"], truth["price_millicent_kwh"]]
-        observation = b"".join(struct.pack(">qIBBBB", x, 0, 0, 0, 0, 0) for x in (*values, *(last or (0, 0, 102_400))))
+        observation = b"".join(struct.pack(">qIBBBB", x, 0, 0, 0, 0, 0) for x in (*values, 0, *(last or SAFE)))
         memory_, proposal = self.v.chain.at("IMind", mind).read("decide", memory, observation)
         action, _ = self.v.chain.at("ICharter", self.v.charter).read("review", memory, observation, proposal)
-        return bytes.fromhex(memory_[2:]), struct.unpack(">qqq", bytes.fromhex(action[2:]))
+        return bytes.fromhex(memory_[2:]), struct.unpack(">5q", bytes.fromhex(action[2:]))
 
     def live(self, mind):
         """What the village's use of the site would have been worth at the tariff, in token units."""

@@ -7,17 +7,33 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 
 from keys import keystore
-from village import ACTUATORS, FIRM, INTERVAL, MEMBERS, policy_blob
+from village import FIRM, INTERVAL, MEMBERS, policy_blob, rules
 from world import Process, free_port
 
 FRESH_MS = 1000  # a reading of this turn is at most this old
+NOBODY = "0x" + "00" * 20
 
 
-class Refused(RuntimeError):
-    """An errand that policy, signer or chain said no to."""
+def write_manifest(folder, profile, chain_id=1, registry=NOBODY, token=0, addresses=None):
+    """The profile's dam.toml with its commented lines, on a chain. In: addresses: {key: whose address}; none: they are not known yet."""
+    with open(os.path.join(profile, "dam.toml"), encoding="utf-8") as f:
+        text = re.sub(r"(?m)^#(?=\[|\w+ = |$)", "", f.read())
+    for name, contract in (addresses or {}).items():
+        text = text.replace(f'{name} = "0x..."', f'{name} = "{contract.address}"')
+    text = text.replace("[chain]\n", '[chain]\ntimeout = "30s"\n').replace('"0x..."', f'"{NOBODY}"')
+    with open(os.path.join(folder, "dam.toml"), "w", encoding="utf-8") as f:
+        f.write(text + f'\n[identity]\nchain_id = {chain_id}\nregistry = "{registry}"\ntoken = "{token}"\n')
+
+
+def site_rules(dam, profile):
+    """The rules of a site on a chain, before there is one: no address is part of them."""
+    with tempfile.TemporaryDirectory(prefix="dam-rules-") as folder:
+        write_manifest(folder, profile)
+        return rules(dam, folder)
 
 
 class Site(Process):
@@ -36,25 +52,13 @@ class Site(Process):
             "DAM_MACHINE_WRITE_TIMEOUT": "60s"}  # a box with too much to do changes the story's length, not its end
         shutil.copytree(profile, self.home)
         os.makedirs(os.path.join(self.home, "errands"))
-        path = os.path.join(self.home, "dam.toml")
-        with open(path, encoding="utf-8") as f:
-            text = self.on_chain(f.read())
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
+        v = self.v
+        write_manifest(self.home, profile, v.chain.id, v.registry.address, v.id, dict(
+            account=v.account, market=v.market, constitution=v.constitution, board=v.jobs, passes=v.access, token=v.token, shares=v.shares,
+            provider=v.key(FIRM), evaluator=v.key(MEMBERS[0])))
         self.give_key(key)
         self.now = epoch - INTERVAL
         self.open()
-
-    def on_chain(self, text):
-        """The profile's commented lines, with this village's addresses."""
-        v = self.v
-        text = re.sub(r"(?m)^#(?=\[|\w+ = |$)", "", text)
-        for name, address in (("account", v.account.address), ("market", v.market.address), ("constitution", v.constitution.address),
-                              ("board", v.jobs.address), ("token", v.token.address), ("provider", v.key(FIRM).address),
-                              ("evaluator", v.key(MEMBERS[0]).address)):
-            text = text.replace(f'{name} = "0x..."', f'{name} = "{address}"')
-        text = text.replace("[chain]\n", '[chain]\ntimeout = "30s"\n')
-        return text + f'\n[identity]\nchain_id = {v.chain.id}\nregistry = "{v.registry.address}"\ntoken = "{v.id}"\n'
 
     def give_key(self, key):
         """The key becomes a keystore that the site's signer process alone opens; its frame is the policy that the account obeys, too."""
@@ -126,8 +130,7 @@ class Site(Process):
     def turn(self, now, truth, blind=False):
         """Bring the site's clock to the turn at `now`, wait until it has read the plant as it is, let it decide and act: it writes the
         battery's set-point over Modbus and places its order on the market itself.
-        In: blind: the broker is down, so the houses and the tariff are not waited for.
-        Returns: the permitted action: battery rate, offer, price."""
+        In: blind: the broker is down, so the houses and the tariff are not waited for."""
         self.step(f"{(now - self.now) * 1000 - FRESH_MS}ms")
         self.plant.tell("publish")  # the houses' meters speak again, now
         want = {"pv": truth["pv_w"] // 10 * 10, "soc": truth["soc_centipct"]}
@@ -136,8 +139,6 @@ class Site(Process):
         self.await_state(lambda c: all(int(c[n]["value"]) == x and c[n]["age_ms"] < FRESH_MS for n, x in want.items()), f"{want}")
         self.step(f"{FRESH_MS}ms")
         self.now = now
-        state = {a["name"]: int(a["value"]) for a in self.get("/api/state")["actuators"]}
-        return tuple(state[name] for name, *_ in ACTUATORS)
 
     def said(self, word):
         """The last line of its log in which it says a word."""
@@ -146,28 +147,21 @@ class Site(Process):
 
     # ---- errands ------------------------------------------------------------------------------------------------------
 
-    def carry(self, name, calls):
-        """Have the site's account make calls, all or nothing: [(contract, function, args...)]. It signs; blocks are made here.
-        Returns the receipt; raises where policy, signer or chain refuse (docs/errands.md)."""
+    def refuses(self, name, calls):
+        """Ask the site's account, as any program may, for calls that its policy does not name: [(contract, function, args...)]
+        (docs/errands.md). Returns why it refuses."""
         path = os.path.join(self.home, "errands", name)
         with open(path + ".new", "w", encoding="utf-8") as f:
             json.dump({"calls": [{"to": c.address, "data": c.data(function, *args)} for c, function, *args in calls]}, f)
         os.replace(path + ".new", path + ".json")
-        end, mined = time.monotonic() + 60, False
-        while time.monotonic() < end:
-            try:
-                with open(path + ".answer", encoding="utf-8") as f:
-                    said = json.load(f)
-            except FileNotFoundError:
-                said = {"state": "waiting"}
-            if said["state"] == "sent" and not mined:
-                self.v.chain.mine()
-                mined = True
-            elif said["state"] == "done":
-                os.unlink(path + ".json")
-                os.unlink(path + ".answer")
-                return self.v.chain.receipt(said["tx"])
-            elif said["state"] in ("refused", "failed"):
-                raise Refused(said.get("why") or said["state"])
+        end = time.monotonic() + 60
+        while not os.path.exists(path + ".answer"):
+            if time.monotonic() > end:
+                raise TimeoutError(f"errand {name} is not answered: {self.last_words()}")
             time.sleep(0.005)
-        raise TimeoutError(f"errand {name} is not done: {self.last_words()}")
+        with open(path + ".answer", encoding="utf-8") as f:
+            said = json.load(f)
+        os.unlink(path + ".json")
+        os.unlink(path + ".answer")
+        assert said["state"] == "refused", said
+        return said["why"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The village: its people, and the founding of its law and market on a chain. Every call is a real transaction."""
 import struct
+import subprocess
 from dataclasses import dataclass, field
 
 from chain import encode, keccak
@@ -19,30 +20,7 @@ OPERATOR, MEMBERS, HOUSES, NEIGHBOUR, FIRM, METERS, OUTSIDER = 0, (1, 2, 3), (4,
 NAMES = {1: "Ada", 2: "Ben", 3: "Cleo", 4: "house 1", 5: "house 2", 6: "house 3", 7: "house 4", 8: "EV charger", 9: "Lumen Maintenance",
          10: "meter A", 11: "meter B", 12: "meter C", 13: "utility meter"}
 
-# The site's observation and actuators, as profiles/solar-site/dam.toml orders them.
-CHANNELS = ["time", "pv", "soc", "house1", "house2", "house3", "house4", "tariff", "last.battery", "last.offer", "last.price"]
-ACTUATORS = [  # name, min, max, step, safe
-    ("battery", -10_000, 10_000, 0, 0), ("offer", 0, 15_000, 0, 0), ("price", 0, 102_400, 0, 102_400)]
-
-
-def rules_blob():
-    """docs/spec/rules.md: bounds, and what no mind may do."""
-    soc, pv = CHANNELS.index("soc"), CHANNELS.index("pv")
-    interlocks = [  # channel, test, effect, actuator, a, b
-        (soc, 1, 0, 0, 500, 0),       # at or below 5 %: no discharge
-        (soc, 3, 1, 0, 9_900, 0),     # at or above 99 %: no charge
-        (soc, 4, 3, 0, 0, 0),         # state of charge not good: everything safe
-        (pv, 4, 0, 1, 0, 0),          # output unknown: offer nothing
-        (0, 8, 1, 2, 0, 8_000),       # never below 8 cent per kWh
-    ]
-    blob = struct.pack(">4sBBHH22x", b"DAMR", 1, len(ACTUATORS), len(interlocks), len(CHANNELS))
-    for _, low, high, step, safe in ACTUATORS:
-        blob += struct.pack(">qqqq", low, high, step, safe)
-    for channel, test, effect, actuator, a, b in interlocks:
-        blob += struct.pack(">HBBH2xqq8x", channel, test, effect, actuator, a, b)
-    return blob
-
-
+SAFE = (0, 0, 102_400, 0, 0)  # the site's action before its first: battery, offer, price, bay, payout
 X402 = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
 
 
@@ -78,7 +56,7 @@ def policy_blob(v):
         # maintenance: escrow for the board, by payee and week, above 250 with a human
         rule(v.token, "approve", 2, amount=1, payee=0, bucket=1, checks=[only(v.jobs.address)]),
         # revenue goes to the shares and nowhere else
-        rule(v.token, "transfer", 2, amount=0xFE, payee=0, checks=[only(v.shares.address)]),
+        rule(v.token, "approve", 2, checks=[only(v.shares.address)]), rule(v.shares, "distribute", 1),
         rule(v.market, "place", 4), rule(v.market, "claim", 1), rule(v.market, "collect", 1), rule(v.market, "cover", 2),
         rule(v.jobs, "createJob", 5), rule(v.jobs, "setBudget", 2), rule(v.jobs, "fund", 2), rule(v.jobs, "submit", 2),
         rule(v.jobs, "claimRefund", 1),
@@ -86,7 +64,7 @@ def policy_blob(v):
         rule(v.evidence, "anchor", 5), rule(v.constitution, "rollback", 1), rule(v.constitution, "enact", 1),
         # what is paid to the account by signature (x402) it may carry out itself: the payer's money, to nobody else
         rule(v.token, X402, 7, checks=[only(v.account.address, 1)]),
-        rule(v.access, "make", 4), rule(v.access, "setPrice", 3), rule(v.access, "grant", 4),
+        rule(v.access, "make", 4), rule(v.access, "setPrice", 3),
     ])
 
 
@@ -101,14 +79,19 @@ class Village:
         return self.keys[index]
 
 
+def rules(dam, folder):
+    """docs/spec/rules.md: what a machine's manifest allows, whatever its mind wants."""
+    return bytes.fromhex(subprocess.run([dam, "rules", "compile", folder], stdout=subprocess.PIPE, text=True, check=True).stdout[2:])
+
+
 def store(v, data):
     """Store bytes as a contract's code; returns its address."""
     receipt = v.blobs.send(v.key(OPERATOR), "store", data)
     return v.blobs.events(receipt, "Stored")[0]["blob"]
 
 
-def found(chain, say=lambda text: None):
-    """Deploy the law, the community and the market, and give everybody their start. Returns the Village."""
+def found(chain, rules, say=lambda text: None):
+    """Deploy the law, the community and the market, and give everybody their start. In: rules: of the site's charter. Returns the Village."""
     v = Village(chain)
     operator = v.key(OPERATOR)
     chain.manual_time()
@@ -152,7 +135,7 @@ def found(chain, say=lambda text: None):
         v.token.send(v.key(index), "approve", v.market.address, 2**255)
     v.minds = {name: chain.deploy(operator, name, *numbers).address
                for name, numbers in (("SurplusMind", ()), ("PeakMind", (50_000, 100, 1_000)), ("SpendthriftMind", ()))}
-    v.charter = chain.deploy(operator, "BoundsCharter", store(v, rules_blob())).address
+    v.charter = chain.deploy(operator, "BoundsCharter", store(v, rules)).address
     for code in (*v.minds.values(), v.charter):
         v.purity.send(operator, "admit", code)
     return v

@@ -83,6 +83,11 @@ class Site:
         self.process.wait(30)
         self.log.close()
 
+    def leaves(self):
+        """The leaves of its evidence; the machine is down."""
+        size = json.loads(told("verify", self.folder, "--json"))["size"]
+        return [json.loads(told("why", str(seq), self.folder, "--json"))["leaf"] for seq in range(size)]
+
     def said(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8") as f:
             return f.read()
@@ -94,7 +99,7 @@ def world(play, make_site, keep=False):
     ledger = site = None
     try:
         ledger = Ledger(DAM, folder, GENESIS)
-        v = village.found(Chain(ledger.url, CONTRACTS))
+        v = village.found(Chain(ledger.url, CONTRACTS), village.rules(DAM, os.path.join(ROOT, "profiles", "solar-site")))
         key = derive(14)
         village.enrol(v, key.address, key.sign_typed)
         site = make_site(folder, v, ledger.url)

@@ -15,11 +15,18 @@ abstract contract SolarSite is IMind {
     uint256 internal constant HOUSES_FIRST = 3; // four meters, W
     uint256 internal constant TARIFF = 7; // 1/1000 cent per kWh
     uint256 internal constant RECORDS = 11; // with the last three actions
+    // A site that also lets its charger's bay and pays out its revenue: one channel and two actuators more.
+    uint256 internal constant PURSE = 8; // what its account holds, cent
+    uint256 internal constant RECORDS_LETTING = 14;
 
     int256 internal constant HOUSES = 4;
     int256 internal constant BATTERY_W = 15_000; // at a rate of 100 %
     int256 internal constant BATTERY_WH = 40_000;
     int256 internal constant FULL = 10_000; // 100 % in 1/100 %
+
+    int256 internal constant BAY_PRICE = 25; // of the charger's bay, cent for a quarter of an hour
+    int256 internal constant KEEP = 120_00; // stays in the account for deposits and repairs, cent
+    int256 internal constant PAY_QUARTER = 92; // at 23:00 what is above it is paid out
 
     error BadShape();
 
@@ -37,10 +44,30 @@ abstract contract SolarSite is IMind {
         }
     }
 
-    /// The three actuators: battery rate (1/100 %, positive discharges), energy offered in the next
-    /// interval (Wh), and the least price asked (1/1000 cent per kWh).
-    function _propose(int256 rate, int256 offerWh, int256 price) internal pure returns (bytes memory) {
-        return abi.encodePacked(int64(rate), int64(offerWh), int64(price));
+    /// The actuators: battery rate (1/100 %, positive discharges), energy offered in the next interval (Wh), the least
+    /// price asked (1/1000 cent per kWh); where the site has them also the price of the bay and what is paid out (cent).
+    function _propose(bytes calldata observation, int256 rate, int256 offerWh, int256 price)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return bytes.concat(abi.encodePacked(int64(rate), int64(offerWh), int64(price)), _letting(observation));
+    }
+
+    /// With this battery rate, offer what it leaves to export, a tenth below the tariff.
+    function _proposeExport(bytes calldata observation, int256 rate) internal pure returns (bytes memory) {
+        int256 exportW = _value(observation, PV_W) + rate * BATTERY_W / FULL;
+        int256 offerWh = exportW > 0 ? exportW / 4 : int256(0);
+        return _propose(observation, rate, offerWh, _value(observation, TARIFF) * 9 / 10);
+    }
+
+    function _letting(bytes calldata observation) private pure returns (bytes memory) {
+        if (observation.length != RECORDS_LETTING * RECORD) {
+            return "";
+        }
+        int256 above = _value(observation, PURSE) - KEEP;
+        bool pays = above > 0 && (_value(observation, TIME) / 900) % 96 == PAY_QUARTER;
+        return abi.encodePacked(int64(BAY_PRICE), int64(pays ? above : int256(0)));
     }
 
     function _clamp(int256 x, int256 low, int256 high) internal pure returns (int256) {
@@ -48,7 +75,7 @@ abstract contract SolarSite is IMind {
     }
 
     modifier shaped(bytes calldata observation) {
-        if (observation.length != RECORDS * RECORD) {
+        if (observation.length != RECORDS * RECORD && observation.length != RECORDS_LETTING * RECORD) {
             revert BadShape();
         }
         _;
@@ -70,9 +97,7 @@ contract SurplusMind is SolarSite {
         if ((rate < 0 && soc >= 9_500) || (rate > 0 && soc <= 1_000)) {
             rate = 0;
         }
-        int256 exportW = pv + rate * BATTERY_W / FULL;
-        int256 offerWh = exportW > 0 ? exportW / 4 : int256(0);
-        return ("", _propose(rate, offerWh, _value(observation, TARIFF) * 9 / 10));
+        return ("", _proposeExport(observation, rate));
     }
 }
 
@@ -98,10 +123,7 @@ contract PeakMind is SolarSite {
         int256 load = _houses(observation);
         uint256 hour = uint256(_value(observation, TIME) / 3600) % HOURS;
         next = _learn(memory_, hour, load);
-        int256 rate = _rate(observation, load, _dearHoursNeed(next, hour));
-        int256 exportW = _value(observation, PV_W) + rate * BATTERY_W / FULL;
-        int256 offerWh = exportW > 0 ? exportW / 4 : int256(0);
-        proposal = _propose(rate, offerWh, _value(observation, TARIFF) * 9 / 10);
+        proposal = _proposeExport(observation, _rate(observation, load, _dearHoursNeed(next, hour)));
     }
 
     /// Exponential smoothing, a quarter of the new value.
@@ -151,6 +173,6 @@ contract SpendthriftMind is SolarSite {
         returns (bytes memory next, bytes memory proposal)
     {
         int256 pv = _value(observation, PV_W);
-        return ("", _propose(FULL, (pv + BATTERY_W) / 4, 1));
+        return ("", _propose(observation, FULL, (pv + BATTERY_W) / 4, 1));
     }
 }

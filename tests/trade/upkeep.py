@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position,wrong-import-order
-from harness import check, summary, told
+from harness import check, summary
 from machine_site import START, Site, manifest, world
 from chain import keccak
 from village import DAY, FIRM, MEMBERS, UNIT
@@ -57,11 +57,6 @@ class Play:
         return self.v.jobs.read("jobCount")
 
 
-def leaves(site):
-    size = json.loads(told("verify", site.folder, "--json"))["size"]
-    return [json.loads(told("why", str(seq), site.folder, "--json"))["leaf"] for seq in range(size)]
-
-
 def finish_job(v, number):
     v.jobs.send(v.key(FIRM), "submit", number, keccak(b"photographs"))
     v.jobs.send(v.key(MEMBERS[0]), "complete", number, keccak(b"seen"))
@@ -104,7 +99,7 @@ def play_all(site, v, ledger):
           v.jobs.read("getJob", 2)["status"] == EXPIRED, site.said())
     site.down()
     check("it ends well", site.process.returncode == 0, site.process.returncode)
-    money = [leaf for leaf in leaves(site) if leaf["kind"] == "money"]
+    money = [leaf for leaf in site.leaves() if leaf["kind"] == "money"]
     hashes = {leaf["transaction"] for leaf in money}
     words = [leaf["description"] for leaf in money]
     check("every transaction is in the evidence", {"signed before this start", "hire, job 2", "refund, job 2"} <= set(words), words)
