@@ -59,6 +59,22 @@ abstract contract CourtWorld is World {
         court.challenge{value: STAKE}(id, size, index, leaves[index], proof);
     }
 
+    function challengeLink(uint64 k) internal {
+        (bytes32[] memory first, bytes32[] memory second) = (proofOf(k), proofOf(k + 1));
+        vm.prank(challenger);
+        court.challengeLink{value: STAKE}(id, size, k, leaves[k], first, leaves[k + 1], second);
+    }
+
+    function challengeMemory(uint64 from, uint64 to) internal {
+        bytes[] memory span = new bytes[](to - from + 1);
+        for (uint64 k = from; k <= to; k++) {
+            span[k - from] = leaves[k];
+        }
+        bytes32[] memory proof = proofOf(to);
+        vm.prank(challenger);
+        court.challengeMemory{value: STAKE}(id, size, to, span, proof);
+    }
+
     function convicted(uint8 fault, string memory what) internal view {
         (address by,, uint8 found) = court.caseOf(id);
         eq(found, fault, what);
@@ -83,27 +99,6 @@ abstract contract CourtWorld is World {
 }
 
 contract CourtTest is CourtWorld {
-    /// Random honest logs: no leaf can be challenged, linked or remembered away. 9 leaves a run, 10,008 in all.
-    /// forge-config: default.fuzz.runs = 1112
-    /// forge-config: long.fuzz.runs = 2000
-    /// forge-config: coverage.fuzz.runs = 32
-    function testFuzzHonestNeverSlashed(uint256 seed) public {
-        log(4, seed);
-        anchorAll();
-        for (uint64 k = 0; k < size; k++) {
-            challenge(k);
-            if (k > 0) {
-                challengeLink(k - 1);
-            }
-        }
-        challengeMemory(1, 3);
-        challengeMemory(5, 7);
-        cleared("honest");
-        uint256 attempts = size + size - 1 + 2;
-        eq(court.owed(owner), attempts * STAKE, "wrong challengers pay the owner");
-        eq(address(court).balance, BOND + attempts * STAKE, "nothing else moved");
-    }
-
     /// Every bit of a leaf: with the honest tree, the changed leaf is not the machine's.
     function testEveryFlippedBitOfLeafIsNotTheMachines() public {
         log(2, 1);
@@ -193,17 +188,6 @@ contract CourtTest is CourtWorld {
             proof[bit / 256] ^= bytes32(1 << (bit % 256));
         }
         cleared("a wrong proof moves nothing");
-    }
-
-    /// Every bit of the recorded action, slashed for real, in a log that the machine anchored.
-    function testFuzzFalseActionSlashed(uint256 seed, uint256 bit) public {
-        log(1, seed);
-        Turn memory t = honest(3, prev(), hex"0000000000000001", observe(50, 0, 40, 0));
-        t.action[(bit / 8) % t.action.length] ^= bytes1(uint8(1 << (bit % 8)));
-        append(encode(t));
-        anchorAll();
-        challenge(3);
-        convicted(court.WRONG_ACTION(), "action");
     }
 
     function judged(Turn memory t) private view returns (uint8) {
@@ -346,37 +330,7 @@ contract CourtTest is CourtWorld {
         eq(judged(t), court.HONEST(), "a charter that failed");
     }
 
-    /// With little gas a challenge reverts; it cannot make an honest run look failed.
-    function testNoGasGriefing(uint256 gas_) public {
-        log(1, 3);
-        anchorAll();
-        gas_ = bound(gas_, 60_000, 3_000_000);
-        bytes32[] memory proof = proofOf(1);
-        vm.prank(challenger);
-        try court.challenge{value: STAKE, gas: gas_}(id, size, 1, leaves[1], proof) {} catch {}
-        cleared("little gas");
-        bytes memory leaf = leaves[1];
-        vm.expectRevert(Rerun.NotEnoughGas.selector);
-        court.judge{gas: 900_000}(id, 1, leaf);
-    }
-
     // ---- chain and memory ----
-
-    function challengeLink(uint64 k) private {
-        (bytes32[] memory first, bytes32[] memory second) = (proofOf(k), proofOf(k + 1));
-        vm.prank(challenger);
-        court.challengeLink{value: STAKE}(id, size, k, leaves[k], first, leaves[k + 1], second);
-    }
-
-    function challengeMemory(uint64 from, uint64 to) private {
-        bytes[] memory span = new bytes[](to - from + 1);
-        for (uint64 k = from; k <= to; k++) {
-            span[k - from] = leaves[k];
-        }
-        bytes32[] memory proof = proofOf(to);
-        vm.prank(challenger);
-        court.challengeMemory{value: STAKE}(id, size, to, span, proof);
-    }
 
     function testBrokenMemory() public {
         log(1, 5);

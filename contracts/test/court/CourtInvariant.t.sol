@@ -22,8 +22,7 @@ contract CourtHandler is Base, Handler {
     Log private log;
     uint256 private stake;
     address[4] private people; // owner, two challengers, arbiter
-    bytes32[] private demands;
-    uint64[] private demanded;
+    bytes32[] private demands; // by leaf
     uint256 public paidIn;
     uint256 public paidOut;
     uint256 public convictions;
@@ -33,6 +32,9 @@ contract CourtHandler is Base, Handler {
         (court, stake, people, time) = (court_, court_.stake(), people_, block.timestamp);
         log = log_;
         paidIn = address(court_).balance;
+        for (uint64 k = 0; k < log_.size; k++) {
+            demands.push(court_.leafDemand(log_.id, log_.size, k));
+        }
         for (uint256 k = 0; k < 4; k++) {
             vm.deal(people_[k], 1e24);
         }
@@ -127,10 +129,8 @@ contract CourtHandler is Base, Handler {
     function demand(uint256 who, uint256 which) external {
         uint64 index = uint64(which % log.size);
         as_(who);
-        try court.demandLeaf{value: stake}(log.id, log.size, index) returns (bytes32 name) {
+        try court.demandLeaf{value: stake}(log.id, log.size, index) {
             paidIn += stake;
-            demands.push(name);
-            demanded.push(index);
         } catch {}
     }
 
@@ -189,7 +189,7 @@ contract CourtHandler is Base, Handler {
         uint8 s = state();
         sum = court.bondStateOf(log.id).amount + (s == court.APPEALED() ? 2 * stake : s == court.CONVICTED() ? stake : 0);
         for (uint256 k = 0; k < demands.length; k++) {
-            sum += isLast(k) && isOpen(k) ? stake : 0;
+            sum += isOpen(k) ? stake : 0;
         }
         for (uint256 k = 0; k < 4; k++) {
             sum += court.owed(people[k]);
@@ -201,16 +201,6 @@ contract CourtHandler is Base, Handler {
         return by != address(0);
     }
 
-    /// One leaf can be demanded again and again under one name; the last entry counts.
-    function isLast(uint256 k) private view returns (bool) {
-        for (uint256 j = k + 1; j < demands.length; j++) {
-            if (demands[j] == demands[k]) {
-                return false;
-            }
-        }
-        return true;
-    }
-
     /// Whatever is open is closed by anyone who waits; the owner leaves; everybody fetches.
     function end() external {
         for (uint256 k = 0; k <= demands.length; k++) {
@@ -220,7 +210,7 @@ contract CourtHandler is Base, Handler {
                 court.settle(log.id);
             }
             if (k < demands.length && isOpen(k)) {
-                court.forecloseLeaf(log.id, log.size, demanded[k]);
+                court.forecloseLeaf(log.id, log.size, uint64(k));
             }
         }
         if (court.bondStateOf(log.id).amount > 0) {

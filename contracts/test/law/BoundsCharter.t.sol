@@ -158,9 +158,6 @@ contract BoundsCharterTest is Base {
     }
 
     /// The Yul equals the twin: action and reasons, over random tables, observations and proposals.
-    /// forge-config: default.fuzz.runs = 3000
-    /// forge-config: long.fuzz.runs = 2000
-    /// forge-config: coverage.fuzz.runs = 32
     function testFuzzEqualsTwin(uint256 seed_) public {
         seed = seed_;
         (uint256 n, uint256 m) = (1 + next(6), next(9));
@@ -168,7 +165,7 @@ contract BoundsCharterTest is Base {
         bytes memory blob = rules(n, m, c);
         BoundsCharter charter = new BoundsCharter(Blob.deploy(blob));
         SlowCharter.Rules memory r = SlowCharter.Rules(n, m, c, blob);
-        for (uint256 turn = 0; turn < 8; turn++) {
+        for (uint256 turn = 0; turn < 3; turn++) {
             bytes memory obs = observation(c);
             bytes memory proposal;
             for (uint256 k = 0; k < n; k++) {

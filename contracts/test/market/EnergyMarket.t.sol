@@ -185,9 +185,6 @@ contract EnergyMarketTest is Market {
     }
 
     /// Any orders, any readings: volumes balance, prices are kept, the price is the best one, and the money comes out.
-    /// forge-config: default.fuzz.runs = 3000
-    /// forge-config: long.fuzz.runs = 2000
-    /// forge-config: coverage.fuzz.runs = 32
     function testFuzzConserves(uint256 seed) public {
         uint256 orders = 2 + seed % 12;
         uint256[] memory ids = new uint256[](orders);

@@ -11,6 +11,7 @@ contract TabHandler is Pay, Handler {
     string[2] private payerNames = ["payer 1", "payer 2"];
     address[2] private payers = [actor("payer 1"), actor("payer 2")];
     address[2] private receivers = [actor("receiver 1"), actor("receiver 2")];
+    bytes32[4] private ids; // of the channels
     uint128[4] private signed; // the highest voucher of each channel
     uint256 public claimed;
     bool public tooMuch;
@@ -18,6 +19,9 @@ contract TabHandler is Pay, Handler {
     constructor() {
         rich(payers[0], address(tab));
         rich(payers[1], address(tab));
+        for (uint256 k = 0; k < 4; k++) {
+            ids[k] = tab.channelId(channel(k));
+        }
     }
 
     function channel(uint256 k) private view returns (Tab.ChannelConfig memory) {
@@ -38,7 +42,7 @@ contract TabHandler is Pay, Handler {
         signed[k] = voucher > signed[k] ? voucher : signed[k];
         Tab.Claim[] memory claims = new Tab.Claim[](1);
         claims[0] = Tab.Claim(
-            c, voucher, uint128(bound(total, 0, 4e9)), sign(payerNames[k % 2], tab.voucherDigest(tab.channelId(c), voucher))
+            c, voucher, uint128(bound(total, 0, 4e9)), sign(payerNames[k % 2], tab.voucherDigest(ids[k], voucher))
         );
         vm.prank(c.receiver);
         try tab.claim(claims) {
@@ -78,7 +82,7 @@ contract TabHandler is Pay, Handler {
     /// What the contract owes to everybody by its own books.
     function owed() public view returns (uint256 sum) {
         for (uint256 k = 0; k < 4; k++) {
-            (uint128 balance, uint128 total) = tab.channels(tab.channelId(channel(k)));
+            (uint128 balance, uint128 total) = tab.channels(ids[k]);
             sum += balance - total;
         }
         sum += tab.earned(receivers[0], address(token)) + tab.earned(receivers[1], address(token));
@@ -92,7 +96,7 @@ contract TabHandler is Pay, Handler {
     function end() external {
         vm.warp(time);
         for (uint256 k = 0; k < 4; k++) {
-            (uint128 balance, uint128 total) = tab.channels(tab.channelId(channel(k)));
+            (uint128 balance, uint128 total) = tab.channels(ids[k]);
             if (balance > total) {
                 vm.prank(payers[k % 2]);
                 tab.initiateWithdraw(channel(k), balance - total);
