@@ -6,7 +6,7 @@ NINJA ?= ninja
 
 PREFIX ?= /usr/local
 
-.PHONY: all install deb demo check check-long check-quick check-source check-vectors bench format clean setup help
+.PHONY: all install deb demo check check-long check-contracts check-quick check-source check-vectors bench format clean setup help
 
 all: setup $(BUILD)/build.ninja ## build the release binary at build/dam
 	$(NINJA) -C $(BUILD) dam
@@ -30,6 +30,10 @@ check: ## set up, build and run every test; ends with "N passed, N failed"
 check-quick: $(DEBUG)/build.ninja ## unit tests with ASan and UBSan, nothing slow
 	$(NINJA) -C $(DEBUG)
 	meson test -C $(DEBUG) --suite unit --no-rebuild --print-errorlogs
+
+check-contracts: all ## the contracts: forge, gas, coverage, one story on our ledger and on anvil (a stage of check)
+	@tools/setup check
+	@tools/check.d/30-contracts
 
 check-long: ## what takes hours: exhaustive and large counts
 	@tools/setup check
