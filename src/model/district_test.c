@@ -99,7 +99,7 @@ static void it_asks_only_for_what_can_be(void **state)
     struct dam_district d = plain(DAM_DISTRICT_SITES_MAX);
     struct dam_district_memory memory = {0};
     struct dam_district_memory twin = {0};
-    for (int t = 0; t < 400; t++) {
+    for (int t = 0; t < 150; t++) {
         bool silent = t < 72;
         struct dam_district_hour hour = {
             .price = any(&prng, 20), .price_in_day = any(&prng, 20), .carbon = any(&prng, 20)};
