@@ -57,12 +57,12 @@ int dam_bench_decisions(int argc, char **argv)
         const char *name;
         enum dam_err (*run)(const char *folder, const struct dam_decision_out *out);
     } suites[] = {
-        {"microgrid", dam_decide_energy},  {"prices", dam_decide_prices},
-        {"delivery", dam_decide_delivery}, {"building", dam_decide_building},
-        {"charging", dam_decide_charging}, {"sensor", dam_decide_sensor},
-        {"nab", dam_decide_nab},           {"cloud", dam_decide_cloud},
-        {"treasury", dam_decide_treasury}, {"coldchain", dam_decide_cold},
-        {"forecasting", dam_decide_m4},
+        {"microgrid", dam_decide_energy},      {"prices", dam_decide_prices},
+        {"irrigation", dam_decide_irrigation}, {"delivery", dam_decide_delivery},
+        {"building", dam_decide_building},     {"charging", dam_decide_charging},
+        {"sensor", dam_decide_sensor},         {"nab", dam_decide_nab},
+        {"cloud", dam_decide_cloud},           {"treasury", dam_decide_treasury},
+        {"coldchain", dam_decide_cold},        {"forecasting", dam_decide_m4},
     };
     char shared[1024];
     const char *folder = NULL;

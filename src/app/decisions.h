@@ -43,6 +43,8 @@ DAM_MUST_USE enum dam_err dam_decide_building(const char *folder,
 DAM_MUST_USE enum dam_err dam_decide_charging(const char *folder,
                                               const struct dam_decision_out *out);
 DAM_MUST_USE enum dam_err dam_decide_nab(const char *folder, const struct dam_decision_out *out);
+DAM_MUST_USE enum dam_err dam_decide_irrigation(const char *folder,
+                                                const struct dam_decision_out *out);
 DAM_MUST_USE enum dam_err dam_decide_delivery(const char *folder,
                                               const struct dam_decision_out *out);
 

@@ -4,7 +4,7 @@
  * and the valve's Shelly switch on an MQTT broker, and the pump house's controller on Modbus:
  *
  *     input 0  tank level, 1/10 %         input 1  rain of the last day, 1/10 mm
- *     input 2  evapotranspiration of the day (ET0), 1/10 mm
+ *     input 2  evapotranspiration of the day (ET0), 1/10 mm      input 3  days since sowing
  */
 #include "app/plant.h"
 #include "port/emul_modbus.h"
@@ -20,6 +20,7 @@
 #define TANK_UM INT64_C(80000)      /* as water on the field: 800 m3 on a hectare */
 #define WELL_UM_H 300               /* flows into the tank */
 #define VALVE_DW 450                /* 45 W */
+#define AGE_START 31                /* the weather begins on 1 June, the crop on 1 May */
 
 static struct {
     struct dam_emul_mqtt *mqtt;
@@ -60,7 +61,7 @@ static bool weather_read(const char *path)
 static enum dam_err irrigation_open(uv_loop_t *loop, const struct dam_plant_options *options,
                                     const char **ret_why)
 {
-    const struct dam_emul_modbus_size size = {.inputs = 3};
+    const struct dam_emul_modbus_size size = {.inputs = 4};
     unsigned port = 0;
     if (!weather_read(options->data)) {
         *ret_why = "--data FILE with the weather (data/weather.csv of the profile)";
@@ -101,6 +102,7 @@ static void irrigation_show(void)
     inputs[0] = (uint16_t)(p.tank / (TANK_UM * DAY_MS / 1000));
     inputs[1] = (uint16_t)(p.rain_um[day] / 100);
     inputs[2] = (uint16_t)(p.et0_um[day] / 100);
+    inputs[3] = (uint16_t)(AGE_START + day);
     dam_emul_mqtt_probe_show(p.mqtt, "soil", p.soil / (CAPACITY_UM * DAY_MS / 10000),
                              p.temperature_dc[day]);
     dam_emul_mqtt_switch_show(p.mqtt, dam_emul_mqtt_is_on(p.mqtt) ? VALVE_DW : 0);
