@@ -96,7 +96,8 @@ static int read_args(int argc, char **argv, struct dam_ledger_config *config)
 
 static void remove_temp(const char *dir)
 {
-    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock"};
+    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock",
+                                        "ledger.journal"};
     char path[128];
     for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

@@ -146,6 +146,20 @@ void dam_ledger_chain_release_reader(struct dam_ledger_chain *chain)
     chain->reader = NULL;
 }
 
+enum dam_err dam_ledger_chain_settle(struct dam_ledger_chain *chain)
+{
+    dam_ledger_chain_release_reader(chain);
+    return dam_store_settle(chain->store);
+}
+
+enum dam_err dam_ledger_chain_snapshot(struct dam_ledger_chain *chain, struct dam_ledger_chain *ret)
+{
+    DAM_TRY(dam_ledger_chain_settle(chain));
+    *ret = *chain;
+    memset(&ret->arena, 0, sizeof(ret->arena));
+    return dam_store_begin(chain->store, false, &ret->reader);
+}
+
 uint64_t dam_ledger_chain_oldest_state(const struct dam_ledger_chain *chain)
 {
     return chain->oldest;

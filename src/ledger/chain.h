@@ -96,6 +96,15 @@ struct dam_store_txn *dam_ledger_chain_reader(struct dam_ledger_chain *chain);
 /** Let go of the snapshot; before each write, so that its pages can be used again. */
 void dam_ledger_chain_release_reader(struct dam_ledger_chain *chain);
 
+/** A copy of the chain for reading on another thread, with a snapshot of its own: release its
+ *  reader when done. What was borrowed from the reader of `chain` is gone. Returns: DAM_OK, or an
+ *  error of the store: nothing to release. */
+DAM_MUST_USE enum dam_err dam_ledger_chain_snapshot(struct dam_ledger_chain *chain,
+                                                    struct dam_ledger_chain *ret);
+
+/** Make the store's file take in all blocks; see dam_store_settle. */
+DAM_MUST_USE enum dam_err dam_ledger_chain_settle(struct dam_ledger_chain *chain);
+
 /* Reading. Borrowed bytes live as long as the transaction's answers. Returns: DAM_OK,
  * DAM_ENOTFOUND, DAM_ECORRUPT, DAM_EIO; DAM_ENOMEM where there is an arena. */
 DAM_MUST_USE enum dam_err dam_ledger_chain_block(struct dam_store_txn *txn, uint64_t number,

@@ -196,6 +196,8 @@ void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
                dam_pool_count(ledger->pool));
     put_metric(buf, "rpc_requests_total", "counter", "JSON-RPC calls.", c->requests);
     put_metric(buf, "rpc_errors_total", "counter", "JSON-RPC calls that failed.", c->errors);
+    put_metric(buf, "store_unsettled_commits", "gauge", "Commits that only the journal has.",
+               dam_store_unsettled(ledger->chain->store));
     if (dam_store_stats(ledger->chain->store, &store) == DAM_OK) {
         put_metric(buf, "store_bytes", "gauge", "Bytes of the store's file.", store.file_len);
         put_metric(buf, "store_commits_total", "counter", "Durable transactions of the store.",
@@ -315,12 +317,13 @@ void dam_ledger_close(struct dam_ledger *ledger)
     dam_rpc_queue_close(ledger);
     dam_http_server_destroy(ledger->http);
     free_parts(ledger);
-    ledger->handles_open = 6;
+    ledger->handles_open = 7;
     uv_close((uv_handle_t *)&ledger->turn, on_closed);
     uv_close((uv_handle_t *)&ledger->wake, on_closed);
     uv_close((uv_handle_t *)&ledger->interval, on_closed);
     uv_close((uv_handle_t *)&ledger->watch, on_closed);
     uv_close((uv_handle_t *)&ledger->gather, on_closed);
+    uv_close((uv_handle_t *)&ledger->quiet, on_closed);
     uv_close((uv_handle_t *)&ledger->pages, on_closed);
 }
 

@@ -86,7 +86,9 @@ struct dam_ledger {
     uv_timer_t interval;
     uv_timer_t watch;       /* over calls on other threads, see rpc_work.c */
     uv_timer_t pages;       /* is the store's file mapped too far? */
-    uv_timer_t gather;      /* ends the wait for more of a group, see producer.c */
+    uv_timer_t quiet;       /* when the store's file takes in what the journal has */
+    uint64_t unsettled;     /* commits that it had not when that timer was started */
+    uv_timer_t gather;      /* ends the wait for more of a group, see turn.c */
     bool has_gathered;      /* it has ended */
     uint64_t store_ns;      /* what the last durable write took */
     struct dam_arena arena; /* scratch of a request */
@@ -127,9 +129,6 @@ DAM_MUST_USE enum dam_err dam_ledger_offer_as(struct dam_ledger *ledger, struct 
  *  DAM_ECORRUPT: nothing has happened. */
 DAM_MUST_USE enum dam_err dam_ledger_mine(struct dam_ledger *ledger);
 
-/** A turn is due: make a block or store the pool's new transactions before the loop waits again. */
-void dam_ledger_schedule(struct dam_ledger *ledger);
-
 /** Make the pool's new transactions durable. */
 DAM_MUST_USE enum dam_err dam_ledger_store_pool(struct dam_ledger *ledger);
 
@@ -142,6 +141,25 @@ void dam_ledger_next_params(struct dam_ledger *ledger, struct dam_builder_params
 /** Seconds since 1970 as the ledger counts them (time may have been moved by --dev methods). */
 uint64_t dam_ledger_now(const struct dam_ledger *ledger);
 
+/** Why a transaction is invalid, in geth's words. */
+const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid);
+
+/** Find what became of a transaction in this turn. Returns: NULL if it was not rejected. */
+const struct dam_rejection *dam_ledger_rejection(const struct dam_ledger *ledger,
+                                                 const struct dam_hash *hash);
+
+/** Forget why, at a turn's end. */
+void dam_ledger_clear_rejections(struct dam_ledger *ledger);
+
+/** The newest state and head; DAM_OK, or DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_ledger_view(struct dam_ledger *ledger, uint64_t version,
+                                          struct dam_builder_view *ret);
+
+/* ---- turn.c ---------------------------------------------------------------------------------- */
+
+/** A turn is due: make a block or store the pool's new transactions before the loop waits again. */
+void dam_ledger_schedule(struct dam_ledger *ledger);
+
 /** Pages of the store were looked at, on whatever thread: they are given back soon, if many are. */
 void dam_ledger_has_read(struct dam_ledger *ledger);
 
@@ -150,17 +168,6 @@ void dam_ledger_start(struct dam_ledger *ledger);
 
 /** (Re)start the block timer. */
 void dam_ledger_set_interval(struct dam_ledger *ledger, uint64_t interval_ms);
-
-/** Why a transaction is invalid, in geth's words. */
-const char *dam_ledger_invalid_text(enum dam_tx_invalid invalid);
-
-/** Find what became of a transaction in this turn. Returns: NULL if it was not rejected. */
-const struct dam_rejection *dam_ledger_rejection(const struct dam_ledger *ledger,
-                                                 const struct dam_hash *hash);
-
-/** The newest state and head; DAM_OK, or DAM_EIO. */
-DAM_MUST_USE enum dam_err dam_ledger_view(struct dam_ledger *ledger, uint64_t version,
-                                          struct dam_builder_view *ret);
 
 /* ---- ledger.c -------------------------------------------------------------------------------- */
 

@@ -17,7 +17,8 @@ static char dir[64];
 
 static void remove_dir(void)
 {
-    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock"};
+    static const char *const names[] = {"ledger.mdb", "ledger.mdb-lock", "ledger.lock",
+                                        "ledger.journal"};
     char path[128];
     for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

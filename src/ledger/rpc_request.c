@@ -308,8 +308,9 @@ static void skip_next(struct dam_rpc_request *request)
     const struct dam_json *id = dam_json_get(request->call, "id");
     if (id != NULL) {
         put_failure(request, request->ledger, id, DAM_RPC_LIMIT,
-                    queue_is_open(request) ? "too many calls are waiting; try again"
-                                           : "the ledger is closing");
+                    queue_is_open(request)
+                        ? "too many calls are waiting, or the disk refuses writes; try again"
+                        : "the ledger is closing");
         request->any = true;
     }
     request->progress = 0;

@@ -172,10 +172,7 @@ static bool set_up(struct bench *bench)
                                       .call_time_max_ms = ledger->call_time_max_ms,
                                       .gas_limit = ledger->gas_limit,
                                       .coinbase = ledger->coinbase};
-    bench->chain = *ledger->chain;
-    bench->chain.reader = NULL;
-    memset(&bench->chain.arena, 0, sizeof(bench->chain.arena));
-    return dam_ledger_chain_reader(&bench->chain) != NULL;
+    return dam_ledger_chain_snapshot(ledger->chain, &bench->chain) == DAM_OK;
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */

@@ -8,10 +8,8 @@
 
 #define ADDRESS_LEN 20u
 #define SLOT_KEY_LEN 52u
-#define NODE_KEY_LEN 52u
 #define ACCOUNT_RLP_MAX 128u
 #define CHANGES_LEN_MAX ((size_t)1 << 30)
-#define NODE_LEN_MAX 1024u /* a branch has at most 532 bytes */
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -141,125 +139,6 @@ void dam_state_view(struct dam_evm_view *view, void *ctx)
     view->ctx = ctx;
 }
 
-static enum dam_err get_or_empty(struct dam_store_txn *txn, enum dam_store_table table,
-                                 struct dam_bytes key, struct dam_bytes *ret)
-{
-    enum dam_err err = dam_store_get(txn, table, key, ret);
-    if (err == DAM_ENOTFOUND) {
-        *ret = dam_bytes(NULL, 0);
-        return DAM_OK;
-    }
-    return err;
-}
-
-/* ---- trie nodes ------------------------------------------------------------------------------ */
-
-static void node_key(const struct dam_address *owner, const struct dam_hash *hash,
-                     uint8_t ret[NODE_KEY_LEN])
-{
-    memcpy(ret, owner->b, ADDRESS_LEN);
-    memcpy(ret + ADDRESS_LEN, hash->b, sizeof(hash->b));
-}
-
-static enum dam_err nodes_load(void *ctx, const struct dam_hash *hash, struct dam_bytes *ret)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    struct dam_bytes record;
-    node_key(&nodes->owner, hash, key);
-    DAM_TRY(dam_store_get(nodes->txn, DAM_STORE_NODE, dam_bytes(key, sizeof(key)), &record));
-    if (record.len <= 8) {
-        return DAM_ECORRUPT;
-    }
-    *ret = dam_bytes(record.data + 8, record.len - 8);
-    return DAM_OK;
-}
-
-/* The version tells the forgetting of an older one, which had no use for the node, that it is back
- * in use. */
-static enum dam_err put_node(struct dam_store_txn *txn, struct dam_bytes key, uint64_t version,
-                             struct dam_bytes node)
-{
-    uint8_t record[8 + NODE_LEN_MAX];
-    DAM_ASSERT(node.len <= NODE_LEN_MAX);
-    dam_store_be64(record, version);
-    memcpy(record + 8, node.data, node.len);
-    return dam_store_put(txn, DAM_STORE_NODE, key, dam_bytes(record, 8 + node.len));
-}
-
-static enum dam_err nodes_save(void *ctx, const struct dam_hash *hash, struct dam_bytes node)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    node_key(&nodes->owner, hash, key);
-    return put_node(nodes->txn, dam_bytes(key, sizeof(key)), nodes->version, node);
-}
-
-/* A node that an undo brings back: its record is still there, from whenever it came into use. */
-static enum dam_err nodes_save_back(void *ctx, const struct dam_hash *hash, struct dam_bytes node)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    struct dam_bytes record;
-    node_key(&nodes->owner, hash, key);
-    DAM_TRY(get_or_empty(nodes->txn, DAM_STORE_NODE, dam_bytes(key, sizeof(key)), &record));
-    if (record.len > 8 && dam_load_be64(record.data) <= nodes->version) {
-        return DAM_OK;
-    }
-    return put_node(nodes->txn, dam_bytes(key, sizeof(key)), nodes->version, node);
-}
-
-static enum dam_err nodes_drop(void *ctx, const struct dam_hash *hash)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    node_key(&nodes->owner, hash, key);
-    dam_buf_put(nodes->gone, key, sizeof(key));
-    return dam_buf_err(nodes->gone);
-}
-
-/* The same when a version is written. A node that came into use with this very version, or seems so
- * since an undo brought it back, must not look as if the version still had a use for it. */
-static enum dam_err nodes_drop_forward(void *ctx, const struct dam_hash *hash)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    uint8_t node[NODE_LEN_MAX];
-    struct dam_bytes record;
-    node_key(&nodes->owner, hash, key);
-    DAM_TRY(get_or_empty(nodes->txn, DAM_STORE_NODE, dam_bytes(key, sizeof(key)), &record));
-    if (record.len > 8 && record.len <= 8 + sizeof(node) &&
-        dam_load_be64(record.data) >= nodes->version) {
-        size_t len = record.len - 8;
-        memcpy(node, record.data + 8, len);
-        DAM_TRY(put_node(nodes->txn, dam_bytes(key, sizeof(key)), nodes->version - 1,
-                         dam_bytes(node, len)));
-    }
-    return nodes_drop(ctx, hash);
-}
-
-void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                          const struct dam_address *address)
-{
-    memset(nodes, 0, sizeof(*nodes));
-    nodes->txn = txn;
-    if (address != NULL) {
-        nodes->owner = *address;
-    }
-    nodes->vtable = (struct dam_trie_store){nodes_load, nodes_save, NULL, nodes};
-}
-
-/* The same, for writing a version. */
-static void nodes_to_write(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                           const struct dam_address *address, uint64_t version,
-                           struct dam_buf *gone)
-{
-    dam_state_nodes_init(nodes, txn, address);
-    nodes->version = version;
-    nodes->gone = gone;
-    nodes->vtable.drop = nodes_drop_forward;
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 void dam_state_write_begin(struct dam_state_writer *writer, struct dam_store_txn *txn,
@@ -298,14 +177,6 @@ static enum dam_err remember(struct dam_state_writer *writer, enum dam_store_tab
         memcpy(copy, was.data, was.len);
     }
     return dam_store_put(writer->txn, history, at, dam_bytes(copy, was.len));
-}
-
-/* Set a flat record, or remove it if the value is empty. */
-static enum dam_err set_flat(struct dam_store_txn *txn, enum dam_store_table table,
-                             struct dam_bytes key, struct dam_bytes value)
-{
-    return value.len == 0 ? dam_store_delete(txn, table, key)
-                          : dam_store_put(txn, table, key, value);
 }
 
 static struct dam_bytes slot_value(const struct dam_u256 *value, uint8_t word[32])
@@ -351,29 +222,13 @@ static enum dam_err write_slots(struct dam_state_writer *writer,
         uint8_t word[32];
         struct dam_bytes value = slot_value(&change->slots[i].value, word);
         struct dam_bytes was;
-        DAM_TRY(get_or_empty(writer->txn, DAM_STORE_SLOT, key, &was));
+        DAM_TRY(dam_store_get_or_empty(writer->txn, DAM_STORE_SLOT, key, &was));
         DAM_TRY(remember(writer, DAM_STORE_SLOT_WAS, key, was));
-        DAM_TRY(set_flat(writer->txn, DAM_STORE_SLOT, key, value));
+        DAM_TRY(dam_store_set(writer->txn, DAM_STORE_SLOT, key, value));
         DAM_TRY(trie_put_slot(trie, &hashed[i], value));
         dam_buf_put(&writer->changes, key.data + ADDRESS_LEN, 32);
     }
     return DAM_OK;
-}
-
-/* A storage trie that goes as a whole: all its nodes are gone, older ones for a second time. */
-static enum dam_err drop_nodes(struct dam_state_writer *writer, const struct dam_address *address)
-{
-    struct dam_store_cursor cursor = {0};
-    uint8_t from[NODE_KEY_LEN] = {0};
-    memcpy(from, address->b, ADDRESS_LEN);
-    enum dam_err err =
-        dam_store_seek(&cursor, writer->txn, DAM_STORE_NODE, dam_bytes(from, sizeof(from)));
-    while (err == DAM_OK && memcmp(cursor.key.data, address->b, ADDRESS_LEN) == 0) {
-        dam_buf_put(&writer->gone, cursor.key.data, cursor.key.len);
-        err = dam_store_next(&cursor);
-    }
-    dam_store_cursor_close(&cursor);
-    return err == DAM_ENOTFOUND || err == DAM_OK ? dam_buf_err(&writer->gone) : err;
 }
 
 /* Drop every slot of an account from the flat table. Returns their number. */
@@ -412,7 +267,7 @@ static enum dam_err write_account(struct dam_state_writer *writer,
     struct dam_bytes key = dam_bytes(change->address.b, ADDRESS_LEN);
     struct dam_bytes was;
     struct dam_account account = {.storage_root = dam_empty_trie_root};
-    DAM_TRY(get_or_empty(writer->txn, DAM_STORE_ACCOUNT, key, &was));
+    DAM_TRY(dam_store_get_or_empty(writer->txn, DAM_STORE_ACCOUNT, key, &was));
     if (was.len > 0 && dam_account_decode(was, &account) != DAM_OK) {
         return DAM_ECORRUPT;
     }
@@ -424,7 +279,7 @@ static enum dam_err write_account(struct dam_state_writer *writer,
     if ((change->deleted || change->storage_cleared) &&
         !dam_hash_eq(&account.storage_root, &dam_empty_trie_root)) {
         DAM_TRY(clear_slots(writer, &change->address, &count));
-        DAM_TRY(drop_nodes(writer, &change->address));
+        DAM_TRY(dam_state_nodes_drop_all(writer->txn, &change->address, &writer->gone));
         writer->revisits = true;
         account.storage_root = dam_empty_trie_root;
     }
@@ -432,7 +287,8 @@ static enum dam_err write_account(struct dam_state_writer *writer,
         if (change->slot_count > 0) {
             struct dam_state_nodes nodes;
             struct dam_trie trie;
-            nodes_to_write(&nodes, writer->txn, &change->address, writer->version, &writer->gone);
+            dam_state_nodes_to_write(&nodes, writer->txn, &change->address, writer->version,
+                                     &writer->gone);
             dam_trie_init(&trie, writer->arena, &nodes.vtable, &account.storage_root);
             DAM_TRY(write_slots(writer, change, &trie));
             DAM_TRY(dam_trie_commit(&trie, &account.storage_root));
@@ -446,7 +302,7 @@ static enum dam_err write_account(struct dam_state_writer *writer,
     DAM_TRY(dam_buf_err(&writer->changes));
     dam_store_be32(writer->changes.data + count_at, count);
     writer->change_count++;
-    return set_flat(writer->txn, DAM_STORE_ACCOUNT, key, dam_buf_bytes(leaf));
+    return dam_store_set(writer->txn, DAM_STORE_ACCOUNT, key, dam_buf_bytes(leaf));
 }
 
 enum dam_err dam_state_write(struct dam_state_writer *writer, const struct dam_evm_diff *diff)
@@ -468,7 +324,7 @@ enum dam_err dam_state_write(struct dam_state_writer *writer, const struct dam_e
     dam_keccak256_batch(inputs, diff->account_count, hashed);
     struct dam_state_nodes nodes;
     struct dam_trie trie;
-    nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->gone);
+    dam_state_nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->gone);
     dam_trie_init(&trie, writer->arena, &nodes.vtable, &writer->root);
     for (size_t i = 0; i < diff->account_count; i++) {
         uint8_t rlp[ACCOUNT_RLP_MAX];
@@ -482,20 +338,6 @@ enum dam_err dam_state_write(struct dam_state_writer *writer, const struct dam_e
     return DAM_OK;
 }
 
-/* The two lists of a version's nodes without use: those that it dropped, and those that versions
- * which were taken back have left (see gone_after_undo). */
-enum gone_kind {
-    GONE_DROPPED = 0,
-    GONE_UNDONE = 1,
-};
-
-static struct dam_bytes gone_key(uint64_t version, enum gone_kind kind, uint8_t key[9])
-{
-    dam_store_be64(key, version);
-    key[8] = (uint8_t)kind;
-    return dam_bytes(key, 9);
-}
-
 enum dam_err dam_state_write_end(struct dam_state_writer *writer)
 {
     uint8_t key[8];
@@ -507,9 +349,7 @@ enum dam_err dam_state_write_end(struct dam_state_writer *writer)
     dam_store_be64(key, writer->version);
     DAM_TRY(dam_store_put(writer->txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key)),
                           dam_buf_bytes(&record)));
-    uint8_t gone[9];
-    return set_flat(writer->txn, DAM_STORE_NODE_GONE, gone_key(writer->version, GONE_DROPPED, gone),
-                    dam_buf_bytes(&writer->gone));
+    return dam_state_nodes_put_gone(writer->txn, writer->version, dam_buf_bytes(&writer->gone));
 }
 
 /* ---- undoing and forgetting ------------------------------------------------------------------ */
@@ -588,13 +428,7 @@ static enum dam_err take_back(struct dam_store_txn *txn, enum dam_store_table fl
     }
     *ret_len = was.len;
     DAM_TRY(dam_store_delete(txn, history, at));
-    return restore ? set_flat(txn, flat, key, dam_bytes(value, was.len)) : DAM_OK;
-}
-
-static void to_undo(struct dam_state_nodes *nodes)
-{
-    nodes->vtable.save = nodes_save_back;
-    nodes->vtable.drop = nodes_drop;
+    return restore ? dam_store_set(txn, flat, key, dam_bytes(value, was.len)) : DAM_OK;
 }
 
 /* Put the slots of one account back. */
@@ -604,8 +438,7 @@ static enum dam_err undo_slots(struct dam_store_txn *txn, struct dam_arena *aren
 {
     struct dam_state_nodes nodes;
     struct dam_trie trie;
-    nodes_to_write(&nodes, txn, &change->address, version - 1, gone);
-    to_undo(&nodes);
+    dam_state_nodes_to_undo(&nodes, txn, &change->address, version, gone);
     dam_trie_init(&trie, arena, &nodes.vtable, root);
     for (uint32_t i = 0; i < change->slot_count; i++) {
         uint8_t key[SLOT_KEY_LEN];
@@ -637,7 +470,7 @@ static enum dam_err undo_account(struct dam_store_txn *txn, struct dam_arena *ar
     struct dam_hash hashed;
     size_t len = 0;
     bool found = false;
-    DAM_TRY(get_or_empty(txn, DAM_STORE_ACCOUNT, key, &now));
+    DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_ACCOUNT, key, &now));
     if (now.len > 0 && dam_account_decode(now, &account) != DAM_OK) {
         return DAM_ECORRUPT;
     }
@@ -656,69 +489,6 @@ static enum dam_err undo_account(struct dam_store_txn *txn, struct dam_arena *ar
                  : DAM_OK;
 }
 
-/* Note nodes of a version that is being undone: those that only it used get the version below, so
- * that a later use shows. One that has a lower version already is back in use. */
-static enum dam_err take_undone(struct dam_store_txn *txn, uint64_t version, struct dam_bytes keys,
-                                struct dam_buf *gone)
-{
-    for (size_t i = 0; i + NODE_KEY_LEN <= keys.len; i += NODE_KEY_LEN) {
-        struct dam_bytes key = dam_bytes(keys.data + i, NODE_KEY_LEN);
-        struct dam_bytes record;
-        uint8_t node[NODE_LEN_MAX];
-        DAM_TRY(get_or_empty(txn, DAM_STORE_NODE, key, &record));
-        if (record.len <= 8 || record.len > 8 + sizeof(node) ||
-            dam_load_be64(record.data) != version) {
-            continue;
-        }
-        size_t len = record.len - 8;
-        memcpy(node, record.data + 8, len);
-        DAM_TRY(put_node(txn, key, version - 1, dam_bytes(node, len)));
-        dam_buf_put(gone, key.data, key.len);
-    }
-    return dam_buf_err(gone);
-}
-
-/* Copy a list of keys, since pages move while records are written. */
-static enum dam_err read_gone(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
-                              enum gone_kind kind, struct dam_bytes *ret)
-{
-    uint8_t at[9];
-    struct dam_bytes record;
-    DAM_TRY(get_or_empty(txn, DAM_STORE_NODE_GONE, gone_key(version, kind, at), &record));
-    const void *copy = dam_arena_copy(arena, record.data, record.len);
-    *ret = dam_bytes(copy, record.len);
-    return copy == NULL ? DAM_ENOMEM : DAM_OK;
-}
-
-/* Nodes that only undone versions used go when the version of that number is forgotten: older ones
- * may have had the same. With each undo they move down a version, for that one may bring them back
- * when it is written anew. */
-static enum dam_err gone_after_undo(struct dam_store_txn *txn, struct dam_arena *arena,
-                                    uint64_t version, struct dam_bytes dropped)
-{
-    uint8_t at[9];
-    struct dam_buf gone;
-    struct dam_bytes before;
-    struct dam_bytes above;
-    DAM_TRY(read_gone(txn, arena, version, GONE_UNDONE, &before));
-    DAM_TRY(read_gone(txn, arena, version + 1, GONE_UNDONE, &above));
-    dam_buf_init_arena(&gone, arena, CHANGES_LEN_MAX);
-    for (size_t i = 0; i + NODE_KEY_LEN <= before.len; i += NODE_KEY_LEN) {
-        struct dam_bytes key = dam_bytes(before.data + i, NODE_KEY_LEN);
-        struct dam_bytes record;
-        DAM_TRY(get_or_empty(txn, DAM_STORE_NODE, key, &record));
-        if (record.len > 8 && dam_load_be64(record.data) < version) {
-            dam_buf_put(&gone, key.data, key.len);
-        }
-    }
-    DAM_TRY(take_undone(txn, version, dropped, &gone));
-    DAM_TRY(take_undone(txn, version, above, &gone));
-    DAM_TRY(dam_store_delete(txn, DAM_STORE_NODE_GONE, gone_key(version, GONE_DROPPED, at)));
-    DAM_TRY(dam_store_delete(txn, DAM_STORE_NODE_GONE, gone_key(version + 1, GONE_UNDONE, at)));
-    return set_flat(txn, DAM_STORE_NODE_GONE, gone_key(version, GONE_UNDONE, at),
-                    dam_buf_bytes(&gone));
-}
-
 enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
                             const struct dam_hash *root, struct dam_hash *ret_root)
 {
@@ -730,8 +500,7 @@ enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena, 
     struct dam_buf gone;
     DAM_TRY(read_changes(txn, arena, version, &wanted, &change));
     dam_buf_init_arena(&gone, arena, CHANGES_LEN_MAX);
-    nodes_to_write(&nodes, txn, NULL, version - 1, &gone);
-    to_undo(&nodes);
+    dam_state_nodes_to_undo(&nodes, txn, NULL, version, &gone);
     dam_trie_init(&trie, arena, &nodes.vtable, root);
     enum dam_err err = change_next(&change);
     for (; err == DAM_OK; err = change_next(&change)) {
@@ -744,40 +513,12 @@ enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena, 
     if (!dam_hash_eq(&got, &wanted)) {
         return DAM_ECORRUPT;
     }
-    DAM_TRY(gone_after_undo(txn, arena, version, dam_buf_bytes(&gone)));
+    DAM_TRY(dam_state_nodes_undone(txn, arena, version, dam_buf_bytes(&gone)));
     uint8_t key[8];
     dam_store_be64(key, version);
     DAM_TRY(dam_store_delete(txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key))));
     *ret_root = got;
     return DAM_OK;
-}
-
-/* Delete the trie nodes that the version had no use for and that no later one has brought back. */
-static enum dam_err forget_nodes(struct dam_store_txn *txn, uint64_t version, enum gone_kind kind)
-{
-    uint8_t at[9];
-    struct dam_bytes list = gone_key(version, kind, at);
-    struct dam_bytes record;
-    DAM_TRY(get_or_empty(txn, DAM_STORE_NODE_GONE, list, &record));
-    if (record.len == 0) {
-        return DAM_OK;
-    }
-    size_t len = record.len;
-    uint8_t *keys = malloc(len); /* pages move while records are deleted */
-    if (keys == NULL) {
-        return DAM_ENOMEM;
-    }
-    memcpy(keys, record.data, len);
-    enum dam_err err = DAM_OK;
-    for (size_t i = 0; i + NODE_KEY_LEN <= len && err == DAM_OK; i += NODE_KEY_LEN) {
-        struct dam_bytes key = dam_bytes(keys + i, NODE_KEY_LEN);
-        err = get_or_empty(txn, DAM_STORE_NODE, key, &record);
-        if (err == DAM_OK && record.len > 8 && dam_load_be64(record.data) < version) {
-            err = dam_store_delete(txn, DAM_STORE_NODE, key);
-        }
-    }
-    free(keys);
-    return err == DAM_OK ? dam_store_delete(txn, DAM_STORE_NODE_GONE, list) : err;
 }
 
 enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version)
@@ -817,8 +558,7 @@ enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version)
     if (err != DAM_ENOTFOUND) {
         return err;
     }
-    DAM_TRY(forget_nodes(txn, version, GONE_DROPPED));
-    DAM_TRY(forget_nodes(txn, version, GONE_UNDONE));
+    DAM_TRY(dam_state_nodes_forget(txn, version));
     return dam_store_delete(txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key)));
 }
 

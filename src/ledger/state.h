@@ -9,9 +9,8 @@
 #define DAM_LEDGER_STATE_H
 
 #include "core/eth/block.h"
-#include "core/eth/trie.h"
 #include "core/evm/evm.h"
-#include "ledger/store.h"
+#include "ledger/state_nodes.h"
 
 #define DAM_STATE_NEWEST UINT64_MAX
 
@@ -83,19 +82,5 @@ dam_state_each_changed(struct dam_store_txn *txn, struct dam_arena *arena, uint6
  * can then no longer be read or proven. Versions are forgotten oldest first. Not being there is
  * fine. */
 DAM_MUST_USE enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version);
-
-/* The trie nodes of one trie, kept under their owner: the account whose storage it is, or zeros for
- * the state trie. */
-struct dam_state_nodes {
-    struct dam_store_txn *txn;
-    struct dam_address owner;
-    uint64_t version;             /* that the nodes are saved for */
-    struct dam_buf *gone;         /* where keys of dropped nodes go */
-    struct dam_trie_store vtable; /* give &vtable to dam_trie_init */
-};
-
-/** A store of trie nodes for reading and proving. In: address: NULL for the state trie. */
-void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                          const struct dam_address *address);
 
 #endif

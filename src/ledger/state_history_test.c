@@ -166,6 +166,7 @@ static void check_version(struct fixture *f, uint64_t version, const struct mode
 static uint64_t count_of(struct fixture *f, enum dam_store_table table)
 {
     struct dam_store_stats stats;
+    assert_int_equal(dam_store_settle(f->store), DAM_OK);
     assert_int_equal(dam_store_stats(f->store, &stats), DAM_OK);
     return stats.entries[table];
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The ledger's tables on LMDB: every record carries a checksum over its table, key and value, so
  * that rot and torn pages are found and named and never served. One writer (the loop thread), one
- * atomic durable transaction at a time, LMDB's default sync flags only. It knows nothing of blocks;
- * that is ledger/chain.h. */
+ * atomic durable transaction at a time: its changes go into a journal (ledger/journal.h) with one
+ * sequential write and one sync, and LMDB's file takes in many of them at once, with its default
+ * sync flags. It knows nothing of blocks; that is ledger/chain.h. */
 #ifndef DAM_LEDGER_STORE_H
 #define DAM_LEDGER_STORE_H
 
@@ -61,9 +62,10 @@ enum dam_store_table {
 #define DAM_STORE_KEY_MAX 60u
 
 struct dam_store_options {
-    const char *dir; /* made if it is not there */
-    size_t size_max; /* bytes the file may reach; 0: 1 TiB */
-    bool read_only;  /* an inspector beside a running ledger */
+    const char *dir;    /* made if it is not there */
+    size_t size_max;    /* bytes the file may reach; 0: 1 TiB */
+    size_t journal_len; /* of the journal, in whole pages; 0: 1 MiB */
+    bool read_only;     /* an inspector beside a running ledger */
     /* Write what a new store begins with, in the transaction that makes its tables: with an error
      * there is no store, and dam_store_open returns it. NULL: nothing. */
     enum dam_err (*fill)(void *ctx, struct dam_store_txn *txn);
@@ -75,21 +77,25 @@ struct dam_store_fault {
     char text[256];
 };
 
-/** Open or create the store DIR/ledger.mdb.
- *  Returns: DAM_OK; DAM_EVERSION for another format; DAM_ECORRUPT if the file is damaged;
+/** Open or create the store DIR/ledger.mdb, and take up what DIR/ledger.journal has beyond it. For
+ *  reading only, beside a process that writes, it shows what the file has, which may be a moment
+ *  old. Returns: DAM_OK; DAM_EVERSION for another format; DAM_ECORRUPT if the file is damaged;
  * DAM_EEXIST if another process has it open for writing; DAM_ENOSPC, DAM_EREFUSED, DAM_EIO,
  * DAM_ENOMEM. On failure fault->text says what and what to do.
  *  A last transaction that a power cut tore is taken back; it was never acknowledged. */
 DAM_MUST_USE enum dam_err dam_store_open(const struct dam_store_options *options,
                                          struct dam_store **ret, struct dam_store_fault *fault);
 
-/** Close. Accepts NULL. All transactions must have ended. */
+/** Close. Accepts NULL. All transactions must have ended. The file takes in what it has not yet,
+ * and the journal goes; if the disk refuses, it stays for the next open. */
 void dam_store_close(struct dam_store *store);
 
-/** Begin. One write transaction at a time; a second one waits for another process, so a thread must
- * never begin two. All begin on one thread; they may end on others. After a commit that failed in
+/** Begin. One write transaction at a time, and none that reads while it is open but of snapshots. A
+ *  reader must end before the next write begins, unless nothing was unsettled when it began: then
+ *  it is a snapshot, which stays as it is and may be used and end on another thread. All begin on
+ *  one thread, which also commits, settles and closes. After a commit of the file that failed in
  * its midst the file is opened anew first, for which no transaction may be open (DAM_EIO till
- * then). Returns: DAM_OK, DAM_ENOMEM, DAM_EIO. */
+ * then). Returns: DAM_OK, DAM_ENOMEM, DAM_ENOSPC, DAM_EIO. */
 DAM_MUST_USE enum dam_err dam_store_begin(struct dam_store *store, bool write,
                                           struct dam_store_txn **ret);
 
@@ -100,6 +106,13 @@ DAM_MUST_USE enum dam_err dam_store_commit(struct dam_store_txn *txn);
 /** Forget it. Accepts NULL. */
 void dam_store_abort(struct dam_store_txn *txn);
 
+/** Make the file take in all that was committed. No writer may be open, and no reader but
+ * snapshots. Returns: DAM_OK; DAM_ENOSPC, DAM_EIO: it is still in the journal, nothing is lost. */
+DAM_MUST_USE enum dam_err dam_store_settle(struct dam_store *store);
+
+/** How many commits the file has not taken in. */
+uint64_t dam_store_unsettled(const struct dam_store *store);
+
 /** Make the map larger after DAM_ENOSPC from a full map; no transaction may be open. Returns:
  *  DAM_OK if it grew: try again; DAM_ENOSPC if the disk or the limit is what is full. */
 DAM_MUST_USE enum dam_err dam_store_grow(struct dam_store *store);
@@ -108,6 +121,11 @@ DAM_MUST_USE enum dam_err dam_store_grow(struct dam_store *store);
  *  DAM_ENOTFOUND; DAM_ECORRUPT if its checksum is wrong (dam_store_last_fault names it). */
 DAM_MUST_USE enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
                                         struct dam_bytes key, struct dam_bytes *ret);
+
+/** The same, where a record that is not there is an empty one. */
+DAM_MUST_USE enum dam_err dam_store_get_or_empty(struct dam_store_txn *txn,
+                                                 enum dam_store_table table, struct dam_bytes key,
+                                                 struct dam_bytes *ret);
 
 /** Set a record. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO; after a failure only abort is left. */
 DAM_MUST_USE enum dam_err dam_store_put(struct dam_store_txn *txn, enum dam_store_table table,
@@ -120,6 +138,10 @@ DAM_MUST_USE enum dam_err dam_store_append(struct dam_store_txn *txn, enum dam_s
 /** Remove a record; not being there is fine. */
 DAM_MUST_USE enum dam_err dam_store_delete(struct dam_store_txn *txn, enum dam_store_table table,
                                            struct dam_bytes key);
+
+/** Set a record, or remove it if the value is empty. */
+DAM_MUST_USE enum dam_err dam_store_set(struct dam_store_txn *txn, enum dam_store_table table,
+                                        struct dam_bytes key, struct dam_bytes value);
 
 /* A place in a table. Zero it before the first use; close it before the transaction ends. */
 struct dam_store_cursor {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Power cuts under the store. Every write that LMDB makes to its file is recorded from below; then
- * the file is put together as it could be after a cut at each point: synced bytes are there, of
- * those that were not each 512-byte sector may be there, be missing, or be torn at 8 bytes. Each
- * image is opened and must hold the last acknowledged transaction or the one under way, whole, and
- * go on. DAM_POWER_IMAGES sets how many images (default 1,000). */
+/* Power cuts under the store. Every write to LMDB's file and to the journal is recorded from below;
+ * then both files are put together as they could be after a cut at each point: synced bytes are
+ * there, of those that were not each 512-byte sector may be there, be missing, or be torn at 8
+ * bytes. Each image is opened and must hold the last acknowledged transaction or the one under way,
+ * whole, and go on. DAM_POWER_IMAGES sets how many images (default 1,000). */
 /* LMDB calls pwrite by that name; where 64-bit file offsets are asked for, glibc would rename the
- * one below to pwrite64, and nothing would be recorded. */
+ * one below to pwrite64, which is the journal's, and nothing of LMDB's would be recorded. */
 #undef _FILE_OFFSET_BITS
 
 #include <setjmp.h>
@@ -28,15 +28,21 @@
 #include "ledger/store.h"
 
 #define KEYS 96u
-#define COMMITS 48u
+#define COMMITS 96u
 #define SECTOR 512u
 #define EVENTS_MAX 8192u
 #define IMAGE_MAX (4u << 20)
+#define JOURNAL_LEN (64u << 10) /* full every few commits */
+
+/* The files, by what their names end in. */
+enum { STORE, JOURNAL, FILES };
+static const char *const file_names[FILES] = {"ledger.mdb", "ledger.journal"};
 
 enum event_kind { EVENT_WRITE, EVENT_SYNC, EVENT_ACK };
 
 struct event {
     enum event_kind kind;
+    int file;
     uint64_t offset;
     size_t len;
     uint8_t *data;
@@ -49,18 +55,25 @@ static bool recording;
 static int fail_writes_after = -1; /* injected failure: writes that still succeed */
 static int fail_with;
 
-static bool is_store(int fd)
+/* Which of the files it is; FILES: another one. */
+static int file_of(int fd)
 {
     char link[64];
     char path[256];
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, path, sizeof(path) - 1);
-    return len > 10 && memcmp(path + len - 10, "ledger.mdb", 10) == 0;
+    path[len > 0 ? len : 0] = '\0';
+    const char *name = strrchr(path, '/');
+    int file = 0;
+    while (file < FILES && (name == NULL || strcmp(name + 1, file_names[file]) != 0)) {
+        file++;
+    }
+    return file;
 }
 
 static bool fails_now(int fd)
 {
-    if (fail_writes_after < 0 || !is_store(fd)) {
+    if (fail_writes_after < 0 || file_of(fd) == FILES) {
         return false;
     }
     if (fail_writes_after > 0) {
@@ -73,12 +86,13 @@ static bool fails_now(int fd)
 
 static void record(enum event_kind kind, int fd, const void *data, size_t len, off_t offset)
 {
-    if (!recording || (fd >= 0 && !is_store(fd))) {
+    int file = recording && fd >= 0 ? file_of(fd) : FILES;
+    if (!recording || (fd >= 0 && file == FILES)) {
         return;
     }
     assert_true(event_count < EVENTS_MAX);
     struct event *event = &events[event_count++];
-    *event = (struct event){.kind = kind, .offset = (uint64_t)offset, .len = len};
+    *event = (struct event){.kind = kind, .file = file, .offset = (uint64_t)offset, .len = len};
     if (kind == EVENT_WRITE) {
         event->data = malloc(len);
         memcpy(event->data, data, len);
@@ -96,10 +110,15 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
     return syscall(SYS_pwrite64, fd, data, len, offset);
 }
 
+ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset)
+{
+    return pwrite(fd, data, len, offset);
+}
+
 ssize_t writev(int fd, const struct iovec *iov, int count)
 {
     ssize_t sum = 0;
-    if (!is_store(fd)) {
+    if (file_of(fd) == FILES) {
         return syscall(SYS_writev, fd, iov, count);
     }
     off_t offset = lseek(fd, 0, SEEK_CUR);
@@ -114,13 +133,23 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
     return sum;
 }
 
-int fdatasync(int fd)
+static int sync_file(int fd, long number)
 {
     if (fails_now(fd)) {
         return -1;
     }
     record(EVENT_SYNC, fd, NULL, 0, 0);
-    return (int)syscall(SYS_fdatasync, fd);
+    return (int)syscall(number, fd);
+}
+
+int fdatasync(int fd)
+{
+    return sync_file(fd, SYS_fdatasync);
+}
+
+int fsync(int fd)
+{
+    return sync_file(fd, SYS_fsync);
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -209,11 +238,23 @@ static bool holds(struct dam_store *store, unsigned commit)
 
 static char dir[64];
 static char image_dir[80];
-static uint8_t durable[IMAGE_MAX];
-static size_t durable_len;
 
-static void apply(uint8_t *image, size_t *len, const struct event *event, struct dam_prng *prng)
+/* Both files as they are on disk. */
+static struct file {
+    uint8_t data[IMAGE_MAX];
+    size_t len;
+} durable[FILES];
+
+static struct dam_store_options options_for(const char *folder)
 {
+    return (struct dam_store_options){
+        .dir = folder, .size_max = (size_t)64 << 20, .journal_len = JOURNAL_LEN};
+}
+
+static void apply(struct file *files, const struct event *event, struct dam_prng *prng)
+{
+    uint8_t *image = files[event->file].data;
+    size_t *len = &files[event->file].len;
     size_t end = (size_t)event->offset + event->len;
     assert_true(end <= IMAGE_MAX);
     if (prng == NULL) {
@@ -242,21 +283,28 @@ static void apply(uint8_t *image, size_t *len, const struct event *event, struct
     }
 }
 
-static void write_image(const uint8_t *image, size_t len)
+static void write_image(const struct file *files)
 {
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/ledger.mdb", image_dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(syscall(SYS_pwrite64, fd, image, len, 0), (long)len);
-    (void)close(fd);
+    for (int i = 0; i < FILES; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof(path), "%s/%s", image_dir, file_names[i]);
+        (void)unlink(path);
+        if (files[i].len == 0) {
+            continue;
+        }
+        int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(syscall(SYS_pwrite64, fd, files[i].data, files[i].len, 0),
+                         (long)files[i].len);
+        (void)close(fd);
+    }
 }
 
 static void check_image(unsigned acked, size_t at)
 {
     struct dam_store *store;
     struct dam_store_fault fault;
-    struct dam_store_options options = {.dir = image_dir, .size_max = (size_t)64 << 20};
+    struct dam_store_options options = options_for(image_dir);
     enum dam_err err = dam_store_open(&options, &store, &fault);
     if (err != DAM_OK) {
         fail_msg("cut at event %zu, %u acknowledged: %s: %s", at, acked, dam_err_name(err),
@@ -284,22 +332,25 @@ static void record_all(void)
 {
     struct dam_store *store;
     struct dam_store_fault fault;
-    struct dam_store_options options = {.dir = dir, .size_max = (size_t)64 << 20};
+    struct dam_store_options options = options_for(dir);
     assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
     char path[128];
     (void)snprintf(path, sizeof(path), "%s/ledger.mdb", dir);
     int fd = open(path, O_RDONLY);
-    ssize_t len = read(fd, durable, IMAGE_MAX);
+    ssize_t len = read(fd, durable[STORE].data, IMAGE_MAX);
     (void)close(fd);
     assert_true(len > 0);
-    durable_len = (size_t)len;
+    durable[STORE].len = (size_t)len;
     recording = true;
     for (unsigned c = 1; c <= COMMITS; c++) {
         assert_int_equal(write_commit(store, c), DAM_OK);
         record(EVENT_ACK, -1, NULL, 0, 0);
+        if (c % 13 == 0) { /* and not only when the journal is full */
+            assert_int_equal(dam_store_settle(store), DAM_OK);
+        }
     }
-    recording = false;
     dam_store_close(store);
+    recording = false;
 }
 
 static void make_dirs(void)
@@ -312,9 +363,15 @@ static void make_dirs(void)
 
 static void remove_dirs(void)
 {
-    static const char *const names[] = {
-        "image/ledger.mdb", "image/ledger.mdb-lock", "image/ledger.lock", "image",
-        "ledger.mdb",       "ledger.mdb-lock",       "ledger.lock"};
+    static const char *const names[] = {"image/ledger.mdb",
+                                        "image/ledger.mdb-lock",
+                                        "image/ledger.lock",
+                                        "image/ledger.journal",
+                                        "image",
+                                        "ledger.mdb",
+                                        "ledger.mdb-lock",
+                                        "ledger.lock",
+                                        "ledger.journal"};
     char path[128];
     for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -325,7 +382,7 @@ static void remove_dirs(void)
 
 static void test_power_cuts(void **state)
 {
-    static uint8_t image[IMAGE_MAX];
+    static struct file image[FILES];
     const char *wanted = getenv("DAM_POWER_IMAGES");
     size_t images = wanted != NULL ? strtoul(wanted, NULL, 10) : 1000;
     size_t made = 0;
@@ -349,21 +406,28 @@ static void test_power_cuts(void **state)
             pending[pending_count++] = event;
         }
         for (size_t r = 0; r < rounds && pending_count > 0; r++) {
-            size_t len = durable_len;
-            memcpy(image, durable, durable_len);
-            memset(image + durable_len, 0, IMAGE_MAX - durable_len);
-            for (size_t p = 0; p < pending_count; p++) {
-                apply(image, &len, pending[p], &prng);
+            for (int k = 0; k < FILES; k++) {
+                size_t used = durable[k].len > image[k].len ? durable[k].len : image[k].len;
+                memcpy(image[k].data, durable[k].data, used); /* zeros behind its end */
+                image[k].len = durable[k].len;
             }
-            write_image(image, len);
+            for (size_t p = 0; p < pending_count; p++) {
+                apply(image, pending[p], &prng);
+            }
+            write_image(image);
             check_image(acked, i);
             made++;
         }
         if (event->kind == EVENT_SYNC || event->synced) {
+            size_t left = 0;
             for (size_t p = 0; p < pending_count; p++) {
-                apply(durable, &durable_len, pending[p], NULL);
+                if (pending[p]->file == event->file) {
+                    apply(durable, pending[p], NULL);
+                } else {
+                    pending[left++] = pending[p];
+                }
             }
-            pending_count = 0;
+            pending_count = left;
         }
     }
     assert_int_equal(acked, COMMITS);
@@ -373,52 +437,98 @@ static void test_power_cuts(void **state)
     remove_dirs();
 }
 
-/* The disk refuses the n-th write or sync, for every n: the commit says so, nothing has changed,
- * and with the disk well again it goes on. */
+#define REFUSED 7u /* a commit of more than a page */
+
+/* Some commits, the last of which the disk refuses at its n-th write or sync: it says so, nothing
+ * has changed, and with the disk well again it goes on. Returns: was it refused? */
+static bool refuse_once(const struct dam_store_options *options, int reason, int after)
+{
+    struct dam_store *store;
+    struct dam_store_fault fault;
+    assert_int_equal(dam_store_open(options, &store, &fault), DAM_OK);
+    for (unsigned c = 1; c < REFUSED; c++) {
+        assert_int_equal(write_commit(store, c), DAM_OK);
+    }
+    fail_with = reason;
+    fail_writes_after = after;
+    enum dam_err err = write_commit(store, REFUSED);
+    if (err != DAM_OK) { /* LMDB calls a short write an I/O error. */
+        assert_true(err == DAM_EIO || (err == DAM_ENOSPC && reason == ENOSPC));
+        assert_true(holds(store, REFUSED - 1)); /* while the disk is as it is */
+        fail_writes_after = -1;
+        assert_int_equal(write_commit(store, REFUSED), DAM_OK);
+    }
+    fail_writes_after = -1;
+    assert_true(holds(store, REFUSED));
+    dam_store_close(store);
+    assert_int_equal(dam_store_open(options, &store, &fault), DAM_OK);
+    assert_true(holds(store, REFUSED));
+    assert_int_equal(write_commit(store, REFUSED + 1), DAM_OK);
+    assert_true(holds(store, REFUSED + 1));
+    dam_store_close(store);
+    return err != DAM_OK;
+}
+
+/* By way of the journal, and past it: the second options leave it no room. */
 static void test_refused_writes(void **state)
 {
     static const int reasons[] = {ENOSPC, EIO};
-    struct dam_store_fault fault;
-    unsigned refused = 0;
+    static const size_t journals[] = {JOURNAL_LEN, 4096};
+    unsigned refused[DAM_COUNT_OF(journals)] = {0};
     (void)state;
     make_dirs();
     make_model();
     for (size_t r = 0; r < DAM_COUNT_OF(reasons); r++) {
-        for (int after = 0; after < 12; after++) {
-            struct dam_store *store;
-            struct dam_store_options options = {.dir = dir, .size_max = (size_t)64 << 20};
-            assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
-            for (unsigned c = 1; c <= 3; c++) {
-                assert_int_equal(write_commit(store, c), DAM_OK);
+        for (size_t j = 0; j < DAM_COUNT_OF(journals); j++) {
+            for (int after = 0; after < 12; after++) {
+                struct dam_store_options options = options_for(dir);
+                options.journal_len = journals[j];
+                refused[j] += refuse_once(&options, reasons[r], after);
+                remove_dirs();
+                make_dirs();
             }
-            fail_with = reasons[r];
-            fail_writes_after = after;
-            enum dam_err err = write_commit(store, 4);
-            fail_writes_after = -1;
-            if (err == DAM_OK) {
-                assert_true(holds(store, 4));
-            } else {
-                refused++;
-                /* LMDB calls a short write an I/O error. */
-                assert_true(err == DAM_EIO || (err == DAM_ENOSPC && reasons[r] == ENOSPC));
-            }
-            dam_store_close(store);
-            assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
-            bool done = holds(store, 4);
-            assert_true(done || holds(store, 3));
-            assert_true(err != DAM_OK || done);
-            if (!done) {
-                assert_int_equal(write_commit(store, 4), DAM_OK);
-            }
-            assert_int_equal(write_commit(store, 5), DAM_OK);
-            assert_true(holds(store, 5));
-            dam_store_close(store);
-            remove_dirs();
-            make_dirs();
         }
     }
     remove_dirs();
-    assert_true(refused >= 6);
+    assert_int_equal(refused[0], 4); /* a write and a sync, for each reason */
+    assert_true(refused[1] >= 6);
+}
+
+/* What was committed and what the file cannot take in is read all the same, stays in the journal
+ * when the store is closed, and is there when it is opened again. */
+static void test_refused_settling(void **state)
+{
+    struct dam_store *store;
+    struct dam_store_fault fault;
+    (void)state;
+    make_dirs();
+    make_model();
+    for (int after = 0; after < 4; after++) {
+        struct dam_store_options options = options_for(dir);
+        assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
+        for (unsigned c = 1; c <= 3; c++) {
+            assert_int_equal(write_commit(store, c), DAM_OK);
+        }
+        assert_int_equal(dam_store_unsettled(store), 3);
+        fail_with = EIO;
+        fail_writes_after = after;
+        assert_int_equal(dam_store_settle(store), DAM_EIO);
+        assert_int_equal(dam_store_unsettled(store), 3);
+        assert_true(holds(store, 3));
+        dam_store_close(store); /* the disk still refuses */
+        fail_writes_after = -1;
+        assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
+        assert_int_equal(dam_store_unsettled(store), 3);
+        assert_true(holds(store, 3));
+        assert_int_equal(write_commit(store, 4), DAM_OK);
+        assert_int_equal(dam_store_settle(store), DAM_OK);
+        assert_int_equal(dam_store_unsettled(store), 0);
+        assert_true(holds(store, 4));
+        dam_store_close(store);
+        remove_dirs();
+        make_dirs();
+    }
+    remove_dirs();
 }
 
 /* Every byte of the file turned over in turn (a sample of them): found, or without effect. */
@@ -427,7 +537,7 @@ static void test_rot(void **state)
     static uint8_t file[IMAGE_MAX];
     struct dam_store_fault fault;
     struct dam_store *store;
-    struct dam_store_options options = {.dir = dir, .size_max = (size_t)64 << 20};
+    struct dam_store_options options = options_for(dir);
     unsigned silent = 0;
     unsigned found = 0;
     (void)state;
@@ -440,6 +550,7 @@ static void test_rot(void **state)
     }
     struct dam_store_txn *txn;
     struct dam_store_cursor cursor = {0};
+    assert_int_equal(dam_store_settle(store), DAM_OK);
     assert_int_equal(dam_store_begin(store, false, &txn), DAM_OK);
     char path[128];
     (void)snprintf(path, sizeof(path), "%s/ledger.mdb", dir);
@@ -491,7 +602,7 @@ static void test_memory_given_back(void **state)
     (void)state;
     make_dirs();
     make_model();
-    struct dam_store_options options = {.dir = dir, .size_max = (size_t)64 << 20};
+    struct dam_store_options options = options_for(dir);
     assert_int_equal(dam_store_open(&options, &store, &fault), DAM_OK);
     assert_int_equal(write_commit(store, 1), DAM_OK);
     assert_int_equal(dam_store_begin(store, true, &txn), DAM_OK);
@@ -526,9 +637,8 @@ static void test_memory_given_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_power_cuts),
-        cmocka_unit_test(test_refused_writes),
-        cmocka_unit_test(test_rot),
+        cmocka_unit_test(test_power_cuts),        cmocka_unit_test(test_refused_writes),
+        cmocka_unit_test(test_refused_settling),  cmocka_unit_test(test_rot),
         cmocka_unit_test(test_memory_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

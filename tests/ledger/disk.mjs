@@ -64,7 +64,7 @@ await attempt('a full disk', async () => {
   for (let i = 0; i < 10; i++) await s.send();
   check('a full disk: with space it goes on', s.acked.length === before + 10, JSON.stringify(s.last));
   const out = tempDir();
-  fs.copyFileSync(inside('data/ledger.mdb'), path.join(out, 'ledger.mdb')); // the mount goes with the process
+  for (const name of ['ledger.journal', 'ledger.mdb']) fs.copyFileSync(inside(`data/${name}`), path.join(out, name)); // the mount goes with the process
   await audit('a full disk', ledger.url, s, out, ledger.child, ledger.gone);
 });
 
@@ -83,8 +83,9 @@ await attempt('a disk with faults', async () => {
     for (let round = 0; round < 3; round++) {
       fs.writeFileSync(control, fault);
       const refused = s.refused.length;
-      await s.send();
-      check(`${fault}, round ${round}: the submitter is told`, s.refused.length === refused + 1 && told(s, re), JSON.stringify(s.last));
+      const takes = /head|late/.test(fault) ? 100 : 1; // the journal takes what the file does not, until it is full
+      for (let i = 0; i < takes && s.refused.length === refused; i++) await s.send();
+      check(`${fault}, round ${round}: the submitter is told`, s.refused.length === refused + 1 && (told(s, re) || (fault === 'late' && /store: input or output failed/.test(s.last.message))), JSON.stringify(s.last));
       await s.send();
       check(`${fault}, round ${round}: so is the next`, s.refused.length === refused + 2 && s.last.code === -32603, JSON.stringify(s.last));
       if (fault !== 'late') await reads(`${fault}, round ${round}`, ledger.url, s); // the file has to be put right first

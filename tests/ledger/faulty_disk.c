@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A disk that says no, for tests/ledger/disk.mjs: preloaded, it makes writes and syncs of
- * ledger.mdb fail while the file $DAM_FAULT holds a word: "full" (short write, then ENOSPC), "sync"
- * (the sync fails with EIO), "write" (every write fails with EIO), "head" (only those of the file's
- * head, by which a commit counts, do), "late" (a write of the head is done, but said to have
- * failed, and no later one is done). */
+/* A disk that says no, for tests/ledger/disk.mjs: preloaded, it makes writes and syncs of ledger.mdb
+ * and ledger.journal fail while the file $DAM_FAULT holds a word: "full" (short write, then
+ * ENOSPC), "sync" (the sync fails with EIO), "write" (every write fails with EIO); of ledger.mdb
+ * only: "head" (writes of the file's head, by which a commit counts, fail), "late" (a write of the
+ * head is done, but said to have failed, and no later one is done). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +17,14 @@
 
 #define HEAD_LEN 8192 /* LMDB's two meta pages */
 
-static int is_store(int fd)
+static bool is_named(int fd, const char *name)
 {
     char link[64];
     char path[1024];
+    size_t name_len = strlen(name);
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, path, sizeof(path) - 1);
-    return len > 10 && memcmp(path + len - 10, "ledger.mdb", 10) == 0;
+    return len > (ssize_t)name_len && memcmp(path + len - name_len, name, name_len) == 0;
 }
 
 static char wanted(int fd)
@@ -37,7 +38,9 @@ static char wanted(int fd)
         }
         close(control);
     }
-    return word[0] != '\0' && is_store(fd) ? word[0] : '\0';
+    bool of_head = word[0] == 'h' || word[0] == 'l';
+    return is_named(fd, "ledger.mdb") || (!of_head && is_named(fd, "ledger.journal")) ? word[0]
+                                                                                     : '\0';
 }
 
 static ssize_t no(int code)

@@ -28,6 +28,8 @@ await attempt('kill -9 under load', async () => {
     }
     await ledger.gone;
   }
+  const cold = JSON.parse(run(['ledger', 'check', '--data', data, '--json']));
+  check('what a killed process has left checks as it lies', cold.faults === 0 && cold.head > 0, JSON.stringify(cold));
   const ledger = await startLedger(['--dev', '--data', data]);
   await sleep(100);
   let lost = 0;
@@ -39,6 +41,9 @@ await attempt('kill -9 under load', async () => {
   for (let n = 1; n <= head; n++) for (const hash of (await rpc(ledger.url, 'eth_getBlockByNumber', ['0x' + n.toString(16), false])).transactions) { if (seen.has(hash)) twice++; seen.add(hash); }
   check('none is in two blocks', twice === 0);
   check('the nonce is the number of transactions', Number(await rpc(ledger.url, 'eth_getTransactionCount', [account.address, 'latest'])) === seen.size);
+  const beside = () => JSON.parse(run(['ledger', 'stats', '--data', data, '--json'])).head;
+  for (let i = 0; i < 100 && beside() !== head; i++) await sleep(50);
+  check('when it is quiet the file has all of it', beside() === head, String(beside()));
   const second = await startLedger(['--dev', '--data', data]).then(() => 'started', e => e.message);
   check('a second ledger on the same data is refused', /another ledger is running/.test(second), second);
   await ledger.stop();
