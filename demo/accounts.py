@@ -139,17 +139,17 @@ class Accounts:
         return dict(opening=opening, closing=opening + sum(m["amount"] for m in now), lines=sorted(lines.values(), key=lambda x: -x["amount"]),
                     shortfall=sum(x for k, x in lost.items() if month_of(self.rows[k]["settled_at"]) == month), held=left_there - sum(lost.values()))
 
-    def document(self, month):
-        """For the page to print: amounts as decimal strings."""
+    def document(self, month, leaves):
+        """For the page to print: amounts as decimal strings. leaves: as for csv."""
         text = lambda row: {k: str(x) if isinstance(x, int) and k not in ("time", "seq", "block", "count", "settled_at") else x for k, x in row.items()}
         statement, fees = self.statement(month), [f for f in self.fees if month_of(f["time"]) == month]
         return dict(month=month, months=self.months(), statement=text(statement) | {"lines": [text(x) for x in statement["lines"]]},
                     intervals=[text(r) for _, r in sorted(self.rows.items()) if month_of(r["time"]) == month],
-                    payments=[text(m) for m in self.moves if month_of(m["time"]) == month and m["what"] not in (SALE, PLACED, RETURNED)],
+                    payments=[text(m) | {"seq": leaves.get(m["tx"])} for m in self.moves if month_of(m["time"]) == month and m["what"] not in (SALE, PLACED, RETURNED)],
                     fees_wei=str(sum(f["wei"] for f in fees)), transactions=len(fees))
 
     def csv(self, month, days, leaves):
-        """The month, a line a fact: each day's decisions and energy, each interval that was sold, each movement of tokens, each fee. A column adds
+        """The month, a line a fact: each day's decisions and energy, each interval that was sold or metered, each movement of tokens, each fee. A column adds
         up. days: as the machine tells them; leaves: {transaction: the leaf that records it}."""
         kwh = lambda wh: fixed(int(wh), 3)
         lines = []
@@ -157,7 +157,7 @@ class Accounts:
             panels, all_ = int(d["energy_wh"]["pv"]), sum(map(int, d["energy_wh"].values()))
             lines.append(dict(time=d["start"], what="decisions", leaf=f"{d['first']}-{d['last']}", decisions=d["decisions"], panels_kwh=kwh(panels), houses_kwh=kwh(all_ - panels)))
         lines += [dict(time=r["time"], what="energy delivered", who="the houses", leaf=r["seq"], sold_kwh=kwh(r["sold_wh"]), metered_kwh=kwh(r["metered_wh"]),
-                       transaction=r["settled_tx"]) for r in self.rows.values() if r["sold_wh"]]
+                       transaction=r["settled_tx"]) for r in self.rows.values() if r["sold_wh"] or r["metered_wh"]]
         lines += [dict(time=m["time"], what=m["what"], who=m["who"], leaf=leaves.get(m["tx"]), tdam=fixed(m["amount"], 6), transaction=m["tx"]) for m in self.moves]
         lines += [dict(time=f["time"], what="network fee", who="the ledger", leaf=leaves.get(f["tx"]), fee_eth=fixed(f["wei"], 18), transaction=f["tx"]) for f in self.fees]
         out = io.StringIO()

@@ -200,7 +200,7 @@ class Audit:
                 wrong.append(month[0]["time"][:7])
         self.note("accounts: each month ends with what the account then held", not wrong, f"{len(months)} months, {held / 10**6:,.6f} tDAM" if not wrong else f"not so: {wrong}")
         self.fees([row for row in rows if row["fee_eth"]])
-        sold, metered = sum(self.filled.values()), sum(self.metered.get(k, 0) for k, wh in self.filled.items() if wh)
+        sold, metered = sum(self.filled.values()), sum(self.metered.values())
         self.note("accounts: energy sold and metered is that of the market's events", (units(rows, "sold_kwh", 3), units(rows, "metered_kwh", 3)) == (sold, metered),
                   f"{sold / 1000:,.3f} and {metered / 1000:,.3f} kWh")
         payments = [row for row in rows if row["tdam"].startswith("-")]

@@ -127,6 +127,17 @@ class Site(Process):
     def await_houses(self):
         self.await_state(lambda c: all(c[f"house{i}"]["age_ms"] < FRESH_MS for i in (1, 2, 3, 4)), "the houses' meters", 90)
 
+    def links_up(self):
+        return int(re.search(rb"(?m)^dam_links_up\{.*\} (\d+)", self.ask("/metrics"))[1])
+
+    def await_loss(self, links, seconds=30):
+        """Wait until fewer links are up: a turn that comes before the loss is seen is another than one after it."""
+        end = time.monotonic() + seconds
+        while self.links_up() >= links:
+            if time.monotonic() > end:
+                raise TimeoutError("the site does not see that the broker is gone")
+            time.sleep(0.004)
+
     def turn(self, now, truth, blind=False):
         """Bring the site's clock to the turn at `now`, wait until it has read the plant as it is, let it decide and act: it writes the
         battery's set-point over Modbus and places its order on the market itself.

@@ -114,16 +114,16 @@ class Story:
         for path, what in ((dam, "make"), (os.path.join(self.args.contracts, "EnergyMarket.json"), "node tools/contracts-build")):
             if not os.path.exists(path):
                 raise RuntimeError(f"{path} is missing: `{what}` makes it")
+        self.start = GENESIS + 2 * DAY
+        self.broker = Broker(self.folder)
+        self.plant = Plant(dam, self.folder, self.args.data, self.start, self.broker.port)  # before the rest: it may refuse the data
         self.ledger = Ledger(dam, self.folder, GENESIS)
         self.chain = Chain(self.ledger.url, self.args.contracts)
         self.v = village.found(self.chain, site_rules(dam, PROFILE), self.say)
         site_key = derive(14)
         village.enrol(self.v, site_key.address, site_key.sign_typed)
         self.accounts = Accounts(self.v, site_key)
-        self.start = GENESIS + 2 * DAY
         self.now = self.start
-        self.broker = Broker(self.folder)
-        self.plant = Plant(dam, self.folder, self.args.data, self.start, self.broker.port)
         self.site = Site(dam, PROFILE, self.folder, self.v, site_key, self.plant, self.broker, self.ledger, self.start,
                          low_days=1 if self.days < 5 else 2)
         self.market = Market(self.v, self.random)
@@ -193,12 +193,15 @@ class Story:
         if month not in months:
             problem(request, 404, f"there are accounts of {', '.join(months)}")
         elif request.path == "/accounts":
-            request.answer(200, self.accounts.document(month))
+            request.answer(200, self.accounts.document(month, self.leaves()))
         else:
             request.answer(200, self.month_csv(month).encode(), {"Content-Disposition": f'attachment; filename="accounts-{month}.csv"'}, "text/csv; charset=utf-8")
 
     def month_csv(self, month):
-        return self.accounts.csv(month, self.site.get("/api/days")["days"], transactions(self.site.ask, self.site.get("/api/state")["evidence"]["durable"]))
+        return self.accounts.csv(month, self.site.get("/api/days")["days"], self.leaves())
+
+    def leaves(self):
+        return transactions(self.site.ask, self.site.get("/api/state")["evidence"]["durable"])
 
     def on_vote(self, request, asked):
         ballot = next((b for b in self.ballots if str(b.id) == asked.get("proposal")), None)
@@ -558,7 +561,9 @@ class Story:
         self.lie_wh = self.random.randint(20_000, 200_000)
 
     def kill_broker(self):
+        links = self.site.links_up()
         self.broker.stop(signal.SIGKILL)
+        self.site.await_loss(links)
         self.broker_down = True
         self.say("the broker is killed; the houses' meters fall silent, the site goes on with what it knows")
         self.later(2, self.broker_back)

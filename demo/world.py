@@ -66,6 +66,8 @@ class Process:
     def last_words(self):
         with open(os.path.join(self.folder, self.name + ".log"), encoding="utf-8", errors="replace") as f:
             lines = f.read().strip().splitlines()
+        if len(lines) > 1 and lines[-1].startswith("hint:"):
+            return f"{lines[-2]} ({lines[-1]})"
         return lines[-1] if lines else f"{self.name} said nothing"
 
     def usage(self):

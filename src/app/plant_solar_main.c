@@ -420,10 +420,11 @@ int dam_plant_main(int argc, char **argv)
     size_t line = 0;
     enum dam_err err = dam_plant_init(&process.plant, options.data, &line);
     if (err != DAM_OK) {
-        return line == 0 ? dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL, "cannot read %s", options.data)
-                         : dam_verb_fail(DAM_EXIT_FAILED,
-                                         "columns: hour,pv_wh,house1_wh..house4_wh,price",
-                                         "%s, line %zu: %s", options.data, line, dam_err_text(err));
+        return line == 0
+                   ? dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL, "cannot read %s", options.data)
+                   : dam_verb_fail(DAM_EXIT_FAILED,
+                                   "columns: hour,pv_wh,house1_wh..house4_wh,price_millicent_kwh",
+                                   "%s, line %zu: %s", options.data, line, dam_err_text(err));
     }
     if (modbus_open(&process, options.modbus_port) < 0) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "choose another with --modbus-port",

@@ -333,7 +333,7 @@ try {
   await page.getByRole("link", { name: "Accounts, to print" }).click();
   await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: WAIT_MS });
   const paper = await page.locator("main").innerText();
-  check("accounts: days, payments, intervals, tied to the log", ["Each interval that was sold", "maintenance, escrow", "−80.00", "0.0948 ETH", "472 transactions", "Tied to: log of",
+  check("accounts: days, payments, intervals, tied to the log", ["Each interval that was sold", "maintenance, escrow", "−80.00", "#31", "0.0948 ETH", "472 transactions", "Tied to: log of",
     ": January 2023", "1.83 kWh"].every((w) => paper.includes(w)) && /Balance before\s+21.00[\s\S]*energy sold\s+3\s+0.35[\s\S]*Balance after\s+141.35/.test(paper), paper);
   const [sheet] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "This month as CSV" }).click()]);
   check("accounts: the month as CSV", readFileSync(await sheet.path(), "utf8") === "time,what\r\n");

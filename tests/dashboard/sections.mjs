@@ -57,7 +57,7 @@ export function accounts(now) {
     { what: "founding capital", count: 1, amount: "200000000" }, { what: "energy sold", count: 3, amount: "348480" }, { what: "maintenance, escrow", count: 1, amount: "-80000000" }] },
     fees_wei: "94824000000000000", transactions: 472,
     payments: [{ time: now - 7200, block: 12, what: "founding capital", who: "the community", amount: "200000000", tx: hash("26") },
-      { time: now - 3600, block: 90, what: "maintenance, escrow", who: "Lumen Maintenance", amount: "-80000000", tx: hash("3b") }],
+      { time: now - 3600, block: 90, what: "maintenance, escrow", who: "Lumen Maintenance", amount: "-80000000", seq: 31, tx: hash("3b") }],
     intervals: [1, 2, 3].map((i) => ({ time: quarter - 900 * i, seq: 2 * i, sold_wh: "610", metered_wh: "605", price_kwh: "192000", earned: "116160",
       shortfall: "250", order_tx: hash("88"), settled_tx: hash("d6") })) };
 }

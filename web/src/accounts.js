@@ -8,6 +8,7 @@ import { day, decimal, month, short, time } from "./format.js";
 
 const kwh = (wh) => (wh === undefined || wh === null ? "–" : decimal(String(wh), 3, 2));
 const sum = (rows, key) => rows.reduce((a, r) => a + BigInt(r[key] ?? 0), 0n).toString();
+const leaf = (seq) => (seq === null || seq === undefined ? "–" : `#${seq}`);
 const monthOf = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 7);
 
 function Statement({ statement: s, money, symbol }) {
@@ -40,9 +41,9 @@ function Days({ days, accounts, money, symbol }) {
 function Payments({ payments, money, symbol }) {
   if (!payments?.length) return html`<p class="empty">No payment but the market's.</p>`;
   return html`<table class="wide"><caption>Other money, in and out</caption><thead><tr><th scope="col">Time</th><th scope="col">What</th>
-    <th scope="col">Whom</th><th scope="col" class="num">${symbol}</th><th scope="col">Transaction</th></tr></thead>
+    <th scope="col">Whom</th><th scope="col" class="num">${symbol}</th><th scope="col">Leaf</th><th scope="col">Transaction</th></tr></thead>
     <tbody>${payments.map((p) => html`<tr><td>${time(p.time)}</td><td>${p.what}</td><td>${p.who}</td><td class="num">${money(p.amount)}</td>
-      <td><code>${short(p.tx)}</code></td></tr>`)}</tbody></table>`;
+      <td>${leaf(p.seq)}</td><td><code>${short(p.tx)}</code></td></tr>`)}</tbody></table>`;
 }
 
 function Intervals({ intervals, money, symbol }) {
@@ -51,7 +52,7 @@ function Intervals({ intervals, money, symbol }) {
   return html`<table class="wide"><caption>Each interval that was sold</caption><thead><tr><th scope="col">Interval</th><th scope="col">Leaf</th>
     <th scope="col" class="num">Sold kWh</th><th scope="col" class="num">Metered kWh</th><th scope="col" class="num">${symbol}/kWh</th>
     <th scope="col" class="num">Earned ${symbol}</th><th scope="col">Order</th><th scope="col">Settled</th></tr></thead>
-    <tbody>${rows.map((r) => html`<tr><td>${time(r.time)}</td><td>${r.seq === null ? "–" : `#${r.seq}`}</td><td class="num">${kwh(r.sold_wh)}</td>
+    <tbody>${rows.map((r) => html`<tr><td>${time(r.time)}</td><td>${leaf(r.seq)}</td><td class="num">${kwh(r.sold_wh)}</td>
       <td class="num">${kwh(r.metered_wh)}</td><td class="num">${money(r.price_kwh, 3)}</td><td class="num">${money(r.earned)}</td>
       <td><code>${short(r.order_tx)}</code></td><td><code>${short(r.settled_tx)}</code></td></tr>`)}</tbody></table>`;
 }
