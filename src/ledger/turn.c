@@ -5,7 +5,7 @@
 #include "core/evm/block.h"
 #include "ledger/node.h"
 
-#define PAGES_MAX (8u << 20) /* bytes of the store's file that may stay mapped */
+#define PAGES_MAX (2u << 20) /* bytes of the store's file that may stay mapped */
 #define PAGES_LOOK_MS 25u    /* after somebody has looked at them */
 #define QUIET_MS 50u         /* without a commit: the store's file takes in the journal */
 #define QUIET_RETRY_MS 1000u /* after the disk refused that */
