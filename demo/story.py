@@ -83,7 +83,7 @@ class Story:
         self.ballots = []
         self.job = None  # the firm's
         self.broker_down = False
-        self.peak_rss = self.peak_all = self.peak_mapped = self.peak_signer = self.cpu_before = 0
+        self.peak_rss = self.peak_signer = self.cpu_before = 0
         self.begun = time.monotonic()
 
     # ---- telling ------------------------------------------------------------------------------------------------------
@@ -270,11 +270,9 @@ class Story:
     def weigh(self):
         """The footprint: site with its dashboard, and ledger, together; the signer's process beside them."""
         site, ledger = self.site.usage(), self.ledger.usage()
-        self.peak_rss = max(self.peak_rss, site[0] + ledger[0] - site[1] - ledger[1])
-        self.peak_all = max(self.peak_all, site[0] + ledger[0])
-        self.peak_mapped = max(self.peak_mapped, site[1] + ledger[1])
-        self.peak_signer = max(self.peak_signer, site[3])
-        self.cpu_seconds = site[2] + ledger[2] + self.cpu_before
+        self.peak_rss = max(self.peak_rss, site[0] + ledger[0])
+        self.peak_signer = max(self.peak_signer, site[2])
+        self.cpu_seconds = site[1] + ledger[1] + self.cpu_before
 
     # ---- the plot: (slot, what happens) -------------------------------------------------------------------------------
 
@@ -582,7 +580,7 @@ class Story:
         tx = v.token.post(v.key(OPERATOR), "mint", v.key(OPERATOR).address, 1)
         self.chain.mine()
         receipt = self.chain.receipt(tx)
-        self.cpu_before += self.ledger.usage()[2]
+        self.cpu_before += self.ledger.usage()[1]
         self.ledger.stop(signal.SIGKILL)
         self.ledger.open()
         self.chain.rpc.call("evm_setAutomine", False)
@@ -723,14 +721,14 @@ class Story:
         seconds = time.monotonic() - self.begun
         if self.args.json:
             print(json.dumps(dict(points=holds, shown=self.shown, days=self.days, blocks=self.height, state_root=self.state_root,
-                                  evidence_root=self.evidence_root, rss=self.peak_rss, rss_all=self.peak_all, mapped=self.peak_mapped, signer_rss=self.peak_signer, cpu_share_1000x=round(self.cpu_share, 4), seconds=round(seconds, 1))))
+                                  evidence_root=self.evidence_root, rss=self.peak_rss, signer_rss=self.peak_signer, cpu_share_1000x=round(self.cpu_share, 4), seconds=round(seconds, 1))))
             return all(holds.values())
         print()
         for point, text in POINTS.items():
             print(f"  {'✓' if holds[point] else '✗'} {point}  {text}")
         print(f"\n  {self.days} days, {self.height} blocks, {seconds:.0f} s")
-        print(f"  site, dashboard and ledger: at most {self.peak_rss / 2**20:.1f} MiB resident, with the pages of the stores' files, which the kernel may take "
-              f"back, {self.peak_all / 2**20:.1f}; the signer {self.peak_signer / 2**20:.1f}\n  site, dashboard and ledger at 1,000 times real speed: {self.cpu_share * 100:.1f} % of a core")
+        print(f"  site, dashboard and ledger: at most {self.peak_rss / 2**20:.1f} MiB resident; the signer {self.peak_signer / 2**20:.1f}\n"
+              f"  site, dashboard and ledger at 1,000 times real speed: {self.cpu_share * 100:.1f} % of a core")
         print(f"  state root     {self.state_root}\n  evidence root  {self.evidence_root}")
         if self.args.keep:
             print(f"  chain, evidence and accounts are kept in {self.folder}")

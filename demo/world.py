@@ -37,17 +37,9 @@ def wait_for_port(port, process, seconds=30):
 
 
 def _resident(pid):
-    """(resident bytes, those of them that are mapped pages of a store's file) of a process."""
-    rss = mapped = 0
-    store = False
-    with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
-        for line in f:
-            if line.startswith("Rss:"):
-                rss += int(line.split()[1]) << 10
-                mapped += int(line.split()[1]) << 10 if store else 0
-            elif "-" in line.split(" ")[0]:
-                store = line.rstrip().endswith(".mdb")
-    return rss, mapped
+    """Resident bytes of a process, the mapped pages of its stores' files among them."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Process:
@@ -71,19 +63,17 @@ class Process:
         return lines[-1] if lines else f"{self.name} said nothing"
 
     def usage(self):
-        """(resident bytes, those of them that are mapped pages of a store's file, processor seconds) of the process, and resident bytes of its
-        children, now."""
+        """(resident bytes, processor seconds) of the process, and resident bytes of its children, now."""
         children = 0
         for task in os.listdir(f"/proc/{self.child.pid}/task"):
             try:
                 with open(f"/proc/{self.child.pid}/task/{task}/children", encoding="ascii") as f:
-                    children += sum(_resident(int(word))[0] for word in f.read().split())
+                    children += sum(_resident(int(word)) for word in f.read().split())
             except OSError:
                 pass  # it has ended meanwhile
         with open(f"/proc/{self.child.pid}/stat", encoding="ascii") as f:
             fields = f.read().rsplit(")", 1)[1].split()
-        rss, mapped = _resident(self.child.pid)
-        return rss, mapped, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), children
+        return _resident(self.child.pid), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), children
 
     def stop(self, how=signal.SIGTERM):
         if self.child and self.child.poll() is None:
