@@ -14,7 +14,7 @@
 #define RECORDS 8192u
 #define RECORD_LEN 4000u
 #define FILE_LEN ((size_t)RECORDS * RECORD_LEN)
-#define BOUND ((size_t)8 << 20)
+#define BOUND ((size_t)2 << 20)
 
 static char dir[] = "/tmp/dam-pages-XXXXXX";
 
