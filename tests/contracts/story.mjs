@@ -122,7 +122,7 @@ function deployMeanwhile(url, out, args, watch = () => {}) {
       talk += chunk;
       watch(child, talk);
     });
-    child.on('exit', (code) => resolve({ code, talk }));
+    child.on('close', (code) => resolve({ code, talk }));
   });
 }
 

@@ -33,7 +33,7 @@ export async function startLedger(args, env = {}, through = []) {
   children.add(child);
   let talk = '';
   child.stderr.on('data', d => { talk += d; });
-  const gone = new Promise(r => child.on('exit', code => { children.delete(child); r(code); }));
+  const gone = new Promise(r => child.on('close', code => { children.delete(child); r(code); })); // after its last word
   const url = await new Promise((ok, no) => {
     let text = '';
     child.stdout.on('data', d => { text += d; const m = /http:\S+/.exec(text); if (m) ok(m[0]); });
