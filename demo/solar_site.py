@@ -78,9 +78,9 @@ class Site(Process):
     def open(self):
         self.start(self.dam, "up", self.home, "--step", "--epoch", str(self.now), "--api", f"127.0.0.1:{self.port}",
                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment)
-        self.step("1ms")
         self.connection = None
         self.await_state(lambda channels: all(c["quality"] == 0 for c in channels.values()), "its first readings")
+        self.step("1ms")  # and with it its first turn
 
     def run(self, *words):
         """Another verb of dam on the site's folder. Returns (exit code, standard output)."""

@@ -493,7 +493,9 @@ enum dam_err dam_runtime_start(struct dam_runtime *rt, struct dam_manifest_compl
     rt->started = true;
     rt->start_ns = uv_hrtime();
     rt->target_ms = rt->options.time == DAM_RUNTIME_FAST ? UINT64_MAX - 1 : 0;
-    pump(rt);
+    if (rt->options.time != DAM_RUNTIME_STEPPED) {
+        pump(rt);
+    }
     return DAM_OK;
 }
 

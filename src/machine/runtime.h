@@ -40,7 +40,8 @@ DAM_MUST_USE enum dam_err dam_runtime_create(uv_loop_t *loop,
 DAM_MUST_USE enum dam_err dam_runtime_add(struct dam_runtime *runtime, const char *folder,
                                           struct dam_manifest_complaint *ret_complaint);
 
-/** Boot all machines and make the first turns. Returns: DAM_OK, or an error with *ret_complaint
+/** Boot all machines and make the first turns; STEPPED: these wait for the first step, so that
+ *  whoever steps can await the devices before. Returns: DAM_OK, or an error with *ret_complaint
  *  (dam_runtime_stop then ends it). */
 DAM_MUST_USE enum dam_err dam_runtime_start(struct dam_runtime *runtime,
                                             struct dam_manifest_complaint *ret_complaint);
