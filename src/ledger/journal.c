@@ -6,11 +6,11 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/assert.h"
+#include "port/file.h"
 
 #define MAGIC 0x444a4e31u /* DJN1 */
 #define CHANGE_HEAD 7u    /* kind (1), table (1), length of the key (1), of the value (4) */
@@ -158,39 +158,13 @@ void dam_journal_remove(struct dam_journal *journal)
     (void)unlink(journal->path); /* what stays is known by its numbers */
 }
 
-static enum dam_err err_of(int code)
-{
-    return code == ENOSPC || code == EDQUOT || code == EFBIG ? DAM_ENOSPC : DAM_EIO;
-}
-
-static enum dam_err write_all(int fd, const uint8_t *data, size_t len, size_t at)
-{
-    while (len > 0) {
-        ssize_t done = pwrite(fd, data, len, (off_t)at);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done <= 0) {
-            return done < 0 ? err_of(errno) : DAM_EIO;
-        }
-        data += done;
-        at += (size_t)done;
-        len -= (size_t)done;
-    }
-    return DAM_OK;
-}
-
 /* A new file's name is in its folder, which has to be synced as well. */
 static enum dam_err sync_folder(const char *path)
 {
+    const struct dam_file_ops *ops = dam_file_system();
     char copy[4096];
     (void)snprintf(copy, sizeof(copy), "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum dam_err err = fd >= 0 && fsync(fd) == 0 ? DAM_OK : err_of(errno);
-    if (fd >= 0) {
-        (void)close(fd); /* nothing was written */
-    }
-    return err;
+    return ops->sync_folder(ops->ctx, dirname(copy));
 }
 
 /* All of it is written once, so that later a sync has data to write and nothing of the file's own
@@ -198,16 +172,15 @@ static enum dam_err sync_folder(const char *path)
 static enum dam_err fill(int fd, size_t len)
 {
     static const uint8_t zeros[16 * DAM_JOURNAL_PAGE];
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        return DAM_EIO;
-    }
-    for (size_t at = (size_t)info.st_size; at < len;) {
+    const struct dam_file_ops *ops = dam_file_system();
+    uint64_t at;
+    DAM_TRY(ops->size(ops->ctx, fd, &at));
+    while (at < len) {
         size_t part = len - at < sizeof(zeros) ? len - at : sizeof(zeros);
-        DAM_TRY(write_all(fd, zeros, part, at));
+        DAM_TRY(ops->write(ops->ctx, fd, at, zeros, part));
         at += part;
     }
-    return fsync(fd) == 0 ? DAM_OK : err_of(errno);
+    return ops->sync(ops->ctx, fd);
 }
 
 enum dam_err dam_journal_open(struct dam_journal *journal)
@@ -217,7 +190,7 @@ enum dam_err dam_journal_open(struct dam_journal *journal)
     }
     int fd = open(journal->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return err_of(errno);
+        return errno == ENOSPC || errno == EDQUOT ? DAM_ENOSPC : DAM_EIO;
     }
     enum dam_err err = fill(fd, journal->len);
     if (err == DAM_OK) {
@@ -233,25 +206,19 @@ enum dam_err dam_journal_open(struct dam_journal *journal)
 
 static enum dam_err read_all(int fd, uint8_t **ret, size_t *ret_len)
 {
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        return DAM_EIO;
-    }
-    size_t len = (size_t)info.st_size;
+    const struct dam_file_ops *ops = dam_file_system();
+    uint64_t len;
+    DAM_TRY(ops->size(ops->ctx, fd, &len));
     uint8_t *data = malloc(len + 1);
     if (data == NULL) {
         return DAM_ENOMEM;
     }
-    for (size_t at = 0; at < len;) {
-        ssize_t done = pread(fd, data + at, len - at, (off_t)at);
-        if (done <= 0 && !(done < 0 && errno == EINTR)) {
-            free(data);
-            return DAM_EIO;
-        }
-        at += done > 0 ? (size_t)done : 0;
+    enum dam_err err = ops->read(ops->ctx, fd, 0, data, len, ret_len);
+    if (err != DAM_OK || *ret_len != len) {
+        free(data);
+        return DAM_EIO;
     }
     *ret = data;
-    *ret_len = len;
     return DAM_OK;
 }
 
@@ -278,10 +245,9 @@ enum dam_err dam_journal_append(struct dam_journal *journal, struct dam_buf *rec
     DAM_ASSERT(dam_journal_has_room(journal, record));
     DAM_TRY(dam_journal_open(journal));
     struct dam_journal_place place = dam_journal_seal(record, journal->place);
-    DAM_TRY(write_all(journal->fd, record->data, record->len, journal->end));
-    if (fdatasync(journal->fd) != 0) {
-        return err_of(errno);
-    }
+    const struct dam_file_ops *ops = dam_file_system();
+    DAM_TRY(ops->write(ops->ctx, journal->fd, journal->end, record->data, record->len));
+    DAM_TRY(ops->sync(ops->ctx, journal->fd));
     journal->place = place;
     journal->end += dam_journal_room_of(record);
     return DAM_OK;

@@ -12,9 +12,9 @@
 
 static enum dam_err last_error(void)
 {
-    return errno == ENOSPC || errno == EDQUOT ? DAM_ENOSPC
-           : errno == ENOENT                  ? DAM_ENOTFOUND
-                                              : DAM_EIO;
+    return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? DAM_ENOSPC
+           : errno == ENOENT                                    ? DAM_ENOTFOUND
+                                                                : DAM_EIO;
 }
 
 static enum dam_err system_open(void *ctx, const char *path, bool write, int *ret_fd)
