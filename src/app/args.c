@@ -4,6 +4,7 @@
 #include "app/verb.h"
 #include "base/toml.h"
 #include "machine/manifest.h"
+#include "port/http_client.h"
 #include "port/link_csv.h"
 
 #include <stdio.h>
@@ -98,4 +99,14 @@ bool dam_args_time(const char *text, int64_t now_ms, int64_t *ret_ms)
         return true;
     }
     return dam_csv_time(text, 1000, ret_ms) == DAM_OK || dam_csv_time(text, 0, ret_ms) == DAM_OK;
+}
+
+bool dam_args_rpc(const char *url)
+{
+    bool ok = dam_http_client_takes(url);
+    if (!ok) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "its URL begins with " DAM_HTTP_CLIENT_SCHEMES,
+                            "'%s' is no JSON-RPC endpoint", url);
+    }
+    return ok;
 }

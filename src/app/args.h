@@ -31,4 +31,7 @@ bool dam_args_u64(const char *text, uint64_t *ret);
  *  none of these. In: now_ms: for how long ago. */
 bool dam_args_time(const char *text, int64_t now_ms, int64_t *ret_ms);
 
+/** Is it the URL of a JSON-RPC endpoint? Returns: true; false after printing what is one. */
+bool dam_args_rpc(const char *url);
+
 #endif

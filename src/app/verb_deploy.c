@@ -40,7 +40,9 @@ const char dam_verb_deploy_help[] =
     "  --settings FILE    settings from a TOML file; NAME=VALUE goes before it\n"
     "  --as LABEL         the name of the set in the result, for the second machine (default: the\n"
     "                     set's name)\n"
-    "  --rpc URL          default http://127.0.0.1:8545; several must be on the same chain\n"
+    "  --rpc URL          default http://127.0.0.1:8545; ws:// and wss:// do, too; several must "
+    "be\n"
+    "                     on the same chain\n"
     "  --dev              pay with the first development account; only on chains 1337 and 31337\n"
     "  --keystore FILE    pay with this key (Web3 Secret Storage, version 3)\n"
     "  --contracts FILE   another set than the built-in one (tools/contracts-embed --json)\n"
@@ -92,6 +94,9 @@ static int chain_open(struct deploy *d, char *urls_text)
         at = strchr(at, ',');
         if (at != NULL) {
             *at++ = '\0';
+        }
+        if (!dam_args_rpc(urls[count - 1])) {
+            return DAM_EXIT_USAGE;
         }
     }
     enum dam_err err = dam_http_client_create(&d->http);

@@ -399,6 +399,9 @@ int dam_verb_verify(int argc, char **argv)
     if (a.from_block != NULL && !dam_args_u64(a.from_block, &from_block)) {
         return dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no block number", a.from_block);
     }
+    if (a.rpc != NULL && !dam_args_rpc(a.rpc)) {
+        return DAM_EXIT_USAGE;
+    }
     int code = dam_log_source_open(a.places.count > 0 ? a.places.words[0] : NULL, &v.log);
     if (code == DAM_EXIT_OK) {
         code = checks_run(&v, &a, from_block);

@@ -7,8 +7,7 @@ enum dam_err dam_rpc_init(struct dam_rpc *rpc, const struct dam_http_client *htt
                           uint32_t timeout_ms)
 {
     size_t len = strlen(url);
-    bool known = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
-    if (!known || len >= sizeof(rpc->url)) {
+    if (!dam_http_client_takes(url) || len >= sizeof(rpc->url)) {
         return DAM_EPARSE;
     }
     *rpc = (struct dam_rpc){.http = http, .timeout_ms = timeout_ms, .id_next = 1};
@@ -51,13 +50,16 @@ static enum dam_err answer_read(struct dam_arena *arena, struct dam_bytes body, 
     const struct dam_json *root;
     uint64_t answer_id;
     DAM_TRY(dam_json_parse(arena, (const char *)body.data, body.len, 0, &root, NULL));
+    const struct dam_json *about = dam_json_get(root, "id");
     const struct dam_json *error = dam_json_get(root, "error");
     const struct dam_json *result = dam_json_get(root, "result");
+    bool is_ours = dam_json_u64(about, &answer_id) == DAM_OK && answer_id == id;
     if (error != NULL && error->type == DAM_JSON_OBJECT) {
-        return error_read(arena, error, ret_error);
+        /* Who could not read the question does not know its id. */
+        bool is_nameless = about == NULL || about->type == DAM_JSON_NULL;
+        return is_ours || is_nameless ? error_read(arena, error, ret_error) : DAM_EPARSE;
     }
-    if (result == NULL || dam_json_u64(dam_json_get(root, "id"), &answer_id) != DAM_OK ||
-        answer_id != id) {
+    if (result == NULL || !is_ours) {
         return DAM_EPARSE;
     }
     *ret = result;

@@ -25,7 +25,8 @@ struct dam_rpc_error {
     struct dam_bytes data;              /* revert data, as bytes in the arena; may be empty */
 };
 
-/** In: url: http:// or https://, below DAM_RPC_URL_SIZE; copied. Returns: DAM_OK or DAM_EPARSE. */
+/** In: url: DAM_HTTP_CLIENT_SCHEMES, below DAM_RPC_URL_SIZE; copied. Returns: DAM_OK or DAM_EPARSE.
+ */
 DAM_MUST_USE enum dam_err dam_rpc_init(struct dam_rpc *rpc, const struct dam_http_client *http,
                                        const char *url, uint32_t timeout_ms);
 

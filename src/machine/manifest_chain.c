@@ -3,6 +3,7 @@
  */
 #include "core/eth/address.h"
 #include "machine/manifest_read.h"
+#include "port/http_client.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,9 +95,9 @@ static enum dam_err url_add(struct dam_manifest_reader *r, const struct dam_toml
                             const char *url)
 {
     struct dam_manifest_chain *c = &r->manifest->chain;
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
-        return dam_manifest_complain(r, at, "http://HOST:PORT", "'%s' is no JSON-RPC endpoint",
-                                     url);
+    if (!dam_http_client_takes(url)) {
+        return dam_manifest_complain(r, at, "its URL begins with " DAM_HTTP_CLIENT_SCHEMES,
+                                     "'%s' is no JSON-RPC endpoint", url);
     }
     if (c->url_count == DAM_MANIFEST_URLS_MAX) {
         return dam_manifest_complain(r, at, NULL, "more than %u endpoints", DAM_MANIFEST_URLS_MAX);

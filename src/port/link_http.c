@@ -212,17 +212,14 @@ static const char *headers_make(struct link_http *l, const struct dam_link_setup
     return l->headers == NULL ? "out of memory" : why;
 }
 
-static bool curl_make(struct link_http *l, long timeout_ms)
+static bool curl_make(struct link_http *l, uint32_t timeout_ms)
 {
     l->curl = curl_easy_init();
-    return l->curl != NULL &&
-           curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+    return l->curl != NULL && dam_curl_prepare(l->curl, l->url, timeout_ms) &&
            curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers) == CURLE_OK &&
            curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l) == CURLE_OK &&
-           curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->why) == CURLE_OK &&
-           curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(l->curl, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK;
+           curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->why) == CURLE_OK;
 }
 
 static const char *options_read(struct link_http *l, const struct dam_link_setup *setup)
@@ -242,7 +239,7 @@ static const char *options_read(struct link_http *l, const struct dam_link_setup
         return "'url' and 'post_url' begin with http:// or https://";
     }
     const char *why = headers_make(l, setup);
-    return why != NULL ? why : curl_make(l, timeout) ? NULL : "libcurl does not start";
+    return why != NULL ? why : curl_make(l, (uint32_t)timeout) ? NULL : "libcurl does not start";
 }
 
 static const struct dam_link_worker_ops worker_ops = {on_begin, on_job, on_done, http_free};

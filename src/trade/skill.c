@@ -300,9 +300,8 @@ static const char *own_read(struct dam_skill *s, const struct dam_link_setup *se
                             const char *url, struct dam_envoy_options *ret)
 {
     long timeout_ms = 0;
-    if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
-        strlen(url) >= sizeof(s->url)) {
-        return "'url' is the chain's JSON-RPC: http://HOST:PORT";
+    if (!dam_http_client_takes(url) || strlen(url) >= sizeof(s->url)) {
+        return "'url' is the chain's JSON-RPC, by " DAM_HTTP_CLIENT_SCHEMES;
     }
     memcpy(s->url, url, strlen(url) + 1);
     if (!path_make(setup, "signer", "signer", s->signer_folder) ||

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A machine that lives by its constitution: `dam up`, its signer process and our ledger. It takes mind, charter and epoch from the
+"""A machine that lives by its constitution: `dam up`, its signer process and our ledger, by a WebSocket. It takes mind, charter and epoch from the
 chain, tries proposed terms, changes without a restart, takes bad terms back by rule, signs and anchors its log, and needs no chain to
 start again.
 
@@ -71,7 +71,7 @@ def audit(site, v, ledger):
     found = json.loads(told("verify", site.url, "--rpc", ledger.url, "--json"))
     check("an outsider verifies the log", found["good"] and found["anchors"] >= 1 and found["kinds"]["decision"] >= 8, found)
     check("who signed is told", found["signed_by"] == v.key(14).address.lower(), found)
-    quick = json.loads(told("verify", site.url, "--rpc", ledger.url, "--quick", "--leaf", "5", "--json"))
+    quick = json.loads(told("verify", site.url, "--rpc", ledger.url.replace("http", "ws"), "--quick", "--leaf", "5", "--json"))
     check("proofs alone do", quick["good"] and quick["root"] == found["root"], quick)
     mine = json.loads(told("verify", site.folder, "--rpc", ledger.url, "--json"))
     check("its own folder agrees", mine["good"] and mine["anchors"] == found["anchors"] and mine["size"] >= found["size"], mine)
@@ -96,7 +96,9 @@ def audit(site, v, ledger):
         open(os.path.join(copy, name), "wb").close()
     done = dam("verify", copy)
     check("leaves that were cut off are missed", done.returncode == 1 and "held back" in done.stderr, done.stderr)
-    check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "http://127.0.0.1:1").returncode == 7)
+    check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "ws://127.0.0.1:1").returncode == 7)
+    done = dam("verify", site.url, "--rpc", "127.0.0.1:8545")
+    check("what is no endpoint is told", done.returncode == 2 and "ws:// or wss://" in done.stderr, done.stderr)
 
 
 def doctor(site):
@@ -130,6 +132,10 @@ def doctor(site):
             data[60] ^= 1
             out.write(data)
     check("doctor: whole again", found()[0] == "ok", found())
+
+
+def make_ws_site(folder, v, url):
+    return make_site(folder, v, url.replace("http", "ws"))
 
 
 def live(site, v, ledger):
@@ -212,5 +218,5 @@ def live(site, v, ledger):
 
 
 if __name__ == "__main__":
-    world(live, make_site, keep="--keep" in sys.argv)
+    world(live, make_ws_site, keep="--keep" in sys.argv)
     sys.exit(summary())
