@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define MEMORY_MAX 8192u
+#define OBSERVATION_MAX (16u * DAM_MODEL_RECORDS_MAX)
 #define DEPLOY_GAS (INT64_C(1) << 40)
 
 enum dam_err dam_lab_open(struct dam_lab *lab)
@@ -148,8 +149,8 @@ enum dam_err dam_lab_decide(struct dam_lab *lab, const struct dam_address *mind,
 {
     /* decide(bytes,bytes) */
     static const uint8_t selector[4] = {0x57, 0xbb, 0x08, 0x74};
-    static _Thread_local uint8_t call[4 + 4 * 32 + 2 * MEMORY_MAX + 64];
-    if (memory.len > MEMORY_MAX || observation.len > MEMORY_MAX) {
+    static _Thread_local uint8_t call[4 + 4 * 32 + MEMORY_MAX + OBSERVATION_MAX + 64];
+    if (memory.len > MEMORY_MAX || observation.len > OBSERVATION_MAX) {
         return DAM_ERANGE;
     }
     size_t second = 96 + (memory.len + 31) / 32 * 32;

@@ -21,7 +21,8 @@
 
 const char dam_verb_model_help[] =
     "usage: dam model import FILE --data ROWS.csv [--out BLOB] [--channels CHANNELS.csv]\n"
-    "                             [--decimals N] [--bits 8|16|auto] [--json]\n"
+    "                             [--decimals N] [--bits 8|16|auto] [--rounding once|twice] "
+    "[--json]\n"
     "       dam model make SPEC.toml --out BLOB\n"
     "       dam model train --from evidence --target CHANNEL --actuator NAME --out BLOB\n"
     "                       [--ahead TURNS] [--held-back PERCENT] [--trees N] [--depth N]\n"
@@ -35,6 +36,8 @@ const char dam_verb_model_help[] =
     "integers of it with the rows as calibration (their first columns are the model's inputs, in\n"
     "order), and reports what that cost. CHANNELS.csv has a line for each input: record of the\n"
     "observation, decimals, least and greatest value; without it input i is record i + 1.\n"
+    "An int8 net of TensorFlow Lite keeps its own integers and rounds as the reference kernels of\n"
+    "TensorFlow Lite do (twice), or as those of LiteRT 2 (once).\n"
     "make writes the blob of a planner or of forecasters from a description in TOML\n"
     "(docs/spec/planner.md, docs/spec/forecast.md).\n"
     "train fits trees (XGBoost, looked for when needed) to the machine's own log: what CHANNEL\n"
@@ -56,6 +59,7 @@ struct args {
     long decimals; /* -1: by the range */
     long row;      /* -1: all */
     enum dam_bits bits;
+    enum dam_rounding rounding;
     bool json;
 };
 
@@ -75,9 +79,15 @@ static bool take_bits(const char *text, enum dam_bits *ret)
     return *ret != DAM_BITS_AUTO || strcmp(text, "auto") == 0;
 }
 
+static bool take_rounding(const char *text, enum dam_rounding *ret)
+{
+    *ret = strcmp(text, "once") == 0 ? DAM_ROUND_ONCE : DAM_ROUND_TWICE;
+    return *ret == DAM_ROUND_ONCE || strcmp(text, "twice") == 0;
+}
+
 static bool parse(int argc, char **argv, struct args *ret)
 {
-    *ret = (struct args){.decimals = -1, .row = -1};
+    *ret = (struct args){.decimals = -1, .row = -1, .rounding = DAM_ROUND_TWICE};
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "--data") == 0 && more) {
@@ -96,6 +106,10 @@ static bool parse(int argc, char **argv, struct args *ret)
             }
         } else if (strcmp(argv[i], "--bits") == 0 && more) {
             if (!take_bits(argv[++i], &ret->bits)) {
+                return false;
+            }
+        } else if (strcmp(argv[i], "--rounding") == 0 && more) {
+            if (!take_rounding(argv[++i], &ret->rounding)) {
                 return false;
             }
         } else if (strcmp(argv[i], "--json") == 0) {
@@ -223,6 +237,8 @@ const char *dam_model_mind_name(enum dam_model_kind kind)
         return "ForestMind";
     case DAM_MODEL_WIDE:
         return "WideMind";
+    case DAM_MODEL_INT8:
+        return "Int8Mind";
     }
     return "?";
 }
@@ -441,6 +457,7 @@ static int import(const struct args *args)
     }
     err = dam_import(file, &from, why);
     free((void *)file.data);
+    dam_float_round(&from, args->rounding);
     code = err == DAM_OK ? convert(args, &from, &rows)
                          : dam_verb_fail(DAM_EXIT_REFUSED, "docs/models.md lists what is read",
                                          "%s: %s", args->file, why);

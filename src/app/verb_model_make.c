@@ -91,7 +91,7 @@ static void read_forecaster(struct maker *m, const struct dam_toml *table, struc
         .method = DAM_FORECAST_RLS, .ahead = 1, .season = 1, .alpha = 8, .beta = 3, .limit = 16};
     for (const struct dam_toml *e = table->first; e != NULL; e = e->next) {
         if (is_key(e, "channel")) {
-            f->channel = (uint16_t)number(m, e, 1, DAM_MODEL_RECORDS_MAX - 1);
+            f->channel = (uint16_t)number(m, e, 1, DAM_FORECAST_RECORDS_MAX - 1);
         } else if (is_key(e, "method")) {
             f->method = method_of(m, e);
         } else if (is_key(e, "ahead")) {
@@ -163,7 +163,7 @@ static size_t make_forecast(struct maker *m, const struct dam_toml *root, uint8_
     const struct dam_toml *outputs = NULL;
     for (const struct dam_toml *e = root->first; e != NULL; e = e->next) {
         if (is_key(e, "records")) {
-            f.records = (uint16_t)number(m, e, 1, DAM_MODEL_RECORDS_MAX);
+            f.records = (uint16_t)number(m, e, 1, DAM_FORECAST_RECORDS_MAX);
         } else if (is_key(e, "slot_s")) {
             f.slot_s = (uint32_t)number(m, e, 1, 86400);
         } else if (is_key(e, "forecaster") && e->type == DAM_TOML_ARRAY) {
@@ -182,7 +182,7 @@ static size_t make_forecast(struct maker *m, const struct dam_toml *root, uint8_
     }
     for (const struct dam_toml *t = outputs == NULL ? NULL : outputs->first; t != NULL;
          t = t->next) {
-        if (f.outputs_count == DAM_MODEL_OUTPUTS_MAX) {
+        if (f.outputs_count == DAM_FORECAST_OUTPUTS_MAX) {
             wrong(m, outputs, NULL, "are at most 64");
             break;
         }

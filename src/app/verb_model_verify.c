@@ -63,6 +63,10 @@ static int64_t turning_point(const struct dam_model *model, size_t feature, stru
     if (model->kind == DAM_MODEL_LINEAR) {
         return (int64_t)dam_prng_below(prng, UINT64_C(1) << 32) - (INT64_C(1) << 31);
     }
+    if (model->kind == DAM_MODEL_INT8) { /* in 65,536ths of a code, near the middle between two */
+        int64_t code = (int64_t)dam_prng_below(prng, 272) - 8 - model->layers[0].zero_in;
+        return code * 65536 + 32768;
+    }
     if (model->kind != DAM_MODEL_FOREST) {
         int64_t range = model->kind == DAM_MODEL_MLP ? 256 : 32768;
         return (int64_t)dam_prng_below(prng, (uint64_t)range + range / 8) - range / 16;

@@ -128,6 +128,7 @@ static uint8_t method_of(const struct dam_model *model)
         return DAM_RECORD_SHAPLEY;
     case DAM_MODEL_MLP:
     case DAM_MODEL_WIDE:
+    case DAM_MODEL_INT8:
         break;
     }
     return DAM_RECORD_OCCLUSION;

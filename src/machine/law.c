@@ -223,7 +223,8 @@ static enum dam_err rules_put(struct loader *l, struct dam_address *ret)
 /* The generic mind that reads a blob; "" if none does. */
 static const char *mind_of(struct dam_bytes blob)
 {
-    static const char *const names[] = {"", "LinearMind", "MlpMind", "ForestMind", "WideMind"};
+    static const char *const names[] = {"",           "LinearMind", "MlpMind",
+                                        "ForestMind", "WideMind",   "Int8Mind"};
     if (memcmp(blob.data, "DAMM", 4) == 0) {
         return blob.data[5] < DAM_COUNT_OF(names) ? names[blob.data[5]] : "";
     }

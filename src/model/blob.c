@@ -23,7 +23,8 @@ size_t dam_model_memory_len(const struct dam_model *model)
 
 static bool is_net(const struct dam_model *model)
 {
-    return model->kind == DAM_MODEL_MLP || model->kind == DAM_MODEL_WIDE;
+    return model->kind == DAM_MODEL_MLP || model->kind == DAM_MODEL_WIDE ||
+           model->kind == DAM_MODEL_INT8;
 }
 
 void dam_model_close(struct dam_model *model)
@@ -58,17 +59,20 @@ void dam_model_close(struct dam_model *model)
 
 static const char *check_header(const struct dam_model *model)
 {
-    RULE(model->kind >= DAM_MODEL_LINEAR && model->kind <= DAM_MODEL_WIDE, "kind is 1..4");
-    RULE(model->records >= 1 && model->records <= DAM_MODEL_RECORDS_MAX, "records are 1..256");
+    RULE(model->kind >= DAM_MODEL_LINEAR && model->kind <= DAM_MODEL_INT8, "kind is 1..5");
+    RULE(model->records >= 1 && model->records <= DAM_MODEL_RECORDS_MAX, "records are 1..2048");
     RULE(model->features_count >= 1 && model->features_count <= DAM_MODEL_INPUTS_MAX,
-         "features are 1..256");
+         "features are 1..1024");
     RULE(model->outputs_count >= 1 && model->outputs_count <= DAM_MODEL_OUTPUTS_MAX,
-         "outputs are 1..64");
+         "outputs are 1..1024");
     RULE(model->frames >= 1 && model->frames <= DAM_MODEL_FRAMES_MAX, "frames are 1..8");
-    RULE(dam_model_inputs(model) <= DAM_MODEL_INPUTS_MAX, "features times frames are at most 256");
+    RULE(dam_model_inputs(model) <=
+             (model->kind == DAM_MODEL_FOREST ? DAM_MODEL_TREE_INPUTS_MAX : DAM_MODEL_INPUTS_MAX),
+         "features times frames are at most 1024, a forest's 256");
+    RULE(dam_model_memory_len(model) <= DAM_MODEL_MEMORY_MAX, "a memory has at most 8192 bytes");
     RULE(is_net(model) ? model->layers_count >= 1 && model->layers_count <= DAM_MODEL_LAYERS_MAX
                        : model->layers_count == 0,
-         "layers are 1..8 for a net, else 0");
+         "layers are 1..16 for a net, else 0");
     return NULL;
 }
 
@@ -94,7 +98,7 @@ static bool fits(const struct dam_model *model, const struct dam_layer *layer, s
                  int32_t bias)
 {
     int64_t abs_bias = bias < 0 ? -(int64_t)bias : bias;
-    if (model->kind == DAM_MODEL_MLP) {
+    if (model->kind != DAM_MODEL_WIDE) {
         return abs_bias <= 1 << 30;
     }
     int64_t sum = 0;
@@ -111,14 +115,21 @@ static const char *check_net(const struct dam_model *model)
     for (size_t l = 0; l < model->layers_count; l++) {
         const struct dam_layer *layer = &model->layers[l];
         bool last = l + 1 == model->layers_count;
+        bool int8 = model->kind == DAM_MODEL_INT8;
         RULE(layer->inputs == inputs, "a layer has as many inputs as the one before has neurons");
         RULE(layer->neurons >= 1 && layer->neurons <= DAM_MODEL_INPUTS_MAX,
-             "a layer has 1..256 neurons");
+             "a layer has 1..1024 neurons");
         RULE(!last || layer->neurons == model->outputs_count,
              "the last layer has a neuron an output");
-        RULE(layer->shift <= 62, "a layer's shift is 0..62");
-        RULE(last ? layer->mul == 0 : layer->mul >= 1,
-             "a hidden layer's mul is 1..2^31 - 1, the last one's 0");
+        RULE(layer->shift <= (int8 ? 31 : 62), "a layer's shift is 0..62, of an int8 0..31");
+        RULE(last && !int8 ? layer->mul == 0 : layer->mul >= 1,
+             "a hidden layer's mul is 1..2^31 - 1, the last one's 0 but in an int8");
+        RULE(int8 ? layer->rounding == DAM_ROUND_ONCE || layer->rounding == DAM_ROUND_TWICE
+                  : layer->rounding == 0,
+             "an int8's rounding is 1 or 2");
+        RULE(int8 || (layer->zero_in == 0 && layer->zero == 0 && layer->low == 0),
+             "only an int8 has zero points");
+        RULE(l == 0 || layer->zero_in == 0, "only the first layer has a zero point of inputs");
         RULE(layer->table == NULL || (!last && model->kind == DAM_MODEL_WIDE),
              "only a hidden layer of a wide model has a table");
         for (size_t i = 0; layer->table != NULL && i < TABLE_COUNT; i++) {
@@ -127,9 +138,9 @@ static const char *check_net(const struct dam_model *model)
         for (size_t j = 0; j < layer->neurons; j++) {
             RULE(fits(model, layer, j, last ? model->outputs[j].bias : layer->bias[j]),
                  "a neuron's sum can leave 32 bits");
-            for (size_t i = 0; model->kind == DAM_MODEL_MLP && i < inputs; i++) {
+            for (size_t i = 0; model->kind != DAM_MODEL_WIDE && i < inputs; i++) {
                 int16_t w = layer->weights[j * inputs + i];
-                RULE(w >= -128 && w <= 127, "a weight of an mlp has 8 bits");
+                RULE(w >= -128 && w <= 127, "a weight of an mlp or int8 has 8 bits");
             }
         }
         inputs = layer->neurons;
@@ -293,8 +304,8 @@ struct tiling {
 
 static struct tiling tiling_of(const struct dam_model *model)
 {
-    return model->kind == DAM_MODEL_MLP ? (struct tiling){8, 4, 1, 128}
-                                        : (struct tiling){4, 4, 2, 32768};
+    return model->kind == DAM_MODEL_WIDE ? (struct tiling){4, 4, 2, 32768}
+                                         : (struct tiling){8, 4, 1, 128};
 }
 
 /* The tiles of the group of 8 neurons that begins at g. */
@@ -364,29 +375,53 @@ static bool read_hidden(struct reader *in, struct tiling t, struct dam_layer *la
     return true;
 }
 
+/* What the bytes 5 to 7 and 12 of a layer word are depends on the kind. Out: ret_table: a table
+ * follows; ret_shift: of the outputs, in the last layer. */
+static bool read_word(struct reader *in, struct dam_model *model, size_t l, bool *ret_table,
+                      uint8_t *ret_shift)
+{
+    const uint8_t *word = take(in, 32);
+    struct dam_layer *layer = &model->layers[l];
+    bool int8 = model->kind == DAM_MODEL_INT8;
+    bool hidden = l + 1 < model->layers_count;
+    size_t used = int8 ? 14 : 12;
+    if (word == NULL || !all_zero(in, word + 6, int8 ? 0 : 2) ||
+        !all_zero(in, word + 12, int8 && !hidden ? 0 : 1) ||
+        !all_zero(in, word + used, 32 - used)) {
+        return false;
+    }
+    layer->inputs = dam_load_be16(word);
+    layer->neurons = dam_load_be16(word + 2);
+    layer->shift = word[4];
+    layer->mul = (int32_t)dam_load_be32(word + 8);
+    *ret_table = !int8 && word[5] == 1;
+    *ret_shift = int8 ? word[12] : word[4];
+    if (int8) {
+        layer->zero = word[5];
+        layer->low = word[6];
+        layer->zero_in = word[7];
+        layer->rounding = word[13];
+    } else if (word[5] > (model->kind == DAM_MODEL_WIDE)) {
+        in->why = "a layer's table byte is 0, or 1 in a wide model";
+        return false;
+    }
+    if (layer->inputs == 0 || layer->inputs > DAM_MODEL_INPUTS_MAX || layer->neurons == 0 ||
+        layer->neurons > DAM_MODEL_INPUTS_MAX) {
+        in->why = "a layer has 1..1024 inputs and neurons";
+        return false;
+    }
+    return true;
+}
+
 static bool read_net(struct reader *in, struct dam_model *model)
 {
     struct tiling t = tiling_of(model);
     for (size_t l = 0; l < model->layers_count; l++) {
         struct dam_layer *layer = &model->layers[l];
-        const uint8_t *word = take(in, 32);
-        if (word == NULL || !all_zero(in, word + 6, 2) || !all_zero(in, word + 12, 20)) {
-            return false;
-        }
-        layer->inputs = dam_load_be16(word);
-        layer->neurons = dam_load_be16(word + 2);
-        layer->shift = word[4];
-        layer->mul = (int32_t)dam_load_be32(word + 8);
-        if (word[5] > (model->kind == DAM_MODEL_WIDE)) {
-            in->why = "a layer's table byte is 0, or 1 in a wide model";
-            return false;
-        }
-        if (layer->inputs == 0 || layer->inputs > DAM_MODEL_INPUTS_MAX || layer->neurons == 0 ||
-            layer->neurons > DAM_MODEL_INPUTS_MAX) {
-            in->why = "a layer has 1..256 inputs and neurons";
-            return false;
-        }
-        if (!layer_alloc(layer) || (word[5] == 1 && !read_table(in, layer))) {
+        bool table;
+        uint8_t shift;
+        if (!read_word(in, model, l, &table, &shift) || !layer_alloc(layer) ||
+            (table && !read_table(in, layer))) {
             return false;
         }
         if (l + 1 < model->layers_count) {
@@ -396,7 +431,7 @@ static bool read_net(struct reader *in, struct dam_model *model)
             continue;
         }
         for (size_t j = 0; j < model->outputs_count; j++) {
-            if (!read_output(in, layer->shift, &model->outputs[j])) {
+            if (!read_output(in, shift, &model->outputs[j])) {
                 return false;
             }
         }
@@ -467,14 +502,14 @@ enum dam_err dam_model_open(struct dam_bytes blob, struct dam_model *ret_model,
     ret_model->kind = (enum dam_model_kind)header[5];
     ret_model->records = dam_load_be16(header + 6);
     ret_model->features_count = dam_load_be16(header + 8);
-    ret_model->outputs_count = header[10];
+    ret_model->outputs_count = (uint16_t)(header[13] << 8 | header[10]);
     ret_model->layers_count = header[11];
     ret_model->frames = header[12];
     *ret_why = check_header(ret_model);
     if (*ret_why == NULL && dam_load_be32(header + 16) != blob.len) {
         *ret_why = "the length in the header is not the blob's";
     }
-    bool good = *ret_why == NULL && all_zero(&in, header + 13, 3) &&
+    bool good = *ret_why == NULL && all_zero(&in, header + 14, 2) &&
                 all_zero(&in, header + 20, 12) && read_features(&in, ret_model);
     if (good) {
         good = ret_model->kind == DAM_MODEL_LINEAR   ? read_linear(&in, ret_model)
@@ -553,13 +588,17 @@ static void put_net(struct writer *out, const struct dam_model *model)
     for (size_t l = 0; l < model->layers_count; l++) {
         const struct dam_layer *layer = &model->layers[l];
         bool last = l + 1 == model->layers_count;
+        bool int8 = model->kind == DAM_MODEL_INT8;
         put(out, layer->inputs, 2);
         put(out, layer->neurons, 2);
-        put(out, last ? model->outputs[0].shift : layer->shift, 1);
-        put(out, layer->table != NULL, 1);
-        put_zeros(out, 2);
+        put(out, last && !int8 ? model->outputs[0].shift : layer->shift, 1);
+        put(out, int8 ? layer->zero : layer->table != NULL, 1);
+        put(out, layer->low, 1);
+        put(out, layer->zero_in, 1);
         put(out, (uint32_t)layer->mul, 4);
-        put_zeros(out, 20);
+        put(out, last && int8 ? model->outputs[0].shift : 0, 1);
+        put(out, layer->rounding, 1);
+        put_zeros(out, 18);
         for (size_t i = 0; layer->table != NULL && i < TABLE_COUNT; i++) {
             put(out, layer->table[i], 2);
         }
@@ -619,10 +658,11 @@ static void put_model(struct writer *out, const struct dam_model *model, size_t 
     put(out, model->kind, 1);
     put(out, model->records, 2);
     put(out, model->features_count, 2);
-    put(out, model->outputs_count, 1);
+    put(out, model->outputs_count & 0xff, 1);
     put(out, model->layers_count, 1);
     put(out, model->frames, 1);
-    put_zeros(out, 3);
+    put(out, model->outputs_count >> 8, 1);
+    put_zeros(out, 2);
     put(out, len, 4);
     put_zeros(out, 12);
     for (size_t i = 0; i < model->features_count; i++) {
@@ -642,6 +682,7 @@ static void put_model(struct writer *out, const struct dam_model *model, size_t 
         break;
     case DAM_MODEL_MLP:
     case DAM_MODEL_WIDE:
+    case DAM_MODEL_INT8:
         put_net(out, model);
         break;
     case DAM_MODEL_FOREST:

@@ -134,6 +134,40 @@ static void net(const struct dam_model *model, const int64_t *raw, int64_t *ret)
     }
 }
 
+/* Section 6, "Int8". The vectors are in the sums; a layer rounds once a neuron, not once a weight.
+ */
+static void int8(const struct dam_model *model, const int64_t *raw, int64_t *ret)
+{
+    int16_t u[DAM_MODEL_INPUTS_MAX + DAM_KERNEL_LANES];
+    int32_t acc[DAM_MODEL_INPUTS_MAX + DAM_KERNEL_LANES];
+    size_t inputs = dam_model_inputs(model);
+    for (size_t i = 0; i < inputs; i++) {
+        const struct dam_feature *feature = &model->features[i % model->features_count];
+        int64_t x = input(feature, raw[i], INT32_MIN, INT32_MAX);
+        u[i] = (int16_t)sat(((x + 32768) >> 16) + model->layers[0].zero_in, 0, 255);
+    }
+    u[inputs] = 0; /* the padding of an odd number */
+    for (size_t l = 0; l < model->layers_count; l++) {
+        const struct dam_layer *layer = &model->layers[l];
+        bool last = l + 1 == model->layers_count;
+        the_kernel()->layer(layer, u, acc);
+        for (size_t j = 0; j < layer->neurons; j++) {
+            int64_t sum = (int64_t)acc[j] + (last ? model->outputs[j].bias : layer->bias[j]);
+            int64_t y = layer->zero + dam_kernel_round((enum dam_rounding)layer->rounding, sum,
+                                                       layer->mul, layer->shift);
+            u[j] = (int16_t)sat(y, layer->low, 255);
+        }
+        u[layer->neurons] = 0;
+    }
+    int64_t zero = model->layers[model->layers_count - 1].zero;
+    for (size_t j = 0; j < model->outputs_count; j++) {
+        const struct dam_output *out = &model->outputs[j];
+        int64_t half = (INT64_C(1) << out->shift) >> 1;
+        ret[j] = sat((wide)out->offset + (((u[j] - zero) * out->mul + half) >> out->shift),
+                     out->min, out->max);
+    }
+}
+
 static void forest(const struct dam_model *model, const int64_t *raw, int64_t *ret)
 {
     int32_t x[DAM_MODEL_INPUTS_MAX];
@@ -157,6 +191,9 @@ void dam_model_outputs(const struct dam_model *model, const int64_t *raw, int64_
     case DAM_MODEL_MLP:
     case DAM_MODEL_WIDE:
         net(model, raw, ret_proposal);
+        break;
+    case DAM_MODEL_INT8:
+        int8(model, raw, ret_proposal);
         break;
     case DAM_MODEL_FOREST:
         forest(model, raw, ret_proposal);

@@ -124,6 +124,7 @@ enum dam_err dam_model_explain(const struct dam_model *model, const int64_t *raw
     switch (model->kind) {
     case DAM_MODEL_MLP:
     case DAM_MODEL_WIDE:
+    case DAM_MODEL_INT8:
         explain_net(model, raw, output, ret_base, ret_parts);
         return DAM_OK;
     case DAM_MODEL_LINEAR:

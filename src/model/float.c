@@ -2,6 +2,7 @@
 #include "model/float.h"
 
 #include "base/assert.h"
+#include "model/kernel.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -160,14 +161,46 @@ double dam_float_activate(const struct dam_float_layer *layer, double sum)
     return y < layer->min ? layer->min : y > layer->max ? layer->max : y;
 }
 
+/* In: in: any values; they are rounded to the layer's own codes, which those of a layer before
+ * already are. */
+static void int8_eval(const struct dam_float_layer *layer, const double *in, double *ret)
+{
+    const struct dam_float_int8 *q = &layer->int8;
+    int32_t codes[DAM_FLOAT_INPUTS_MAX];
+    for (uint32_t i = 0; i < layer->inputs; i++) {
+        double code = floor(in[i] / q->step_in + 0.5);
+        codes[i] = (int32_t)fmax(-128 - q->zero_in, fmin(127 - q->zero_in, code));
+    }
+    for (uint32_t j = 0; j < layer->neurons; j++) {
+        int64_t sum = llrint(layer->bias[j] / q->step_bias);
+        for (uint32_t i = 0; i < layer->inputs; i++) {
+            double w = layer->weights[(size_t)j * layer->inputs + i] / q->step_weight;
+            sum += (int64_t)nearbyint(w) * codes[i];
+        }
+        double steps = (double)dam_kernel_round(q->rounding, sum, q->mul, q->shift);
+        ret[j] = dam_float_activate(layer, steps * q->step_out);
+    }
+}
+
 void dam_float_layer_eval(const struct dam_float_layer *layer, const double *in, double *ret)
 {
+    if (layer->int8.step_in > 0) {
+        int8_eval(layer, in, ret);
+        return;
+    }
     for (uint32_t j = 0; j < layer->neurons; j++) {
         double sum = layer->bias[j];
         for (uint32_t i = 0; i < layer->inputs; i++) {
             sum += layer->weights[(size_t)j * layer->inputs + i] * in[i];
         }
         ret[j] = dam_float_activate(layer, sum);
+    }
+}
+
+void dam_float_round(struct dam_float *model, enum dam_rounding rounding)
+{
+    for (uint32_t l = 0; l < model->layers_count; l++) {
+        model->layers[l].int8.rounding = rounding;
     }
 }
 

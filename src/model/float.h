@@ -5,8 +5,7 @@
 #ifndef DAM_MODEL_FLOAT_H
 #define DAM_MODEL_FLOAT_H
 
-#include "base/bytes.h"
-#include "base/err.h"
+#include "model/model.h"
 
 #define DAM_FLOAT_INPUTS_MAX 4096u
 #define DAM_FLOAT_LAYERS_MAX 16u
@@ -51,6 +50,20 @@ struct dam_float_tree {
     uint32_t count;
 };
 
+/* An int8 layer of TensorFlow Lite: what its integer kernels multiply and how they round. Weights,
+ * bias and clip of the layer are these integers times their steps. */
+struct dam_float_int8 {
+    double step_in; /* of the inputs' codes; 0: the layer is no such */
+    double step_weight;
+    double step_bias;
+    double step_out;
+    int32_t zero_in; /* the code of 0, -128..127 */
+    int32_t zero_out;
+    int32_t mul; /* step_in * step_weight / step_out = mul / 2^(31 + shift) */
+    uint8_t shift;
+    enum dam_rounding rounding;
+};
+
 struct dam_float_layer {
     uint32_t inputs;
     uint32_t neurons;
@@ -60,6 +73,7 @@ struct dam_float_layer {
     double slope; /* of DAM_ACT_LEAKY below zero */
     double min;   /* a clip after the activation; -INFINITY and INFINITY: none */
     double max;
+    struct dam_float_int8 int8;
 };
 
 /* Owns everything it points to. Zeroed: empty. */
@@ -106,7 +120,8 @@ struct dam_float_layer *dam_float_layer_add(struct dam_float *model, uint32_t in
 /** The sums, before the link. In: x: inputs values, NAN: missing. */
 void dam_float_eval(const struct dam_float *model, const double *x, double *ret);
 
-/** The output of one layer, with its activation and clip. */
+/** The output of one layer, with its activation and clip; of an int8 layer, as TensorFlow Lite's
+ *  integer kernels have it. */
 void dam_float_layer_eval(const struct dam_float_layer *layer, const double *in, double *ret);
 
 /** A layer's activation and clip of one sum. */
@@ -114,6 +129,10 @@ double dam_float_activate(const struct dam_float_layer *layer, double sum);
 
 /** Does x pass the test against threshold, as the trainer computes it? */
 bool dam_float_test(const struct dam_float *model, double x, double threshold);
+
+/** How the int8 layers round. An import says DAM_ROUND_TWICE, which TensorFlow Lite does unless it
+ *  is built with TFLITE_SINGLE_ROUNDING. */
+void dam_float_round(struct dam_float *model, enum dam_rounding rounding);
 
 /** Depth of a tree: 0 for a lone leaf. */
 unsigned dam_float_depth(const struct dam_float *model, const struct dam_float_tree *tree);

@@ -391,9 +391,9 @@ static size_t row_len(const struct dam_forecast *forecast)
 const char *dam_forecast_check(const struct dam_forecast *forecast)
 {
     size_t n = forecast->forecasters_count;
-    if (forecast->records < 1 || forecast->records > DAM_MODEL_RECORDS_MAX || n < 1 ||
+    if (forecast->records < 1 || forecast->records > DAM_FORECAST_RECORDS_MAX || n < 1 ||
         n > DAM_FORECASTERS_MAX || forecast->outputs_count < 1 ||
-        forecast->outputs_count > DAM_MODEL_OUTPUTS_MAX || forecast->slot_s < 1 ||
+        forecast->outputs_count > DAM_FORECAST_OUTPUTS_MAX || forecast->slot_s < 1 ||
         forecast->slot_s > 86400) {
         return "records, forecasters, outputs or slot_s is out of its range";
     }
@@ -488,7 +488,7 @@ enum dam_err dam_forecast_open(struct dam_bytes blob, struct dam_forecast *ret,
     f.outputs_count = blob.data[9];
     f.slot_s = dam_load_be32(blob.data + 12);
     *ret_why = "the blob's length is not that of its forecasters and outputs";
-    if (f.forecasters_count > DAM_FORECASTERS_MAX || f.outputs_count > DAM_MODEL_OUTPUTS_MAX ||
+    if (f.forecasters_count > DAM_FORECASTERS_MAX || f.outputs_count > DAM_FORECAST_OUTPUTS_MAX ||
         blob.len != 32 + 32 * (size_t)f.forecasters_count + f.outputs_count * row_len(&f)) {
         return DAM_EPARSE;
     }

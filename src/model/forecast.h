@@ -9,6 +9,8 @@
 #include "model/model.h"
 
 #define DAM_FORECASTERS_MAX 8u
+#define DAM_FORECAST_RECORDS_MAX 256u
+#define DAM_FORECAST_OUTPUTS_MAX 64u
 #define DAM_FORECAST_SEASON_MAX 336u
 #define DAM_FORECAST_BLOB_MAX 24575u
 #define DAM_FORECAST_WEIGHTS_MAX (3u * DAM_FORECASTERS_MAX)
@@ -39,8 +41,8 @@ struct dam_forecast {
     uint8_t outputs_count;
     uint32_t slot_s;
     struct dam_forecaster forecasters[DAM_FORECASTERS_MAX];
-    struct dam_output outputs[DAM_MODEL_OUTPUTS_MAX];
-    int32_t weights[DAM_MODEL_OUTPUTS_MAX][DAM_FORECAST_WEIGHTS_MAX];
+    struct dam_output outputs[DAM_FORECAST_OUTPUTS_MAX];
+    int32_t weights[DAM_FORECAST_OUTPUTS_MAX][DAM_FORECAST_WEIGHTS_MAX];
 };
 
 /** Read a blob. Returns: DAM_OK; DAM_EVERSION; DAM_EPARSE; with *ret_why (static text). */

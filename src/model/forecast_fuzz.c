@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t blob[DAM_FORECAST_BLOB_MAX];
     static uint8_t memory[2][DAM_MODEL_MEMORY_MAX];
-    static uint8_t observation[16 * DAM_MODEL_RECORDS_MAX];
+    static uint8_t observation[16 * DAM_FORECAST_RECORDS_MAX];
     static struct dam_forecast forecast;
     const char *why = NULL;
     size_t len = size < 96 ? size : dam_load_be32(data + 16) % (size + 1);
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     DAM_ASSERT(dam_forecast_write(&forecast, blob) == len && memcmp(blob, data, len) == 0);
     size_t memory_len = dam_forecast_memory_len(&forecast);
-    int64_t y[DAM_MODEL_OUTPUTS_MAX];
+    int64_t y[DAM_FORECAST_OUTPUTS_MAX];
     for (size_t i = 0; i < memory_len; i++) {
         memory[0][i] = i < 4 ? (uint8_t) "DAMF"[i] : data[(i * 7) % size];
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* TensorFlow Lite: dense nets, float or int8. The flatbuffer is read in place, every offset checked
  * against the file (tensorflow/lite/schema/schema.fbs names the fields by number). An int8 tensor's
- * range becomes a clip, as with ONNX's QDQ nodes; the rounding between layers does not. */
+ * range becomes a clip, as with ONNX's QDQ nodes, and a dense layer between int8 tensors keeps how
+ * its kernel rounds. */
 #include "model/float.h"
 
 #include <math.h>
@@ -188,9 +189,43 @@ static void clip_to(struct dam_float_layer *layer, const struct tensor *t)
     }
 }
 
+/* How the kernel of a dense layer computes, where all its tensors are integers with one step each
+ * and the product of the steps is finer than the output's (tensorflow/lite/kernels/kernel_util.cc,
+ * GetQuantizedConvolutionMultipler, and internal/quantization_util.cc, QuantizeMultiplier). */
+static struct dam_float_int8 kernel_of(const struct tensor *in, const struct tensor *w,
+                                       const struct tensor *b, const struct tensor *out)
+{
+    struct dam_float_int8 none = {0};
+    struct dam_float_int8 q = {.step_in = scale_of(in, 0),
+                               .step_weight = scale_of(w, 0),
+                               .step_bias = b->data.count == 0 ? 1 : scale_of(b, 0),
+                               .step_out = scale_of(out, 0),
+                               .zero_in = (int32_t)zero_of(in),
+                               .zero_out = (int32_t)zero_of(out)};
+    bool integers = in->type == INT8 && w->type == INT8 && out->type == INT8 &&
+                    (b->type == INT32 || b->data.count == 0) && w->scales.count == 1 &&
+                    zero_of(w) == 0 && q.step_in > 0 && q.step_weight > 0 && q.step_bias > 0 &&
+                    q.step_out > 0 && abs(q.zero_in) <= 128 && abs(q.zero_out) <= 128;
+    if (!integers) {
+        return none;
+    }
+    int exponent = 0;
+    float product = (float)q.step_in * (float)q.step_weight; /* in float32 there, too */
+    double fraction = frexp((double)product / q.step_out, &exponent);
+    double mul = round(ldexp(fraction, 31));
+    if (!(mul >= 1) || exponent > 0 || exponent < -31 || mul > INT32_MAX) {
+        return none;
+    }
+    q.mul = (int32_t)mul;
+    q.shift = (uint8_t)-exponent;
+    q.rounding = DAM_ROUND_TWICE;
+    return q;
+}
+
 static enum dam_err dense(struct reader *r, struct table op)
 {
     struct vector inputs = vector_at(op, 1, 4);
+    struct tensor in = tensor_of(r, number(inputs, 0));
     struct tensor w = tensor_of(r, number(inputs, 1));
     struct tensor b = tensor_of(r, number(inputs, 2));
     struct tensor out = tensor_of(r, number(vector_at(op, 2, 4), 0));
@@ -229,6 +264,7 @@ static enum dam_err dense(struct reader *r, struct table op)
         }
     }
     layer->activation = fused == 1 ? DAM_ACT_RELU : DAM_ACT_NONE;
+    layer->int8 = kernel_of(&in, &w, &b, &out);
     clip_to(layer, &out);
     r->model->inputs = before == NULL ? (uint32_t)width : r->model->inputs;
     return DAM_OK;

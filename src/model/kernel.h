@@ -25,6 +25,21 @@ struct dam_kernel {
     void (*scale)(const struct dam_layer *layer, const int32_t *acc, int32_t max, int16_t *u);
 };
 
+/** A sum in steps of an int8 layer's codes: times mul / 2^(31 + shift), to the nearest, as
+ *  TensorFlow Lite's MultiplyByQuantizedMultiplier has it (tensorflow/lite/kernels/internal/
+ *  common.cc). Once: half up. Twice: after mul / 2^31, half up, then again after 2^shift, half away
+ *  from zero. In: sum: int32; mul: above 0; shift: 0..31. */
+static inline int64_t dam_kernel_round(enum dam_rounding rounding, int64_t sum, int32_t mul,
+                                       uint8_t shift)
+{
+    int64_t product = sum * mul;
+    if (rounding == DAM_ROUND_ONCE) {
+        return (product + (INT64_C(1) << (30 + shift))) >> (31 + shift);
+    }
+    int64_t high = (product + (INT64_C(1) << 30)) >> 31;
+    return shift == 0 ? high : (high + (INT64_C(1) << (shift - 1)) - (high < 0)) >> shift;
+}
+
 /** Sum of the leaves that x reaches. */
 int64_t dam_kernel_walk(const struct dam_group *group, const int32_t *x);
 

@@ -10,10 +10,11 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-#define DAM_MODEL_RECORDS_MAX 256u
-#define DAM_MODEL_INPUTS_MAX 256u
-#define DAM_MODEL_OUTPUTS_MAX 64u
-#define DAM_MODEL_LAYERS_MAX 8u
+#define DAM_MODEL_RECORDS_MAX 2048u
+#define DAM_MODEL_INPUTS_MAX 1024u
+#define DAM_MODEL_TREE_INPUTS_MAX 256u /* a forest's node names its input in a byte */
+#define DAM_MODEL_OUTPUTS_MAX 1024u
+#define DAM_MODEL_LAYERS_MAX 16u
 #define DAM_MODEL_FRAMES_MAX 8u
 #define DAM_MODEL_DEPTH_MAX 8u
 #define DAM_MODEL_BLOB_MAX 786400u /* 32 slices */
@@ -29,6 +30,13 @@ enum dam_model_kind {
     DAM_MODEL_MLP = 2, /* 8-bit codes and weights */
     DAM_MODEL_FOREST = 3,
     DAM_MODEL_WIDE = 4, /* an mlp of 15-bit codes and 16-bit weights */
+    DAM_MODEL_INT8 = 5, /* an mlp that rounds as TensorFlow Lite does */
+};
+
+/* Of an int8 layer. Written in blobs. Do not renumber. */
+enum dam_rounding {
+    DAM_ROUND_ONCE = 1,
+    DAM_ROUND_TWICE = 2,
 };
 
 /* One word of section 2. */
@@ -57,8 +65,12 @@ struct dam_layer {
     uint16_t inputs;
     uint16_t neurons;
     uint8_t shift;
+    uint8_t zero_in;  /* int8: the code of 0 of the model's inputs; 0 behind the first layer */
+    uint8_t zero;     /* int8: the code of 0 of this layer's neurons */
+    uint8_t low;      /* int8: the least code: `zero` of a ReLU, else 0 */
+    uint8_t rounding; /* int8: enum dam_rounding; else 0 */
     uint16_t *table;  /* 257 entries or NULL; only hidden layers of a wide model */
-    int32_t mul;      /* 0 in the last layer */
+    int32_t mul;      /* 0 in the last layer but an int8's */
     int32_t *bias;    /* neurons entries, padded with zeros to a multiple of 8 */
     int16_t *weights; /* [neurons][inputs] */
     int16_t *packed;  /* the same for the kernel; made by dam_model_pack */
@@ -80,7 +92,7 @@ struct dam_model {
     enum dam_model_kind kind;
     uint16_t records; /* c: records of an observation */
     uint16_t features_count;
-    uint8_t outputs_count;
+    uint16_t outputs_count;
     uint8_t layers_count;
     uint8_t frames;
     struct dam_feature features[DAM_MODEL_INPUTS_MAX];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/model.h"
+#include "model/kernel.h"
 
 #include "base/prng.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -48,9 +49,16 @@ static void random_layers(struct dam_model *model)
         layer->shift = (uint8_t)between(8, 45);
         size_t padded = (layer->neurons + 7u) / 8 * 8;
         layer->bias = calloc(padded, sizeof(*layer->bias));
-        layer->mul = last ? 0 : (int32_t)between(1, INT32_MAX);
+        layer->mul = last && model->kind != DAM_MODEL_INT8 ? 0 : (int32_t)between(1, INT32_MAX);
         layer->weights = calloc(layer->neurons * inputs, sizeof(*layer->weights));
-        int64_t top = model->kind == DAM_MODEL_MLP ? 128 : 65535 / (int64_t)inputs / 2;
+        int64_t top = model->kind == DAM_MODEL_WIDE ? 65535 / (int64_t)inputs / 2 : 128;
+        if (model->kind == DAM_MODEL_INT8) {
+            layer->shift = (uint8_t)between(0, 31);
+            layer->rounding = (uint8_t)between(DAM_ROUND_ONCE, DAM_ROUND_TWICE);
+            layer->zero_in = (uint8_t)(l == 0 ? between(0, 255) : 0);
+            layer->zero = (uint8_t)between(0, 255);
+            layer->low = dam_prng_below(&prng, 2) == 0 ? layer->zero : 0;
+        }
         for (size_t i = 0; i < layer->neurons * inputs; i++) {
             layer->weights[i] = (int16_t)between(-top, top - 1);
         }
@@ -94,7 +102,8 @@ static void random_model(struct dam_model *model, enum dam_model_kind kind)
     model->records = (uint16_t)between(1, 40);
     model->frames = (uint8_t)between(1, 3);
     model->features_count = (uint16_t)between(1, 30);
-    model->outputs_count = (uint8_t)between(1, 9);
+    bool many = kind == DAM_MODEL_INT8 && dam_prng_below(&prng, 4) == 0; /* more than a byte says */
+    model->outputs_count = (uint16_t)(many ? 300 : between(1, 9));
     random_features(model);
     uint8_t shift = (uint8_t)between(0, 62);
     for (size_t j = 0; j < model->outputs_count; j++) {
@@ -120,6 +129,7 @@ static void random_model(struct dam_model *model, enum dam_model_kind kind)
     }
     case DAM_MODEL_MLP:
     case DAM_MODEL_WIDE:
+    case DAM_MODEL_INT8:
         model->layers_count = (uint8_t)between(1, 4);
         random_layers(model);
         break;
@@ -148,7 +158,7 @@ static void kernels_and_round_trip_are_equal(void **state)
     static struct dam_model again;
     size_t compared = 0;
     for (int round = 0; round < 200; round++) {
-        random_model(&model, (enum dam_model_kind)(1 + round % 4));
+        random_model(&model, (enum dam_model_kind)(1 + round % 5));
         const char *why = NULL;
         assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
         uint8_t *blob = NULL;
@@ -233,7 +243,7 @@ static void a_broken_blob_is_refused_with_its_rule(void **state)
     static struct dam_model again;
     const char *why = NULL;
     size_t refused = 0;
-    for (int kind = 1; kind <= 4; kind++) {
+    for (int kind = 1; kind <= 5; kind++) {
         random_model(&model, (enum dam_model_kind)kind);
         assert_int_equal(dam_model_pack(&model, &why), DAM_OK);
         uint8_t *blob = NULL;
@@ -244,7 +254,7 @@ static void a_broken_blob_is_refused_with_its_rule(void **state)
             assert_non_null(why);
             refused++;
         }
-        static const size_t reserved[] = {13, 14, 15, 20, 31, 60, 63};
+        static const size_t reserved[] = {14, 15, 20, 31, 60, 63};
         for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
             blob[reserved[i]] = 1;
             assert_int_equal(dam_model_open(dam_bytes(blob, len), &again, &why), DAM_EPARSE);
@@ -257,6 +267,40 @@ static void a_broken_blob_is_refused_with_its_rule(void **state)
         dam_model_close(&model);
     }
     assert_true(refused > 200);
+}
+
+/* TensorFlow Lite's MultiplyByQuantizedMultiplier as its two functions are written (gemmlowp's
+ * fixedpoint.h: the nudge and the truncating division of the one, the remainder and its threshold
+ * of the other). */
+static int64_t round_twice_as_written(int32_t x, int32_t mul, int shift)
+{
+    int64_t product = (int64_t)x * mul;
+    int64_t nudge = product >= 0 ? 1 << 30 : 1 - (1 << 30);
+    int32_t high = (int32_t)((product + nudge) / (INT64_C(1) << 31));
+    int32_t mask = (int32_t)((INT64_C(1) << shift) - 1);
+    int32_t remainder = high & mask;
+    int32_t threshold = (mask >> 1) + (high < 0);
+    return (high >> shift) + (remainder > threshold);
+}
+
+static void an_int8_sum_is_rounded_as_in_tensorflow_lite(void **state)
+{
+    (void)state;
+    size_t below = 0;
+    prng.state = 5;
+    for (int round = 0; round < 1000000; round++) {
+        int32_t sum = (int32_t)any_int64();
+        /* Now and then a power of two: ties. */
+        int32_t mul = dam_prng_below(&prng, 3) == 0 ? 1 << 30 : (int32_t)between(1, INT32_MAX);
+        int shift = (int)between(0, 31);
+        int64_t y = dam_kernel_round(DAM_ROUND_TWICE, sum, mul, (uint8_t)shift);
+        assert_int_equal(y, round_twice_as_written(sum, mul, shift));
+        double exact = ldexp((double)sum * mul, -31 - shift);
+        int64_t once = dam_kernel_round(DAM_ROUND_ONCE, sum, mul, (uint8_t)shift);
+        assert_true(fabs((double)once - exact) <= 0.5);
+        below += y < 0;
+    }
+    assert_true(below > 100000);
 }
 
 /* The interval analysis: a sum that could leave 32 bits is refused, the largest that cannot is
@@ -412,6 +456,7 @@ int main(void)
         cmocka_unit_test(kernels_and_round_trip_are_equal),
         cmocka_unit_test(a_stump_by_hand),
         cmocka_unit_test(a_broken_blob_is_refused_with_its_rule),
+        cmocka_unit_test(an_int8_sum_is_rounded_as_in_tensorflow_lite),
         cmocka_unit_test(a_sum_that_can_overflow_is_refused),
         cmocka_unit_test(what_is_taken_cannot_overflow),
         cmocka_unit_test(the_bound_is_reached),

@@ -21,6 +21,19 @@ int64_t dam_quantise_raw(double value, uint8_t decimals)
     return scaled > 9e18 ? INT64_MAX : scaled < -9e18 ? -INT64_MAX : (int64_t)scaled;
 }
 
+int64_t dam_quantise_missing(const struct dam_quantise *how, uint32_t input)
+{
+    const struct dam_rows *rows = how->rows;
+    double sum = 0;
+    size_t count = 0;
+    for (size_t r = 0; r < rows->rows; r++) {
+        double v = rows->values[r * rows->columns + input];
+        sum += isnan(v) ? 0 : v;
+        count += !isnan(v);
+    }
+    return dam_quantise_raw(count == 0 ? 0 : sum / (double)count, how->inputs[input].decimals);
+}
+
 /* A row as the machine would see it: the channels' integers, and the same back as values. Returns:
  * false if a value is missing. */
 static bool seen(const struct dam_quantise *how, const struct dam_float *model, const double *row,
@@ -42,9 +55,10 @@ enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct d
     memset(ret, 0, sizeof(*ret));
     if (model->inputs >= DAM_MODEL_INPUTS_MAX || model->outputs > DAM_MODEL_OUTPUTS_MAX) {
         return dam_why(why, DAM_ERANGE,
-                       "the model has %u inputs and %u outputs; a mind has at most 255 and 64: let "
+                       "the model has %u inputs and %u outputs; a mind has at most %u and %u: let "
                        "it be a perceptor ([link] kind onnx), or train a smaller one",
-                       model->inputs, model->outputs);
+                       model->inputs, model->outputs, DAM_MODEL_INPUTS_MAX - 1,
+                       DAM_MODEL_OUTPUTS_MAX);
     }
     if (rows->columns < model->inputs || rows->rows == 0) {
         return dam_why(why, DAM_ERANGE,
@@ -55,8 +69,8 @@ enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct d
     ret->rows = rows;
     ret->records = (uint16_t)(1 + model->inputs + model->outputs);
     if (ret->records > DAM_MODEL_RECORDS_MAX) {
-        return dam_why(why, DAM_ERANGE, "inputs and outputs need %u records; 256 fit",
-                       ret->records);
+        return dam_why(why, DAM_ERANGE, "inputs and outputs need %u records; %u fit", ret->records,
+                       DAM_MODEL_RECORDS_MAX);
     }
     for (uint32_t i = 0; i < model->inputs; i++) {
         struct dam_input_spec *in = &ret->inputs[i];
@@ -209,11 +223,13 @@ enum dam_err dam_quantise(const struct dam_float *model, const struct dam_quanti
     memset(ret, 0, sizeof(*ret));
     if (model->inputs > DAM_MODEL_INPUTS_MAX || model->outputs > DAM_MODEL_OUTPUTS_MAX) {
         return dam_why(why, DAM_EUNSUPPORTED,
-                       "the model has %u inputs and %u outputs; 256 and 64 fit a mind",
-                       model->inputs, model->outputs);
+                       "the model has %u inputs and %u outputs; %u and %u fit a mind",
+                       model->inputs, model->outputs, DAM_MODEL_INPUTS_MAX, DAM_MODEL_OUTPUTS_MAX);
     }
     enum dam_err err = model->kind == DAM_FLOAT_FOREST ? dam_quantise_forest(model, how, ret, why)
-                                                       : quantise_net(model, how, ret, why);
+                       : how->bits == DAM_BITS_AUTO && dam_quantise_is_int8(model)
+                           ? dam_quantise_int8(model, how, ret, why)
+                           : quantise_net(model, how, ret, why);
     const char *rule = NULL;
     if (err == DAM_OK) {
         err = dam_model_pack(ret, &rule);

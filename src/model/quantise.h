@@ -3,7 +3,8 @@
  *
  * Trees become exact: a threshold moves to the smallest integer of the channel at which the
  * trainer's own test changes its answer. Nets become 8-bit or 16-bit; the ranges of their neurons
- * come from calibration rows. docs/models.md explains; docs/spec/model.md is what comes out. */
+ * come from calibration rows. Int8 nets of TensorFlow Lite keep their own integers. docs/models.md
+ * explains; docs/spec/model.md is what comes out. */
 #ifndef DAM_MODEL_QUANTISE_H
 #define DAM_MODEL_QUANTISE_H
 
@@ -29,7 +30,7 @@ struct dam_output_spec {
 };
 
 enum dam_bits {
-    DAM_BITS_AUTO, /* 8 where they keep the decisions, else 16 */
+    DAM_BITS_AUTO, /* an int8 net's own; else 8 where they keep the decisions, else 16 */
     DAM_BITS_8,
     DAM_BITS_16,
 };
@@ -71,7 +72,7 @@ void dam_quantise_compare(const struct dam_float *from, const struct dam_quantis
                           const struct dam_rows *rows, const struct dam_model *model,
                           struct dam_quantise_report *ret);
 
-/* The two halves; private to this room. */
+/* The parts; private to this room. */
 DAM_MUST_USE enum dam_err dam_quantise_forest(const struct dam_float *model,
                                               const struct dam_quantise *how, struct dam_model *ret,
                                               char *why);
@@ -79,8 +80,18 @@ DAM_MUST_USE enum dam_err dam_quantise_net(const struct dam_float *model,
                                            const struct dam_quantise *how, bool wide,
                                            struct dam_model *ret, char *why);
 
+/** Is it a chain of int8 layers of TensorFlow Lite, which can be taken over as they are? */
+bool dam_quantise_is_int8(const struct dam_float *model);
+DAM_MUST_USE enum dam_err dam_quantise_int8(const struct dam_float *model,
+                                            const struct dam_quantise *how, struct dam_model *ret,
+                                            char *why);
+
 /** 10^decimals. */
 double dam_quantise_unit(uint8_t decimals);
+
+/** What stands for a missing value of a net's input: the mean of the rows, as the channel's
+ * integer. */
+int64_t dam_quantise_missing(const struct dam_quantise *how, uint32_t input);
 
 /** A cell as the channel's integer; NAN: INT64_MIN. */
 int64_t dam_quantise_raw(double value, uint8_t decimals);

@@ -64,7 +64,7 @@ static enum dam_err make_features(const struct dam_float *model, const struct da
             if (!used[i][m]) {
                 continue;
             }
-            if (ret->features_count == DAM_MODEL_INPUTS_MAX) {
+            if (ret->features_count == DAM_MODEL_TREE_INPUTS_MAX) {
                 return dam_why(why, DAM_EUNSUPPORTED,
                                "the trees use more than 256 pairs of feature and default "
                                "direction; train with fewer features");

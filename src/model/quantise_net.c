@@ -51,6 +51,7 @@ static size_t calibrate(struct work *w)
             bare.activation = DAM_ACT_NONE;
             bare.min = -INFINITY;
             bare.max = INFINITY;
+            bare.int8 = (struct dam_float_int8){0};
             double *out = w->buffer[(l + 1) % 2];
             dam_float_layer_eval(&bare, in, out);
             for (uint32_t j = 0; j < bare.neurons; j++) {
@@ -80,19 +81,6 @@ static size_t calibrate(struct work *w)
 
 /* ---- the features ---- */
 
-static double missing_mean(const struct work *w, uint32_t i)
-{
-    const struct dam_rows *rows = w->how->rows;
-    double sum = 0;
-    size_t count = 0;
-    for (size_t r = 0; r < rows->rows; r++) {
-        double v = rows->values[r * rows->columns + i];
-        sum += isnan(v) ? 0 : v;
-        count += !isnan(v);
-    }
-    return count == 0 ? 0 : sum / (double)count;
-}
-
 static void make_feature(struct work *w, uint32_t i, struct dam_feature *ret)
 {
     const struct dam_input_spec *spec = &w->how->inputs[i];
@@ -103,7 +91,7 @@ static void make_feature(struct work *w, uint32_t i, struct dam_feature *ret)
     *ret = (struct dam_feature){.channel = spec->channel,
                                 .period = spec->period,
                                 .center = spec->min,
-                                .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals)};
+                                .missing = dam_quantise_missing(w->how, i)};
     if (codes >= 1) { /* whole codes: the feature is exact */
         ret->mul = (int32_t)codes;
         step = 1 / (double)ret->mul;
@@ -306,12 +294,11 @@ static bool make_linear(struct work *w, struct dam_model *ret)
     }
     for (uint32_t i = 0; i < from->inputs; i++) {
         const struct dam_input_spec *spec = &w->how->inputs[i];
-        ret->features[i] =
-            (struct dam_feature){.channel = spec->channel,
-                                 .period = spec->period,
-                                 .center = spec->min / 2 + spec->max / 2,
-                                 .missing = dam_quantise_raw(missing_mean(w, i), spec->decimals),
-                                 .mul = 1};
+        ret->features[i] = (struct dam_feature){.channel = spec->channel,
+                                                .period = spec->period,
+                                                .center = spec->min / 2 + spec->max / 2,
+                                                .missing = dam_quantise_missing(w->how, i),
+                                                .mul = 1};
     }
     for (uint32_t j = 0; j < from->neurons; j++) {
         const struct dam_output_spec *spec = &w->how->outputs[j];
@@ -347,16 +334,16 @@ static bool make_linear(struct work *w, struct dam_model *ret)
 static enum dam_err check_shape(const struct dam_float *model, bool wide, char *why)
 {
     if (model->layers_count > DAM_MODEL_LAYERS_MAX) {
-        return dam_why(why, DAM_EUNSUPPORTED, "the net has %u layers; a mind takes 8",
-                       model->layers_count);
+        return dam_why(why, DAM_EUNSUPPORTED, "the net has %u layers; a mind takes %u",
+                       model->layers_count, DAM_MODEL_LAYERS_MAX);
     }
     for (uint32_t l = 0; l < model->layers_count; l++) {
         const struct dam_float_layer *layer = &model->layers[l];
         if (layer->neurons > DAM_MODEL_INPUTS_MAX) {
             return dam_why(why, DAM_EUNSUPPORTED,
-                           "layer %u has %u neurons; a mind takes 256: train a narrower net, or "
+                           "layer %u has %u neurons; a mind takes %u: train a narrower net, or "
                            "run this one as a perceptor",
-                           l, layer->neurons);
+                           l, layer->neurons, DAM_MODEL_INPUTS_MAX);
         }
         if (curved(layer) && !wide) {
             return dam_why(why, DAM_EUNSUPPORTED,
@@ -373,7 +360,7 @@ static enum dam_err make_net(struct work *w, struct dam_model *ret, char *why)
     ret->records = w->how->records;
     ret->frames = 1;
     ret->features_count = (uint16_t)model->inputs;
-    ret->outputs_count = (uint8_t)model->outputs;
+    ret->outputs_count = (uint16_t)model->outputs;
     const struct dam_float_layer *first = &model->layers[0];
     if (model->layers_count == 1 && first->activation == DAM_ACT_NONE && isinf(first->min) &&
         isinf(first->max)) {

@@ -10,6 +10,7 @@ library ModelBlob {
     uint256 internal constant MLP = 2;
     uint256 internal constant FOREST = 3;
     uint256 internal constant WIDE = 4;
+    uint256 internal constant INT8 = 5;
 
     function check(bool good, uint256 pos) internal pure {
         if (!good) {
@@ -46,14 +47,16 @@ library ModelBlob {
     {
         check(u(blob, 0, 4) == 0x44414d4d && u(blob, 4, 1) == 1, 0);
         check(u(blob, 5, 1) == kind, 5);
-        (c, n, m, frames) = (u(blob, 6, 2), u(blob, 8, 2), u(blob, 10, 1), u(blob, 12, 1));
-        check(c >= 1 && c <= 256, 6);
-        check(n >= 1 && n <= 256, 8);
-        check(m >= 1 && m <= 64, 10);
+        (c, n, m, frames) = (u(blob, 6, 2), u(blob, 8, 2), u(blob, 13, 1) << 8 | u(blob, 10, 1), u(blob, 12, 1));
+        check(c >= 1 && c <= 2048, 6);
+        check(n >= 1 && n <= 1024, 8);
+        check(m >= 1 && m <= 1024, 10);
         uint256 layers = u(blob, 11, 1);
-        check(kind == MLP || kind == WIDE ? layers >= 1 && layers <= 8 : layers == 0, 11);
-        check(frames >= 1 && frames <= 8 && n * frames <= 256 && 8 * n * (frames - 1) <= 8192, 12);
-        zeros(blob, 13, 3);
+        bool net = kind != LINEAR && kind != FOREST;
+        check(net ? layers >= 1 && layers <= 16 : layers == 0, 11);
+        check(frames >= 1 && frames <= 8 && n * frames <= (kind == FOREST ? 256 : 1024), 12);
+        check(8 * n * (frames - 1) <= 8192, 12);
+        zeros(blob, 14, 2);
         check(u(blob, 16, 4) == blob.length, 16);
         zeros(blob, 20, 12);
     }

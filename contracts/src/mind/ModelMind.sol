@@ -9,7 +9,7 @@ import {ModelBlob} from "./ModelBlob.sol";
 /// names. It is checked once, in the constructor; afterwards a decision trusts it.
 /// @dev `decide` owns all memory and ends in `return`, so it lays memory out for itself:
 ///
-///      0          the inputs x, a word `x << _pad | (2^_pad - 1)` each; those of an mlp overlap to 4 bytes each
+///      0          the inputs x, a word `x << _pad | (2^_pad - 1)` each; those of a net of bytes overlap to 4 each
 ///      _blobAt    the blob
 ///      _answerAt  abi.encode(next, proposal)
 ///
@@ -73,12 +73,12 @@ abstract contract ModelMind is IMind {
         _inputs = n * frames;
         // what an input is clamped to, and how it is kept
         bool codes = kind == ModelBlob.MLP || kind == ModelBlob.WIDE;
-        _low = codes ? int256(0) : kind == ModelBlob.FOREST ? -(2 ** 31) : -(2 ** 63);
+        _low = codes ? int256(0) : kind == ModelBlob.LINEAR ? -(2 ** 63) : -(2 ** 31);
         _span = kind == ModelBlob.MLP ? 255 : kind == ModelBlob.WIDE
             ? 32767
-            : kind == ModelBlob.FOREST ? type(uint32).max : type(uint64).max;
+            : kind == ModelBlob.LINEAR ? type(uint64).max : type(uint32).max;
         _pad = kind == ModelBlob.LINEAR || kind == ModelBlob.WIDE ? 0 : 224;
-        _dense = kind == ModelBlob.MLP ? 3 : 0;
+        _dense = kind == ModelBlob.MLP || kind == ModelBlob.INT8 ? 3 : 0;
         _outputs = m;
     }
 

@@ -7,7 +7,7 @@ import {ModelMind} from "./ModelMind.sol";
 /// @title A neural network of 16 bits: docs/spec/model.md section 6, "Wide".
 /// @notice Weights of 16 bits, activations of 15 bits, accumulators of 32 bits, smooth activations by table.
 /// @dev A tile's word holds the weights (plus 32,768) of 4 neurons from 4 inputs. A shift and a mask leave the 4 weights
-/// of one input in lanes of 64 bits, and one MUL by the input's code makes 4 products below 2^31, of which 256 stay
+/// of one input in lanes of 64 bits, and one MUL by the input's code makes 4 products below 2^31, of which 1,024 stay
 /// far below 2^64. The 32,768s come out again at the end: they added 32,768 times the sum of all codes to every lane.
 /// A layer's codes are a word each.
 contract WideMind is ModelMind {
@@ -29,7 +29,7 @@ contract WideMind is ModelMind {
         words = _eights(inputs);
         for (uint256 layer = 1; layer <= layers; ++layer) {
             uint256 neurons = blob.u(pos + 2, 2);
-            ModelBlob.check(blob.u(pos, 2) == inputs && neurons >= 1 && neurons <= 256, pos);
+            ModelBlob.check(blob.u(pos, 2) == inputs && neurons >= 1 && neurons <= 1024, pos);
             if (layer == layers) {
                 ModelBlob.check(neurons == outputs, pos + 2);
             }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {Base} from "../Base.sol";
 import {IMind} from "../../src/law/IMachineCode.sol";
 import {LinearMind} from "../../src/mind/LinearMind.sol";
+import {Int8Mind} from "../../src/mind/Int8Mind.sol";
 import {MlpMind} from "../../src/mind/MlpMind.sol";
 import {ForestMind} from "../../src/mind/ForestMind.sol";
 import {WideMind} from "../../src/mind/WideMind.sol";
@@ -68,6 +69,9 @@ abstract contract Model is Base {
         }
         if (kind == 4) {
             return new WideMind(all);
+        }
+        if (kind == 5) {
+            return new Int8Mind(all);
         }
         return kind == 2 ? IMind(new MlpMind(all)) : IMind(new ForestMind(all));
     }

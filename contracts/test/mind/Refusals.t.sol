@@ -10,6 +10,7 @@ import {Model} from "./Model.sol";
 contract MindRefusalsTest is Model {
     bytes private linearBlob;
     bytes private mlpBlob;
+    bytes private int8Blob;
     bytes private forestBlob;
 
     function setUp() public {
@@ -32,6 +33,19 @@ contract MindRefusalsTest is Model {
 
         body = bytes.concat(
             feature(1, 0, 0, 1),
+            int8Word(128, 0),
+            bytes32(uint256(5) << 224),
+            tile,
+            tile,
+            int8Word(0, 20),
+            output(5, 1, 0),
+            tile,
+            tile
+        );
+        int8Blob = bytes.concat(header(5, 2, 1, 1, 2, 1, body.length), body);
+
+        body = bytes.concat(
+            feature(1, 0, 0, 1),
             abi.encodePacked(uint16(1), uint8(1), uint8(3), bytes28(0)),
             output(5, 1, 0),
             abi.encodePacked(int32(4), uint8(0), int32(1), int32(2))
@@ -39,9 +53,15 @@ contract MindRefusalsTest is Model {
         forestBlob = bytes.concat(header(3, 2, 1, 1, 0, 1, body.length), body);
     }
 
+    /// A layer of one neuron with one input.
+    function int8Word(uint8 zeroIn, uint8 shift) private pure returns (bytes memory) {
+        return abi.encodePacked(uint16(1), uint16(1), uint8(3), uint8(1), uint8(1), zeroIn, int32(7), shift, uint8(2), bytes18(0));
+    }
+
     function testAcceptedAsTheyStand() public {
         mindOf(linearBlob);
         mindOf(mlpBlob);
+        mindOf(int8Blob);
         mindOf(forestBlob);
     }
 
@@ -61,17 +81,17 @@ contract MindRefusalsTest is Model {
         refuse(b, 4, 2, 0); // version
         refuse(b, 5, 2, 5); // kind
         refuse(b, 7, 0, 6); // no channels
-        refuse(b, 6, 2, 6); // too many
+        refuse(b, 6, 9, 6); // too many
         refuse(b, 9, 0, 8); // no features
-        refuse(b, 8, 2, 8); // too many
+        refuse(b, 8, 5, 8); // too many
         refuse(b, 10, 0, 10); // no outputs
-        refuse(b, 10, 65, 10); // too many
+        refuse(b, 13, 5, 10); // too many
         refuse(b, 11, 1, 11); // layers of a linear model
         refuse(mlpBlob, 11, 0, 11);
-        refuse(mlpBlob, 11, 9, 11);
+        refuse(mlpBlob, 11, 17, 11);
         refuse(b, 12, 0, 12); // no frames
         refuse(b, 12, 9, 12); // too many
-        refuse(b, 13, 1, 13);
+        refuse(b, 14, 1, 14);
         refuse(b, 19, 0, 16); // length
         refuse(b, 20, 1, 20);
     }
@@ -105,7 +125,7 @@ contract MindRefusalsTest is Model {
         bytes memory b = mlpBlob;
         refuse(b, 65, 2, 64); // inputs
         refuse(b, 67, 0, 64); // neurons
-        refuse(b, 66, 2, 64);
+        refuse(b, 66, 5, 64);
         refuse(b, 68, 63, 68); // shift
         refuse(b, 69, 1, 69);
         refuse(b, 75, 0, 72); // mul of a hidden layer
@@ -118,6 +138,21 @@ contract MindRefusalsTest is Model {
         refuse(b, 160, 0, 160); // and of a padding tile
         refuse(b, 203, 1, 200); // mul of the last layer
         refuse(b, 195, 2, 194); // neurons of the last layer
+        refuse(b, 224, 0x41, 224); // bias in an output word
+    }
+
+    function testInt8() public {
+        bytes memory b = int8Blob;
+        refuse(b, 68, 32, 68); // shift
+        refuse(b, 75, 0, 72); // mul
+        refuse(b, 72, 0x80, 72);
+        refuse(b, 76, 1, 76); // a shift of outputs in a hidden layer
+        refuse(b, 77, 0, 77); // rounding
+        refuse(b, 77, 3, 77);
+        refuse(b, 78, 1, 78);
+        refuse(b, 199, 1, 199); // a zero point of inputs behind the first layer
+        refuse(b, 203, 0, 200); // mul of the last layer
+        refuse(b, 204, 63, 204); // shift of the outputs
         refuse(b, 224, 0x41, 224); // bias in an output word
     }
 

@@ -35,6 +35,9 @@ def feature(kind, channels):
         f["center"] = rnd.randint(-3000, 0)
         f["shift"] = rnd.randint(0, 24)
         f["mul"] = rnd.choice([1, -1]) * rnd.randint(1, min(I32, (256 << f["shift"]) // 2000 + 2))
+    if kind == 5:
+        f["shift"] = rnd.randint(0, 10)
+        f["mul"] = rnd.choice([1, -1]) * rnd.randint(1, 6000 << f["shift"])
     if kind == 1 and rnd.random() < 0.3:
         f["shift"], f["mul"] = rnd.randint(0, 62), rnd.randint(-I32 - 1, I32)
     if kind == 3:
@@ -69,7 +72,7 @@ def output_word(o):
 
 
 def input_of(kind, f, r):
-    lo, hi = {1: (-I64 - 1, I64), 2: (0, 255), 3: (-I32 - 1, I32), 4: (0, 32767)}[kind]
+    lo, hi = {1: (-I64 - 1, I64), 2: (0, 255), 3: (-I32 - 1, I32), 4: (0, 32767), 5: (-I32 - 1, I32)}[kind]
     return sat(((r - f["center"]) * f["mul"]) >> f["shift"], lo, hi)
 
 
@@ -140,6 +143,55 @@ class Mlp:
             if last:
                 return [propose(o, a) for o, a in zip(heads, acc)]
             u = [sat(((a + bias) * mul) >> shift, 0, 255) for a, bias in zip(acc, heads)]
+
+
+def nearest(x, bits):
+    """x / 2^bits, half up."""
+    return (2 * x + (1 << bits)) >> (bits + 1)
+
+
+def nearest_away(x, bits):
+    """x / 2^bits, half away from zero."""
+    return nearest(x, bits) if x >= 0 else -nearest(-x, bits)
+
+
+class Int8(Mlp):
+    """The net of bytes that rounds as TensorFlow Lite."""
+    kind = 5
+
+    def __init__(self, inputs, widths):
+        super().__init__(inputs, widths)
+        self.zero_in = rnd.randint(0, 255)
+        self.words = []
+        for k, (inputs, _, _, _, heads, _, last) in enumerate(self.parts):
+            zero = rnd.choice([0, 0, 128, 255, rnd.randint(0, 255)])
+            shift = rnd.choice([0, 31, rnd.randint(0, 31), 8, 9, 10, 11])
+            if last:
+                for o in heads:
+                    o["shift"] = self.output_shift = heads[0]["shift"]
+            self.words.append((shift, zero, rnd.choice([0, zero]), self.zero_in if k == 0 else 0, rnd.randint(1 << 30, I32),
+                               self.output_shift if last else 0, rnd.choice([1, 2])))
+
+    def body(self):
+        out, plain = b"", super().body()
+        at = 0
+        for (inputs, neurons, _, _, _, _, last), word in zip(self.parts, self.words):
+            size = 32 + (32 * neurons if last else 0) + eights(neurons) // 8 * ((0 if last else 32) + 8 * eights(inputs))
+            out += struct.pack(">HHBBBBiBB18x", inputs, neurons, *word) + plain[at + 32:at + size]
+            at += size
+        return out
+
+    def run(self, x):
+        u = [sat(nearest(v, 16) + self.zero_in, 0, 255) for v in x]
+        for (_, _, _, _, heads, weights, last), (shift, zero, low, _, mul, output_shift, rounding) in zip(self.parts, self.words):
+            sums = [sum(w * c for w, c in zip(row, u)) + (h["bias"] if last else h) for row, h in zip(weights, heads)]
+            if rounding == 1:
+                u = [sat(nearest(s * mul, 31 + shift) + zero, low, 255) for s in sums]
+            else:
+                u = [sat(nearest_away(nearest(s * mul, 31), shift) + zero, low, 255) for s in sums]
+            if last:
+                return [sat(o["offset"] + nearest((c - zero) * o["mul"], output_shift), o["min"], o["max"])
+                        for o, c in zip(heads, u)]
 
 
 class Wide:
@@ -237,8 +289,8 @@ def vector(name, channels, features, frames, outputs, make, turns):
     model = make(features * frames, outputs)
     fs = [feature(model.kind, channels) for _ in range(features)]
     body = b"".join(map(feature_word, fs)) + model.body()
-    blob = b"DAMM" + struct.pack(">BBHHBBB3xI12x", 1, model.kind, channels, features, outputs, model.layers, frames,
-                                 32 + len(body)) + body
+    blob = b"DAMM" + struct.pack(">BBHHBBBB2xI12x", 1, model.kind, channels, features, outputs % 256, model.layers, frames,
+                                 outputs // 256, 32 + len(body)) + body
     memory, case = b"", dict(name=name, blob="0x" + blob.hex(), memory=[], observation=[], next=[], proposal=[])
     past = None
     for turn in range(turns):
@@ -277,5 +329,10 @@ cases = [
     vector("wide 2-1", 3, 2, 1, 1, lambda n, m: Wide(n, [m], [0]), 4),
     vector("wide 3-5-10-7, tables", 4, 3, 1, 7, lambda n, m: Wide(n, [5, 10, m], [1, 0, 0]), 6),
     vector("wide 6-9-2, 4 frames, table", 4, 6, 4, 2, lambda n, m: Wide(n, [9, m], [1, 0]), 6),
+    vector("int8 2-1", 3, 2, 1, 1, lambda n, m: Int8(n, [m]), 6),
+    vector("int8 7-12-3", 9, 7, 1, 3, lambda n, m: Int8(n, [12, m]), 8),
+    vector("int8 3-5-10-13-7", 4, 3, 1, 7, lambda n, m: Int8(n, [5, 10, 13, m]), 8),
+    vector("int8 6-9-2, 4 frames", 4, 6, 4, 2, lambda n, m: Int8(n, [9, m]), 6),
+    vector("int8 300-8-300", 301, 300, 1, 300, lambda n, m: Int8(n, [8, m]), 2),
 ]
 print(json.dumps({"count": len(cases), "cases": cases}, indent=0))
