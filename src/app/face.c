@@ -353,7 +353,7 @@ static int tell_metrics(void *ctx, struct dam_buf *out)
 static bool is_ready(void *ctx)
 {
     struct dam_face *face = ctx;
-    return !dam_runtime_is_stopping(face->runtime) && !dam_machine_failed(machine_of(face));
+    return !dam_runtime_is_stopping(face->runtime) && dam_machine_trouble(machine_of(face)) == NULL;
 }
 
 enum dam_err dam_face_create(struct dam_runtime *runtime, const struct dam_face_options *options,

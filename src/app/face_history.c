@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LOOK_BACK_MAX 4096u /* leaves read for one answer */
 #define CSV_ROWS_MAX 200000u
@@ -597,6 +598,27 @@ static void metric(struct dam_buf *out, const char *fmt, ...)
     dam_buf_put_text(out, line);
 }
 
+static void ledger_metrics(struct dam_runtime *runtime, struct dam_buf *out)
+{
+    struct dam_ledger_measured *ledgers = calloc(dam_runtime_count(runtime), sizeof(*ledgers));
+    size_t count = 0;
+    for (size_t i = 0; ledgers != NULL && i < dam_runtime_count(runtime); i++) {
+        struct dam_ledger_pulse pulse;
+        if (!dam_machine_ledger(dam_runtime_machine(runtime, i), &pulse)) {
+            continue;
+        }
+        if (count == 0) {
+            metric(out, "# HELP dam_ledger_pulse_age_seconds Since the ledger's thread turned.\n"
+                        "# TYPE dam_ledger_pulse_age_seconds gauge\n");
+        }
+        metric(out, "dam_ledger_pulse_age_seconds{machine=\"%zu\"} %.3f\n", i,
+               (double)pulse.age_ms / 1000);
+        ledgers[count++] = (struct dam_ledger_measured){i, pulse.metrics};
+    }
+    dam_ledger_metrics_put(out, ledgers, count, true);
+    free(ledgers);
+}
+
 void dam_face_metrics(struct dam_runtime *runtime, struct dam_buf *out)
 {
     metric(out,
@@ -648,4 +670,5 @@ void dam_face_metrics(struct dam_runtime *runtime, struct dam_buf *out)
         metric(out, "dam_links_up{machine=\"%zu\"} %u\n", i,
                dam_machine_stats(dam_runtime_machine(runtime, i))->links_up);
     }
+    ledger_metrics(runtime, out);
 }

@@ -65,26 +65,44 @@ static void on_signal(uv_signal_t *handle, int signum)
 /* ---- the service manager ----------------------------------------------------------------------
  */
 
-/* A machine that has failed is in its safe state and stays there: only a new start helps. */
+/* Returns: the first machine that has trouble, or NULL. */
+static const struct dam_machine *troubled(const struct up *up)
+{
+    for (size_t i = 0; i < dam_runtime_count(up->runtime); i++) {
+        const struct dam_machine *machine = dam_runtime_machine(up->runtime, i);
+        if (dam_machine_trouble(machine) != NULL) {
+            return machine;
+        }
+    }
+    return NULL;
+}
+
+static void well_tell(const struct up *up, const char *word)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "%s=1\nSTATUS=%zu machine(s)", word,
+                   dam_runtime_count(up->runtime));
+    dam_notify(text);
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
     const struct up *up = timer->data;
-    for (size_t i = 0; i < dam_runtime_count(up->runtime); i++) {
-        if (dam_machine_failed(dam_runtime_machine(up->runtime, i))) {
-            dam_notify("STATUS=a machine has failed and is in its safe state");
-            return;
-        }
+    const struct dam_machine *machine = troubled(up);
+    char text[160];
+    if (machine == NULL) {
+        well_tell(up, "WATCHDOG");
+        return;
     }
-    dam_notify("WATCHDOG=1");
+    (void)snprintf(text, sizeof(text), "STATUS=%s: %s", dam_machine_manifest(machine)->name,
+                   dam_machine_trouble(machine));
+    dam_notify(text);
 }
 
 static void manager_tell(struct up *up)
 {
     uint64_t every_ms = dam_notify_watchdog_ms();
-    char text[64];
-    (void)snprintf(text, sizeof(text), "READY=1\nSTATUS=%zu machine(s)",
-                   dam_runtime_count(up->runtime));
-    dam_notify(text);
+    well_tell(up, "READY");
     if (every_ms > 0 && uv_timer_init(&up->loop, &up->watchdog) == 0) {
         up->watchdog.data = up;
         up->watchdog_open = true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/heap.h"
+#include "ledger/metrics.h"
 #include "ledger/node.h"
 #include "ledger/rpc.h"
 
@@ -50,9 +51,11 @@ static void on_get(struct dam_ledger *ledger, struct dam_http_exchange *exchange
                    const struct dam_http_request *request)
 {
     if (dam_bytes_eq(request->path, dam_bytes("/metrics", 8))) {
+        struct dam_ledger_measured measured = {0};
         struct dam_buf buf;
         dam_buf_init(&buf, dam_heap(), 1 << 20);
-        dam_ledger_metrics(ledger, &buf);
+        dam_ledger_measure(ledger, &measured.metrics);
+        dam_ledger_metrics_put(&buf, &measured, 1, false);
         dam_http_reply(exchange, 200, "Content-Type: text/plain; version=0.0.4\r\n", buf.data,
                        buf.len);
         dam_buf_finish(&buf);
@@ -146,66 +149,6 @@ enum dam_err dam_ledger_serve_unix(struct dam_ledger *ledger, const char *path)
 {
     DAM_TRY(need_http(ledger));
     return dam_http_listen_unix(ledger->http, path);
-}
-
-/* ---- metrics --------------------------------------------------------------------------------- */
-
-static void put_metric(struct dam_buf *buf, const char *name, const char *type, const char *help,
-                       uint64_t value)
-{
-    char text[320];
-    int len =
-        snprintf(text, sizeof(text),
-                 "# HELP dam_ledger_%s %s\n# TYPE dam_ledger_%s %s\ndam_ledger_%s %" PRIu64 "\n",
-                 name, help, name, type, name, value);
-    dam_buf_put(buf, text, (size_t)len);
-}
-
-static void put_http_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
-{
-    struct dam_http_stats stats;
-    dam_http_server_stats(ledger->http, &stats);
-    put_metric(buf, "http_requests_total", "counter", "HTTP requests.", stats.requests);
-    put_metric(buf, "http_connections", "gauge", "Open connections.", stats.open);
-    put_metric(buf, "http_websockets", "gauge", "Open WebSockets.", stats.websockets);
-    put_metric(buf, "http_dropped_slow_total", "counter", "Clients dropped: too slow.",
-               stats.dropped_slow);
-    put_metric(buf, "http_dropped_limit_total", "counter", "Clients dropped: a limit.",
-               stats.dropped_limit);
-}
-
-void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf)
-{
-    const struct dam_ledger_counters *c = &ledger->counters;
-    struct dam_store_stats store;
-    put_metric(buf, "head_number", "gauge", "Number of the newest block.",
-               ledger->chain->head.header.number);
-    put_metric(buf, "head_timestamp_seconds", "gauge", "Time of the newest block.",
-               ledger->chain->head.header.timestamp);
-    put_metric(buf, "blocks_total", "counter", "Blocks made since the start.", c->blocks);
-    put_metric(buf, "transactions_total", "counter", "Transactions in them.", c->transactions);
-    put_metric(buf, "gas_total", "counter", "Gas used by them.", c->gas);
-    put_metric(buf, "execute_nanoseconds_total", "counter", "Running and sealing blocks.",
-               c->execute_ns);
-    put_metric(buf, "commit_nanoseconds_total", "counter", "Making blocks durable.", c->commit_ns);
-    put_metric(buf, "commits_refused_total", "counter", "Writes that the disk refused.",
-               c->refused_commits);
-    put_metric(buf, "transactions_rejected_total", "counter", "Dropped when their turn came.",
-               c->rejected);
-    put_metric(buf, "pool_transactions", "gauge", "Transactions that wait.",
-               dam_pool_count(ledger->pool));
-    put_metric(buf, "rpc_requests_total", "counter", "JSON-RPC calls.", c->requests);
-    put_metric(buf, "rpc_errors_total", "counter", "JSON-RPC calls that failed.", c->errors);
-    put_metric(buf, "store_unsettled_commits", "gauge", "Commits that only the journal has.",
-               dam_store_unsettled(ledger->chain->store));
-    if (dam_store_stats(ledger->chain->store, &store) == DAM_OK) {
-        put_metric(buf, "store_bytes", "gauge", "Bytes of the store's file.", store.file_len);
-        put_metric(buf, "store_commits_total", "counter", "Durable transactions of the store.",
-                   store.commits);
-    }
-    if (ledger->http != NULL) {
-        put_http_metrics(ledger, buf);
-    }
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */

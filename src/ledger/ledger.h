@@ -73,7 +73,4 @@ DAM_MUST_USE enum dam_err dam_ledger_serve(struct dam_ledger *ledger, const char
                                            uint16_t port, const char *cors, uint16_t *ret_port);
 DAM_MUST_USE enum dam_err dam_ledger_serve_unix(struct dam_ledger *ledger, const char *path);
 
-/** Append the metrics in Prometheus's text form. */
-void dam_ledger_metrics(struct dam_ledger *ledger, struct dam_buf *buf);
-
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger/resident.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -22,11 +23,14 @@ struct resident {
     uv_loop_t loop; /* the thread's, as what follows */
     struct dam_ledger *ledger;
     uv_async_t asked; /* there are questions, or it is to close */
+    uv_timer_t beat;
 
     uv_mutex_t mutex; /* of what follows, and of all questions */
     struct question *first;
     struct question **end;
     bool is_closing;
+    uint64_t pulse_ns; /* when it was measured */
+    struct dam_ledger_metrics metrics;
 
     /* Of the opening. */
     uv_sem_t opened;
@@ -60,6 +64,13 @@ static void on_reply(void *ctx, const char *text, size_t len)
     }
 }
 
+static void thread_close(struct resident *r)
+{
+    dam_ledger_close(r->ledger);
+    uv_close((uv_handle_t *)&r->asked, NULL);
+    uv_close((uv_handle_t *)&r->beat, NULL);
+}
+
 static void on_asked(uv_async_t *asked)
 {
     struct resident *r = asked->data;
@@ -75,22 +86,35 @@ static void on_asked(uv_async_t *asked)
         q = next;
     }
     if (is_closing) {
-        dam_ledger_close(r->ledger);
-        uv_close((uv_handle_t *)&r->asked, NULL);
+        thread_close(r);
     }
+}
+
+static void on_beat(uv_timer_t *beat)
+{
+    struct resident *r = beat->data;
+    struct dam_ledger_metrics metrics;
+    dam_ledger_measure(r->ledger, &metrics);
+    uv_mutex_lock(&r->mutex);
+    r->metrics = metrics;
+    r->pulse_ns = uv_hrtime();
+    uv_mutex_unlock(&r->mutex);
 }
 
 static void on_thread(void *ctx)
 {
     struct resident *r = ctx;
     uint16_t port;
+    (void)pthread_setname_np(pthread_self(), "dam-ledger"); /* for people: top -H */
     r->err = dam_ledger_config_open(r->config, &r->loop, &r->ledger, r->fault);
     if (r->err == DAM_OK) {
         r->err = dam_ledger_config_serve(r->config, r->ledger, &port, r->fault);
     }
-    if (r->err != DAM_OK) {
-        dam_ledger_close(r->ledger);
-        uv_close((uv_handle_t *)&r->asked, NULL);
+    if (r->err == DAM_OK) {
+        on_beat(&r->beat);
+        (void)uv_timer_start(&r->beat, on_beat, DAM_LEDGER_PULSE_MS, DAM_LEDGER_PULSE_MS);
+    } else {
+        thread_close(r);
     }
     uv_sem_post(&r->opened);
     (void)uv_run(&r->loop, UV_RUN_DEFAULT); /* until the last handle is closed */
@@ -204,11 +228,13 @@ enum dam_err dam_ledger_resident_open(const struct dam_ledger_config *config,
     r->config = config;
     r->fault = fault;
     r->asked.data = r;
+    r->beat.data = r;
     int code = uv_async_init(&r->loop, &r->asked, on_asked);
     DAM_ASSERT(code == 0); /* the loop has one of its own already */
+    (void)uv_timer_init(&r->loop, &r->beat);
     if (uv_thread_create(&r->thread, on_thread, r) != 0) {
-        uv_close((uv_handle_t *)&r->asked, NULL);
-        (void)uv_run(&r->loop, UV_RUN_DEFAULT); /* closes it */
+        thread_close(r); /* there is no ledger yet */
+        (void)uv_run(&r->loop, UV_RUN_DEFAULT);
         resident_free(r);
         return DAM_ENOMEM;
     }
@@ -220,4 +246,17 @@ enum dam_err dam_ledger_resident_open(const struct dam_ledger_config *config,
     }
     *ret = (struct dam_http_client){.post = post, .close = client_close, .ctx = r};
     return DAM_OK;
+}
+
+bool dam_ledger_resident_pulse(const struct dam_http_client *client, struct dam_ledger_pulse *ret)
+{
+    if (client->post != post) {
+        return false;
+    }
+    struct resident *r = client->ctx;
+    uv_mutex_lock(&r->mutex);
+    ret->metrics = r->metrics;
+    ret->age_ms = (uv_hrtime() - r->pulse_ns) / 1000000;
+    uv_mutex_unlock(&r->mutex);
+    return true;
 }

@@ -7,6 +7,7 @@
 #define DAM_LEDGER_RESIDENT_H
 
 #include "ledger/config.h"
+#include "ledger/metrics.h"
 #include "port/http_client.h"
 
 /** Open the ledger and listen. Returns: DAM_OK; DAM_ENOMEM; as dam_ledger_config_open and
@@ -18,5 +19,18 @@
 DAM_MUST_USE enum dam_err dam_ledger_resident_open(const struct dam_ledger_config *config,
                                                    struct dam_http_client *ret,
                                                    struct dam_store_fault *fault);
+
+#define DAM_LEDGER_PULSE_MS 1000u
+#define DAM_LEDGER_PULSE_LATE_MS 5000u /* then it hangs */
+
+/* What the ledger's thread tells of itself once in DAM_LEDGER_PULSE_MS, while it turns. */
+struct dam_ledger_pulse {
+    uint64_t age_ms;
+    struct dam_ledger_metrics metrics;
+};
+
+/** The newest pulse; does not wait for the ledger. Any thread. Returns: false if the client is none
+ *  of a resident ledger. */
+bool dam_ledger_resident_pulse(const struct dam_http_client *client, struct dam_ledger_pulse *ret);
 
 #endif

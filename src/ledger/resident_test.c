@@ -141,6 +141,30 @@ static void test_all_of_libuvs_threads_wait_for_it(void **state)
     }
 }
 
+/* ---- its pulse ------------------------------------------------------------------------------- */
+
+static void test_pulse(void **state)
+{
+    struct world *w = *state;
+    const struct dam_http_client other = {0};
+    struct dam_ledger_pulse pulse = {0};
+    char reply[1024];
+    assert_true(dam_ledger_resident_pulse(&w->client, &pulse));
+    assert_int_equal(pulse.metrics.blocks_total, 0);
+    assert_true(pulse.metrics.store_bytes > 0);
+    assert_int_equal(ask(w, "eth_sendTransaction", "[{\"from\":\"" FROM "\",\"gas\":\"0x5208\"}]",
+                         TIMEOUT_MS, reply, sizeof(reply)),
+                     DAM_OK);
+    for (unsigned i = 0; i < 300 && pulse.metrics.blocks_total == 0; i++) {
+        (void)usleep(100000);
+        assert_true(dam_ledger_resident_pulse(&w->client, &pulse));
+    }
+    assert_int_equal(pulse.metrics.blocks_total, 1);
+    assert_int_equal(pulse.metrics.head_number, 1);
+    assert_true(pulse.age_ms < DAM_LEDGER_PULSE_LATE_MS);
+    assert_false(dam_ledger_resident_pulse(&other, &pulse));
+}
+
 /* ---- what goes wrong ------------------------------------------------------------------------- */
 
 static void test_not_waited_for(void **state)
@@ -193,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_of_libuvs_threads_wait_for_it, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(test_pulse, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_not_waited_for, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_refused, open_world, close_world),
     };

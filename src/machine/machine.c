@@ -457,6 +457,21 @@ struct dam_envoy *dam_machine_envoy(const struct dam_machine *m)
     return m->envoy;
 }
 
+bool dam_machine_ledger(const struct dam_machine *m, struct dam_ledger_pulse *ret)
+{
+    return m->manifest.chain.is_embedded && dam_ledger_resident_pulse(&m->envoy->http, ret);
+}
+
+const char *dam_machine_trouble(const struct dam_machine *m)
+{
+    struct dam_ledger_pulse pulse;
+    if (dam_machine_failed(m)) {
+        return "it has failed and is in its safe state";
+    }
+    bool hangs = dam_machine_ledger(m, &pulse) && pulse.age_ms > DAM_LEDGER_PULSE_LATE_MS;
+    return hangs ? "its ledger hangs" : NULL;
+}
+
 int64_t dam_machine_stake(struct dam_machine *m, bool take)
 {
     int64_t stake = m->stake_micro;

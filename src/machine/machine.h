@@ -10,6 +10,7 @@
 #ifndef DAM_MACHINE_MACHINE_H
 #define DAM_MACHINE_MACHINE_H
 
+#include "ledger/resident.h"
 #include "machine/constitution.h"
 #include "machine/decide.h"
 #include "machine/evidence.h"
@@ -115,6 +116,10 @@ const struct dam_manifest *dam_machine_manifest(const struct dam_machine *machin
 struct dam_evidence *dam_machine_evidence(struct dam_machine *machine);
 const struct dam_machine_stats *dam_machine_stats(const struct dam_machine *machine);
 bool dam_machine_failed(const struct dam_machine *machine);
+
+/** What only a new start of the program mends: it has failed, or its own ledger hangs. Returns:
+ * static text; NULL if all is well. */
+const char *dam_machine_trouble(const struct dam_machine *machine);
 /* For a receipt, or for a link that acts of its own accord. */
 bool dam_machine_is_waiting(const struct dam_machine *machine);
 
@@ -141,6 +146,10 @@ uint32_t dam_machine_revoked(const struct dam_machine *machine);
 
 /** The machine on its chain, shared with its links. Returns: NULL if it has none. */
 struct dam_envoy *dam_machine_envoy(const struct dam_machine *machine);
+
+/** The newest pulse of the ledger in this process that is its chain. Returns: false if it has none.
+ */
+bool dam_machine_ledger(const struct dam_machine *machine, struct dam_ledger_pulse *ret);
 
 /** Money that actions were about, times 10^6, since take was true. */
 int64_t dam_machine_stake(struct dam_machine *machine, bool take);

@@ -5,9 +5,12 @@ work with nothing lost; who starts it in a wrong way is told what is wrong.
 
 Needs build/dam (or $DAM) and build/contracts (or $DAM_CONTRACTS). Ends with "N passed, N failed".
 """
+import contextlib
+import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -99,6 +102,70 @@ def killed(tmp):
     log = json.loads(told("verify", folder, "--json"))
     boots = log["kinds"].get("boot")
     check("and so is the log", log["good"] and boots == KILLS + 1 and log["kinds"]["decision"] > KILLS, log)
+
+
+# ---- a ledger that hangs ----------------------------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def held(process, name):
+    """One thread of a process stands still, as a tracer can make it; the others go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    seize, interrupt, detach, wall = 0x4206, 0x4207, 17, 0x40000000
+    tasks = f"/proc/{process.pid}/task"
+    thread = next(int(task) for task in os.listdir(tasks) if open(f"{tasks}/{task}/comm", encoding="ascii").read().strip() == name)
+    for request in (seize, interrupt):
+        if libc.ptrace(request, thread, None, None) != 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+    os.waitpid(thread, wall)
+    try:
+        yield
+    finally:
+        libc.ptrace(detach, thread, None, None)
+
+
+def hung(tmp):
+    """The manager's watchdog is fed for a machine whose ledger turns, and only then; the machine itself goes on."""
+    port, api = free_port(), free_port()
+    folder, path = lamp(os.path.join(tmp, "hung"), port), os.path.join(tmp, "notify")
+
+    def get(name):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{api}/{name}", timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+
+    def value(name):
+        return float(next(line.split()[1] for line in get("metrics")[1].splitlines() if line.startswith(name)))
+
+    def heard(manager, want):
+        """Waits for a word of the machine's; what it said on the way."""
+        words = [manager.recv(200).decode()]
+        while want not in words[-1] and len(words) < 200:
+            words.append(manager.recv(200).decode())
+        return words
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(20)
+        env = dict(ENV, NOTIFY_SOCKET=path, WATCHDOG_USEC="400000")
+        with subprocess.Popen([DAM, "up", folder, "--quiet", "--api", f"127.0.0.1:{api}"], env=env) as process:
+            check("it is ready, and alive", heard(manager, "WATCHDOG=1")[0].startswith("READY=1"))
+            call(port, "evm_mine")
+            time.sleep(1.5)  # its ledger measures itself once in a second
+            check("its metrics are its ledger's, too", value('dam_ledger_head_number{machine="0"}') == 1, get("metrics"))
+            check("with a pulse", value("dam_ledger_pulse_age_seconds") < 5 and get("readyz")[0] == 200, get("metrics"))
+            with held(process, "dam-ledger"):
+                turns = value('dam_turns_total{machine="0",outcome="0"}')
+                said = heard(manager, "STATUS=lamp: its ledger hangs")
+                check("a ledger that hangs is told of", "hangs" in said[-1], said)
+                said = [manager.recv(200).decode() for _ in range(5)]
+                check("the watchdog is not fed", not any("WATCHDOG" in word for word in said), said)
+                check("it is not ready", get("readyz")[0] == 503 and value("dam_ledger_pulse_age_seconds") > 5, get("metrics"))
+                check("but decides", value('dam_turns_total{machine="0",outcome="0"}') >= turns + 40, (turns, get("metrics")))
+            check("when it goes on, all is well", "WATCHDOG=1" in heard(manager, "WATCHDOG=1")[-1] and get("readyz")[0] == 200)
+            process.terminate()
+            check("and it ends well", process.wait(30) == 0, process.returncode)
 
 
 # ---- started in a wrong way -------------------------------------------------------------------------------------------------------
@@ -212,5 +279,6 @@ def sell(site, v, ledger):
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="dam-embedded-") as home:
         killed(home)
+        hung(home)
     world(sell, make_site, keep="--keep" in sys.argv)
     sys.exit(summary())

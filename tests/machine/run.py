@@ -128,7 +128,7 @@ def test_service(tmp):
         env = dict(ENV, NOTIFY_SOCKET=path, WATCHDOG_USEC="200000")
         process = subprocess.Popen([DAM, "up", folder, "--quiet"], env=env)
         words = [manager.recv(200).decode() for _ in range(4)]
-        check("ready, and alive", words[0].startswith("READY=1") and words.count("WATCHDOG=1") >= 2, words)
+        check("ready, and alive", words[0].startswith("READY=1") and sum(word.startswith("WATCHDOG=1") for word in words) >= 2, words)
         process.send_signal(signal.SIGSTOP)
         manager.settimeout(0.5)
         try:
