@@ -359,7 +359,7 @@ static enum dam_err rollback_in(struct dam_ledger_chain *chain, struct dam_store
         return DAM_ENOTFOUND;
     }
     for (uint64_t v = chain->version; v > version; v--) {
-        DAM_TRY(dam_state_undo(txn, &chain->arena, v, &root, &root));
+        DAM_TRY(dam_state_undo(txn, &chain->arena, v, &root));
     }
     for (uint64_t n = chain->head.header.number; n > number; n--) {
         DAM_TRY(delete_block(chain, txn, n));

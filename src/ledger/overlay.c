@@ -145,9 +145,8 @@ void dam_overlay_init(struct dam_overlay *overlay, struct dam_arena *arena,
     overlay->base = *base;
     overlay->arena = arena;
     overlay->root = *root;
-    dam_state_nodes_init(&overlay->nodes, base->txn, NULL);
+    dam_state_nodes_init(&overlay->nodes, base->txn, NULL, base->version);
     dam_trie_init(&overlay->trie, arena, &overlay->nodes.vtable, root);
-    overlay->nodes.vtable.save = NULL; /* new nodes stay in the trie */
 }
 
 void dam_overlay_finish(struct dam_overlay *overlay)
@@ -211,8 +210,7 @@ static enum dam_err lay_slot(struct dam_overlay *o, struct laid_account *laid,
 static void need_trie(struct dam_overlay *o, struct laid_account *laid)
 {
     if (!laid->has_trie) {
-        dam_state_nodes_init(&laid->nodes, o->base.txn, &laid->address);
-        laid->nodes.vtable.save = NULL;
+        dam_state_nodes_init(&laid->nodes, o->base.txn, &laid->address, o->base.version);
         dam_trie_init(&laid->trie, o->arena, &laid->nodes.vtable, &laid->account.storage_root);
         laid->has_trie = true;
     }

@@ -325,3 +325,13 @@ bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_ledger_chain_block *bloc
     }
     return err == DAM_OK;
 }
+
+enum dam_err dam_rpc_root(const struct dam_rpc *rpc, const struct dam_state *state,
+                          struct dam_hash *ret)
+{
+    if (state->version == DAM_STATE_NEWEST) {
+        *ret = rpc->ledger->chain->root;
+        return DAM_OK;
+    }
+    return dam_state_root_before(state->txn, state->version + 1, ret);
+}

@@ -151,6 +151,12 @@ bool dam_rpc_block(struct dam_rpc *rpc, size_t index, struct dam_rpc_block *ret)
 bool dam_rpc_view(struct dam_rpc *rpc, const struct dam_ledger_chain_block *block,
                   struct dam_builder_view *ret);
 
+/** The root of a view's state. What a development method wrote between two blocks belongs to the
+ *  state after the first, so this need not be its header's. Returns: DAM_OK or an error of the
+ *  store. */
+DAM_MUST_USE enum dam_err dam_rpc_root(const struct dam_rpc *rpc, const struct dam_state *state,
+                                       struct dam_hash *ret);
+
 /* Results. */
 void dam_rpc_put_hash(struct dam_json_writer *w, const struct dam_hash *hash);
 void dam_rpc_put_address(struct dam_json_writer *w, const struct dam_address *address);

@@ -270,7 +270,7 @@ static void put_account_proof(struct dam_rpc *rpc, const struct dam_address *add
         return;
     }
     dam_keccak256(address->b, 20, &hashed);
-    dam_state_nodes_init(&nodes, state->txn, NULL);
+    dam_state_nodes_init(&nodes, state->txn, NULL, state->version);
     dam_trie_init(&trie, rpc->arena, &nodes.vtable, root);
     dam_json_put_object(rpc->w);
     dam_rpc_put_address_at(rpc->w, "address", address);
@@ -284,7 +284,7 @@ static void put_account_proof(struct dam_rpc *rpc, const struct dam_address *add
     dam_json_put_array(rpc->w);
     struct dam_state_nodes slots;
     struct dam_trie storage;
-    dam_state_nodes_init(&slots, state->txn, address);
+    dam_state_nodes_init(&slots, state->txn, address, state->version);
     dam_trie_init(&storage, rpc->arena, &slots.vtable, &account.storage_root);
     const struct dam_json *keys = dam_rpc_param(rpc, 1);
     DAM_JSON_EACH(key, keys)
@@ -303,6 +303,7 @@ static void put_account_proof(struct dam_rpc *rpc, const struct dam_address *add
 
 static void eth_getProof(struct dam_rpc *rpc)
 {
+    struct dam_hash root;
     struct dam_address address;
     struct dam_rpc_block block;
     struct dam_builder_view view;
@@ -310,10 +311,12 @@ static void eth_getProof(struct dam_rpc *rpc)
         !dam_rpc_view(rpc, &block.block, &view)) {
         return;
     }
-    const struct dam_ledger_chain *chain = rpc->ledger->chain;
-    bool newest = block.block.header.number == chain->head.header.number;
-    put_account_proof(rpc, &address, &view.state,
-                      newest ? &chain->root : &block.block.header.state_root);
+    enum dam_err err = dam_rpc_root(rpc, &view.state, &root);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+    } else {
+        put_account_proof(rpc, &address, &view.state, &root);
+    }
 }
 
 const struct dam_rpc_method dam_rpc_debug_methods[] = {

@@ -668,6 +668,7 @@ static void eth_simulateV1(struct dam_rpc *rpc)
     const struct dam_json *list = dam_json_get(node, "blockStateCalls");
     struct dam_rpc_block base;
     struct dam_builder_view view;
+    struct dam_hash root;
     struct sim *sim = dam_arena_zalloc(rpc->arena, sizeof(*sim));
     if (list == NULL || list->type != DAM_JSON_ARRAY || list->count == 0) {
         dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "empty input");
@@ -686,10 +687,12 @@ static void eth_simulateV1(struct dam_rpc *rpc)
                         .validation = flag(node, "validation"),
                         .transfers = flag(node, "traceTransfers"),
                         .full = flag(node, "returnFullTransactions")};
-    const struct dam_ledger_chain *chain = rpc->ledger->chain;
-    bool newest = base.block.header.number == chain->head.header.number;
-    dam_overlay_init(&sim->overlay, rpc->arena, &view.state,
-                     newest ? &chain->root : &base.block.header.state_root);
+    enum dam_err err = dam_rpc_root(rpc, &view.state, &root);
+    if (err != DAM_OK) {
+        dam_rpc_fail_err(rpc, err);
+        return;
+    }
+    dam_overlay_init(&sim->overlay, rpc->arena, &view.state, &root);
     sim->overlay.view.block_hash = sim_block_hash;
     if (!lay_out(sim, list)) {
         return;

@@ -28,29 +28,15 @@ static enum dam_err find_at(const struct dam_state *state, enum dam_store_table 
 {
     if (state->version != DAM_STATE_NEWEST) {
         uint8_t from[DAM_STORE_KEY_MAX];
-        struct dam_store_cursor cursor = {0};
         memcpy(from, key.data, key.len);
         dam_store_be64(from + key.len, state->version + 1);
         enum dam_err err =
-            dam_store_seek(&cursor, state->txn, history, dam_bytes(from, key.len + 8));
-        bool found = err == DAM_OK && cursor.key.len == key.len + 8 &&
-                     memcmp(cursor.key.data, key.data, key.len) == 0;
-        struct dam_bytes value = cursor.value;
-        dam_store_cursor_close(&cursor);
-        if (found) {
-            *ret = value; /* points into the map, which stays for the transaction */
-            return DAM_OK;
-        }
-        if (err != DAM_OK && err != DAM_ENOTFOUND) {
+            dam_store_get_from(state->txn, history, dam_bytes(from, key.len + 8), key.len, ret);
+        if (err != DAM_ENOTFOUND) {
             return err;
         }
     }
-    enum dam_err err = dam_store_get(state->txn, flat, key, ret);
-    if (err == DAM_ENOTFOUND) {
-        *ret = dam_bytes(NULL, 0);
-        return DAM_OK;
-    }
-    return err;
+    return dam_store_get_or_empty(state->txn, flat, key, ret);
 }
 
 enum dam_err dam_state_account(const struct dam_state *state, const struct dam_address *address,
@@ -150,7 +136,7 @@ void dam_state_write_begin(struct dam_state_writer *writer, struct dam_store_txn
     writer->version = version;
     writer->root = writer->root_before = *root;
     dam_buf_init_arena(&writer->changes, arena, CHANGES_LEN_MAX);
-    dam_buf_init_arena(&writer->gone, arena, CHANGES_LEN_MAX);
+    dam_buf_init_arena(&writer->paths, arena, CHANGES_LEN_MAX);
 }
 
 /* Keep what a record was before this version. Only the first value of a version counts. */
@@ -189,17 +175,15 @@ static struct dam_bytes slot_value(const struct dam_u256 *value, uint8_t word[32
     return dam_bytes(word + zeros, 32 - zeros);
 }
 
-/* A storage trie's leaf holds the RLP of the value. */
-static enum dam_err trie_put_slot(struct dam_trie *trie, const struct dam_hash *hashed,
-                                  struct dam_bytes value)
+/* A storage trie's leaf holds the RLP of the value; there is none for zero. */
+static struct dam_bytes slot_leaf(struct dam_bytes value, uint8_t rlp[40])
 {
-    uint8_t rlp[40];
     struct dam_buf buf;
-    dam_buf_init_fixed(&buf, rlp, sizeof(rlp));
+    dam_buf_init_fixed(&buf, rlp, 40);
     if (value.len > 0) {
         dam_rlp_put_bytes(&buf, value.data, value.len);
     }
-    return dam_trie_put(trie, dam_bytes(hashed->b, sizeof(hashed->b)), dam_buf_bytes(&buf));
+    return dam_buf_bytes(&buf);
 }
 
 /* One account's slots go to the flat table, the history and its storage trie. */
@@ -220,12 +204,13 @@ static enum dam_err write_slots(struct dam_state_writer *writer,
     for (size_t i = 0; i < change->slot_count; i++) {
         struct dam_bytes key = dam_bytes(keys + i * SLOT_KEY_LEN, SLOT_KEY_LEN);
         uint8_t word[32];
+        uint8_t rlp[40];
         struct dam_bytes value = slot_value(&change->slots[i].value, word);
         struct dam_bytes was;
         DAM_TRY(dam_store_get_or_empty(writer->txn, DAM_STORE_SLOT, key, &was));
         DAM_TRY(remember(writer, DAM_STORE_SLOT_WAS, key, was));
         DAM_TRY(dam_store_set(writer->txn, DAM_STORE_SLOT, key, value));
-        DAM_TRY(trie_put_slot(trie, &hashed[i], value));
+        DAM_TRY(dam_trie_put(trie, dam_bytes(hashed[i].b, 32), slot_leaf(value, rlp)));
         dam_buf_put(&writer->changes, key.data + ADDRESS_LEN, 32);
     }
     return DAM_OK;
@@ -279,7 +264,8 @@ static enum dam_err write_account(struct dam_state_writer *writer,
     if ((change->deleted || change->storage_cleared) &&
         !dam_hash_eq(&account.storage_root, &dam_empty_trie_root)) {
         DAM_TRY(clear_slots(writer, &change->address, &count));
-        DAM_TRY(dam_state_nodes_drop_all(writer->txn, &change->address, &writer->gone));
+        DAM_TRY(dam_state_nodes_drop_all(writer->txn, &change->address, writer->version,
+                                         &writer->paths));
         writer->revisits = true;
         account.storage_root = dam_empty_trie_root;
     }
@@ -288,7 +274,7 @@ static enum dam_err write_account(struct dam_state_writer *writer,
             struct dam_state_nodes nodes;
             struct dam_trie trie;
             dam_state_nodes_to_write(&nodes, writer->txn, &change->address, writer->version,
-                                     &writer->gone);
+                                     &writer->paths);
             dam_trie_init(&trie, writer->arena, &nodes.vtable, &account.storage_root);
             DAM_TRY(write_slots(writer, change, &trie));
             DAM_TRY(dam_trie_commit(&trie, &account.storage_root));
@@ -324,7 +310,7 @@ enum dam_err dam_state_write(struct dam_state_writer *writer, const struct dam_e
     dam_keccak256_batch(inputs, diff->account_count, hashed);
     struct dam_state_nodes nodes;
     struct dam_trie trie;
-    dam_state_nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->gone);
+    dam_state_nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->paths);
     dam_trie_init(&trie, writer->arena, &nodes.vtable, &writer->root);
     for (size_t i = 0; i < diff->account_count; i++) {
         uint8_t rlp[ACCOUNT_RLP_MAX];
@@ -349,7 +335,7 @@ enum dam_err dam_state_write_end(struct dam_state_writer *writer)
     dam_store_be64(key, writer->version);
     DAM_TRY(dam_store_put(writer->txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key)),
                           dam_buf_bytes(&record)));
-    return dam_state_nodes_put_gone(writer->txn, writer->version, dam_buf_bytes(&writer->gone));
+    return dam_state_nodes_put_paths(writer->txn, writer->version, &writer->paths);
 }
 
 /* ---- undoing and forgetting ------------------------------------------------------------------ */
@@ -382,10 +368,9 @@ static enum dam_err change_next(struct change_reader *reader)
     return DAM_OK;
 }
 
-/* The list of changes of a version, copied to the arena since it is read while pages move. */
-static enum dam_err read_changes(struct dam_store_txn *txn, struct dam_arena *arena,
-                                 uint64_t version, struct dam_hash *ret_root,
-                                 struct change_reader *ret)
+/* Take the root off a version's record. */
+static enum dam_err open_changes(struct dam_store_txn *txn, uint64_t version,
+                                 struct dam_hash *ret_root, struct dam_bytes *ret)
 {
     uint8_t key[8];
     struct dam_bytes record;
@@ -394,14 +379,28 @@ static enum dam_err read_changes(struct dam_store_txn *txn, struct dam_arena *ar
     if (record.len < 32) {
         return DAM_ECORRUPT;
     }
-    uint8_t *copy = dam_arena_copy(arena, record.data, record.len);
-    if (copy == NULL) {
-        return DAM_ENOMEM;
-    }
-    memcpy(ret_root->b, copy, 32);
-    memset(ret, 0, sizeof(*ret));
-    ret->left = dam_bytes(copy + 32, record.len - 32);
+    memcpy(ret_root->b, record.data, 32);
+    *ret = dam_bytes(record.data + 32, record.len - 32);
     return DAM_OK;
+}
+
+enum dam_err dam_state_root_before(struct dam_store_txn *txn, uint64_t version,
+                                   struct dam_hash *ret)
+{
+    struct dam_bytes changes;
+    return open_changes(txn, version, ret, &changes);
+}
+
+/* The list of changes of a version, copied to the arena since it is read while pages move. */
+static enum dam_err read_changes(struct dam_store_txn *txn, struct dam_arena *arena,
+                                 uint64_t version, struct dam_hash *ret_root,
+                                 struct change_reader *ret)
+{
+    struct dam_bytes changes;
+    DAM_TRY(open_changes(txn, version, ret_root, &changes));
+    const void *copy = dam_arena_copy(arena, changes.data, changes.len);
+    *ret = (struct change_reader){.left = dam_bytes(copy, changes.len)};
+    return copy == NULL ? DAM_ENOMEM : DAM_OK;
 }
 
 /* Take a record out of the history and, for an undo, put it back into the flat table. A pre-
@@ -431,19 +430,31 @@ static enum dam_err take_back(struct dam_store_txn *txn, enum dam_store_table fl
     return restore ? dam_store_set(txn, flat, key, dam_bytes(value, was.len)) : DAM_OK;
 }
 
-/* Put the slots of one account back. */
+/* What was put back has to be what the trie has for it. */
+static enum dam_err check_leaf(struct dam_trie *trie, struct dam_bytes key, struct dam_bytes leaf)
+{
+    struct dam_hash hashed;
+    struct dam_bytes there = {0};
+    dam_keccak256(key.data, key.len, &hashed);
+    enum dam_err err = dam_trie_get(trie, dam_bytes(hashed.b, sizeof(hashed.b)), &there);
+    if (err != DAM_OK && err != DAM_ENOTFOUND) {
+        return err;
+    }
+    return dam_bytes_eq(there, leaf) ? DAM_OK : DAM_ECORRUPT;
+}
+
+/* Put the slots of one account back. In: root: of its storage as it was. */
 static enum dam_err undo_slots(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
-                               const struct change_reader *change, struct dam_buf *gone,
-                               struct dam_hash *root)
+                               const struct change_reader *change, const struct dam_hash *root)
 {
     struct dam_state_nodes nodes;
     struct dam_trie trie;
-    dam_state_nodes_to_undo(&nodes, txn, &change->address, version, gone);
+    dam_state_nodes_init(&nodes, txn, &change->address, version - 1);
     dam_trie_init(&trie, arena, &nodes.vtable, root);
     for (uint32_t i = 0; i < change->slot_count; i++) {
         uint8_t key[SLOT_KEY_LEN];
         uint8_t value[ACCOUNT_RLP_MAX];
-        struct dam_hash hashed;
+        uint8_t rlp[40];
         size_t len = 0;
         bool found = false;
         memcpy(key, change->address.b, ADDRESS_LEN);
@@ -451,74 +462,54 @@ static enum dam_err undo_slots(struct dam_store_txn *txn, struct dam_arena *aren
         DAM_TRY(take_back(txn, DAM_STORE_SLOT, DAM_STORE_SLOT_WAS, dam_bytes(key, sizeof(key)),
                           version, true, value, &len, &found));
         if (found) {
-            dam_keccak256(key + ADDRESS_LEN, 32, &hashed);
-            DAM_TRY(trie_put_slot(&trie, &hashed, dam_bytes(value, len)));
+            DAM_TRY(check_leaf(&trie, dam_bytes(key + ADDRESS_LEN, 32),
+                               slot_leaf(dam_bytes(value, len), rlp)));
         }
     }
-    return dam_trie_commit(&trie, root);
+    return DAM_OK;
 }
 
 static enum dam_err undo_account(struct dam_store_txn *txn, struct dam_arena *arena,
                                  uint64_t version, const struct change_reader *change,
-                                 struct dam_buf *gone, struct dam_trie *state_trie)
+                                 struct dam_trie *state_trie)
 {
     struct dam_bytes key = dam_bytes(change->address.b, ADDRESS_LEN);
-    struct dam_bytes now;
-    struct dam_account account = {.storage_root = dam_empty_trie_root};
     struct dam_account before = {.storage_root = dam_empty_trie_root};
+    struct dam_bytes now;
     uint8_t value[ACCOUNT_RLP_MAX];
-    struct dam_hash hashed;
     size_t len = 0;
     bool found = false;
-    DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_ACCOUNT, key, &now));
-    if (now.len > 0 && dam_account_decode(now, &account) != DAM_OK) {
-        return DAM_ECORRUPT;
-    }
     DAM_TRY(take_back(txn, DAM_STORE_ACCOUNT, DAM_STORE_ACCOUNT_WAS, key, version, true, value,
                       &len, &found));
-    if (!found) { /* listed before: that entry has put the account back, now come its slots */
-        before = account;
-    } else if (len > 0 && dam_account_decode(dam_bytes(value, len), &before) != DAM_OK) {
+    if (found) { /* else it was listed before, and that entry has put it back */
+        DAM_TRY(check_leaf(state_trie, key, dam_bytes(value, len)));
+    }
+    DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_ACCOUNT, key, &now));
+    if (now.len > 0 && dam_account_decode(now, &before) != DAM_OK) {
         return DAM_ECORRUPT;
     }
-    if (change->slot_count > 0) {
-        DAM_TRY(undo_slots(txn, arena, version, change, gone, &account.storage_root));
-    }
-    dam_keccak256(change->address.b, ADDRESS_LEN, &hashed);
-    return found ? dam_trie_put(state_trie, dam_bytes(hashed.b, 32), dam_bytes(value, len))
-                 : DAM_OK;
+    return undo_slots(txn, arena, version, change, &before.storage_root);
 }
 
 enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
-                            const struct dam_hash *root, struct dam_hash *ret_root)
+                            struct dam_hash *ret_root)
 {
     struct change_reader change;
-    struct dam_hash wanted;
-    struct dam_hash got;
     struct dam_state_nodes nodes;
     struct dam_trie trie;
-    struct dam_buf gone;
-    DAM_TRY(read_changes(txn, arena, version, &wanted, &change));
-    dam_buf_init_arena(&gone, arena, CHANGES_LEN_MAX);
-    dam_state_nodes_to_undo(&nodes, txn, NULL, version, &gone);
-    dam_trie_init(&trie, arena, &nodes.vtable, root);
+    uint8_t key[8];
+    DAM_TRY(read_changes(txn, arena, version, ret_root, &change));
+    DAM_TRY(dam_state_nodes_undo(txn, version));
+    dam_state_nodes_init(&nodes, txn, NULL, version - 1);
+    dam_trie_init(&trie, arena, &nodes.vtable, ret_root);
     enum dam_err err = change_next(&change);
     for (; err == DAM_OK; err = change_next(&change)) {
-        DAM_TRY(undo_account(txn, arena, version, &change, &gone, &trie));
+        DAM_TRY(undo_account(txn, arena, version, &change, &trie));
     }
-    if (err != DAM_ENOTFOUND) {
-        return err;
-    }
-    DAM_TRY(dam_trie_commit(&trie, &got));
-    if (!dam_hash_eq(&got, &wanted)) {
-        return DAM_ECORRUPT;
-    }
-    DAM_TRY(dam_state_nodes_undone(txn, arena, version, dam_buf_bytes(&gone)));
-    uint8_t key[8];
     dam_store_be64(key, version);
-    DAM_TRY(dam_store_delete(txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key))));
-    *ret_root = got;
-    return DAM_OK;
+    return err == DAM_ENOTFOUND
+               ? dam_store_delete(txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key)))
+               : err;
 }
 
 enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version)

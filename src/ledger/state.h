@@ -49,7 +49,7 @@ struct dam_state_writer {
     struct dam_hash root; /* of the state so far */
     struct dam_hash root_before;
     struct dam_buf changes;
-    struct dam_buf gone; /* keys of trie nodes that are in use no more */
+    struct dam_buf paths; /* of trie nodes that were written or dropped */
     uint32_t change_count;
     bool revisits; /* a key may already have its history record of this version */
 };
@@ -67,10 +67,15 @@ DAM_MUST_USE enum dam_err dam_state_write(struct dam_state_writer *writer,
 DAM_MUST_USE enum dam_err dam_state_write_end(struct dam_state_writer *writer);
 
 /** Take the newest version back. Returns: DAM_OK with *ret_root the root before it; DAM_ENOTFOUND
- *  if its history is no longer kept; DAM_ECORRUPT if the root that comes out is another one. */
+ *  if its history is no longer kept; DAM_ECORRUPT if what comes back is not what is under that
+ *  root. */
 DAM_MUST_USE enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena,
-                                         uint64_t version, const struct dam_hash *root,
-                                         struct dam_hash *ret_root);
+                                         uint64_t version, struct dam_hash *ret_root);
+
+/** The root of the state before a version. Returns: DAM_OK; DAM_ENOTFOUND if there is no such
+ * version or its history is no longer kept; DAM_ECORRUPT. */
+DAM_MUST_USE enum dam_err dam_state_root_before(struct dam_store_txn *txn, uint64_t version,
+                                                struct dam_hash *ret);
 
 /** Tell which accounts a version changed. Returns: DAM_OK; DAM_ENOTFOUND if its history is no
  * longer kept; DAM_ECORRUPT; DAM_ENOMEM. In: visit: an account may come twice before Byzantium. */

@@ -138,7 +138,7 @@ static void check_version(struct fixture *f, uint64_t version, const struct mode
         struct dam_hash hashed;
         enum dam_err err = dam_state_account(&state, &address, &account);
         assert_int_equal(err, model->exists[i] ? DAM_OK : DAM_ENOTFOUND);
-        dam_state_nodes_init(&nodes, txn, NULL);
+        dam_state_nodes_init(&nodes, txn, NULL, version);
         dam_trie_init(&trie, &f->arena, &nodes.vtable, root);
         dam_keccak256(address.b, 20, &hashed);
         assert_int_equal(dam_trie_get(&trie, dam_bytes(hashed.b, 32), &value), err);
@@ -153,7 +153,7 @@ static void check_version(struct fixture *f, uint64_t version, const struct mode
             uint8_t word[32];
             dam_u256_store_be(word, &key);
             dam_keccak256(word, 32, &hashed);
-            dam_state_nodes_init(&nodes, txn, &address);
+            dam_state_nodes_init(&nodes, txn, &address, version);
             dam_trie_init(&trie, &f->arena, &nodes.vtable, &account.storage_root);
             assert_int_equal(dam_trie_get(&trie, dam_bytes(hashed.b, 32), &value),
                              is.w[0] != 0 ? DAM_OK : DAM_ENOTFOUND);
@@ -183,7 +183,7 @@ static void undo(struct fixture *f, uint64_t version, struct dam_hash *root)
 {
     struct dam_store_txn *txn;
     assert_int_equal(dam_store_begin(f->store, true, &txn), DAM_OK);
-    assert_int_equal(dam_state_undo(txn, &f->arena, version, root, root), DAM_OK);
+    assert_int_equal(dam_state_undo(txn, &f->arena, version, root), DAM_OK);
     assert_int_equal(dam_store_commit(txn), DAM_OK);
     dam_arena_reset(&f->arena);
 }
@@ -238,8 +238,8 @@ static void run(uint64_t seed, uint64_t depth)
     forget(&fresh, 1);
     assert_memory_equal(root.b, want.b, 32);
     static const enum dam_store_table tables[] = {
-        DAM_STORE_ACCOUNT,     DAM_STORE_SLOT,     DAM_STORE_NODE,     DAM_STORE_CHANGES,
-        DAM_STORE_ACCOUNT_WAS, DAM_STORE_SLOT_WAS, DAM_STORE_NODE_GONE};
+        DAM_STORE_ACCOUNT,     DAM_STORE_SLOT,     DAM_STORE_NODE,      DAM_STORE_CHANGES,
+        DAM_STORE_ACCOUNT_WAS, DAM_STORE_SLOT_WAS, DAM_STORE_NODE_PATHS};
     for (size_t i = 0; i < DAM_COUNT_OF(tables); i++) {
         assert_int_equal(count_of(&f, tables[i]), count_of(&fresh, tables[i]));
     }

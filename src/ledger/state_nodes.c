@@ -6,261 +6,211 @@
 #include "base/assert.h"
 
 #define ADDRESS_LEN 20u
-#define NODE_KEY_LEN 52u
+#define PATH_LEN_MAX 64u /* nibbles: keys are hashed */
+#define PATH_END 0x10u   /* above any nibble: a node comes right behind what hangs below it */
+#define PLACE_LEN_MAX (ADDRESS_LEN + PATH_LEN_MAX + 1u)
+#define TAG_LEN 8u         /* of the node's hash, to know it by */
 #define NODE_LEN_MAX 1024u /* a branch has at most 532 bytes */
-#define GONE_LEN_MAX ((size_t)1 << 30)
+
+/* A key of NODE: the place, which is owner, path and its end, and the version. */
+struct node_key {
+    uint8_t bytes[PLACE_LEN_MAX + 8];
+    size_t place_len;
+};
+
+/* The newest version comes first. */
+static struct dam_bytes at_version(struct node_key *key, uint64_t version)
+{
+    dam_store_be64(key->bytes + key->place_len, ~version);
+    return dam_bytes(key->bytes, key->place_len + 8);
+}
+
+static bool is_place(const struct node_key *key, struct dam_bytes found)
+{
+    return found.len == key->place_len + 8 && memcmp(found.data, key->bytes, key->place_len) == 0;
+}
+
+/* Returns: false if the path is longer than any key. */
+static bool key_of(const struct dam_address *owner, struct dam_bytes path, struct node_key *ret)
+{
+    if (path.len > PATH_LEN_MAX) {
+        return false;
+    }
+    memcpy(ret->bytes, owner->b, ADDRESS_LEN);
+    memcpy(ret->bytes + ADDRESS_LEN, path.data, path.len);
+    ret->bytes[ADDRESS_LEN + path.len] = PATH_END;
+    ret->place_len = ADDRESS_LEN + path.len + 1;
+    return true;
+}
 
 /* ---- one trie -------------------------------------------------------------------------------- */
 
-static void node_key(const struct dam_address *owner, const struct dam_hash *hash,
-                     uint8_t ret[NODE_KEY_LEN])
+static enum dam_err nodes_load(void *ctx, struct dam_bytes path, const struct dam_hash *hash,
+                               struct dam_bytes *ret)
 {
-    memcpy(ret, owner->b, ADDRESS_LEN);
-    memcpy(ret + ADDRESS_LEN, hash->b, sizeof(hash->b));
-}
-
-static enum dam_err nodes_load(void *ctx, const struct dam_hash *hash, struct dam_bytes *ret)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
+    const struct dam_state_nodes *nodes = ctx;
+    struct node_key key;
     struct dam_bytes record;
-    node_key(&nodes->owner, hash, key);
-    DAM_TRY(dam_store_get(nodes->txn, DAM_STORE_NODE, dam_bytes(key, sizeof(key)), &record));
-    if (record.len <= 8) {
+    if (!key_of(&nodes->owner, path, &key)) {
         return DAM_ECORRUPT;
     }
-    *ret = dam_bytes(record.data + 8, record.len - 8);
+    DAM_TRY(dam_store_get_from(nodes->txn, DAM_STORE_NODE, at_version(&key, nodes->version),
+                               key.place_len, &record));
+    if (record.len <= TAG_LEN || memcmp(record.data, hash->b, TAG_LEN) != 0) {
+        return DAM_ECORRUPT;
+    }
+    *ret = dam_bytes(record.data + TAG_LEN, record.len - TAG_LEN);
     return DAM_OK;
 }
 
-/* The version tells the forgetting of an older one, which had no use for the node, that it is back
- * in use. */
-static enum dam_err put_node(struct dam_store_txn *txn, struct dam_bytes key, uint64_t version,
-                             struct dam_bytes node)
+/* A place in the list of what a version did: its length (1) and its bytes. */
+static enum dam_err note(struct dam_buf *paths, struct dam_bytes place)
 {
-    uint8_t record[8 + NODE_LEN_MAX];
-    DAM_ASSERT(node.len <= NODE_LEN_MAX);
-    dam_store_be64(record, version);
-    memcpy(record + 8, node.data, node.len);
-    return dam_store_put(txn, DAM_STORE_NODE, key, dam_bytes(record, 8 + node.len));
+    dam_buf_put_byte(paths, (uint8_t)place.len);
+    dam_buf_put(paths, place.data, place.len);
+    return dam_buf_err(paths);
 }
 
-static enum dam_err nodes_save(void *ctx, const struct dam_hash *hash, struct dam_bytes node)
+static enum dam_err nodes_save(void *ctx, struct dam_bytes path, const struct dam_hash *hash,
+                               struct dam_bytes node)
 {
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    node_key(&nodes->owner, hash, key);
-    return put_node(nodes->txn, dam_bytes(key, sizeof(key)), nodes->version, node);
+    const struct dam_state_nodes *nodes = ctx;
+    struct node_key key;
+    uint8_t record[TAG_LEN + NODE_LEN_MAX];
+    DAM_ASSERT(key_of(&nodes->owner, path, &key) && node.len <= NODE_LEN_MAX);
+    memcpy(record, hash->b, TAG_LEN);
+    memcpy(record + TAG_LEN, node.data, node.len);
+    DAM_TRY(note(nodes->paths, dam_bytes(key.bytes, key.place_len)));
+    return dam_store_put(nodes->txn, DAM_STORE_NODE, at_version(&key, nodes->version),
+                         dam_bytes(record, TAG_LEN + node.len));
 }
 
-/* A node that an undo brings back: its record is still there, from whenever it came into use. */
-static enum dam_err nodes_save_back(void *ctx, const struct dam_hash *hash, struct dam_bytes node)
+/* The version may have written there itself, when it was applied in parts. */
+static enum dam_err nodes_drop(void *ctx, struct dam_bytes path)
 {
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    struct dam_bytes record;
-    node_key(&nodes->owner, hash, key);
-    DAM_TRY(
-        dam_store_get_or_empty(nodes->txn, DAM_STORE_NODE, dam_bytes(key, sizeof(key)), &record));
-    if (record.len > 8 && dam_load_be64(record.data) <= nodes->version) {
-        return DAM_OK;
-    }
-    return put_node(nodes->txn, dam_bytes(key, sizeof(key)), nodes->version, node);
-}
-
-static enum dam_err nodes_drop(void *ctx, const struct dam_hash *hash)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    node_key(&nodes->owner, hash, key);
-    dam_buf_put(nodes->gone, key, sizeof(key));
-    return dam_buf_err(nodes->gone);
-}
-
-/* The same when a version is written. A node that came into use with this very version, or seems so
- * since an undo brought it back, must not look as if the version still had a use for it. */
-static enum dam_err nodes_drop_forward(void *ctx, const struct dam_hash *hash)
-{
-    struct dam_state_nodes *nodes = ctx;
-    uint8_t key[NODE_KEY_LEN];
-    uint8_t node[NODE_LEN_MAX];
-    struct dam_bytes record;
-    node_key(&nodes->owner, hash, key);
-    DAM_TRY(
-        dam_store_get_or_empty(nodes->txn, DAM_STORE_NODE, dam_bytes(key, sizeof(key)), &record));
-    if (record.len > 8 && record.len <= 8 + sizeof(node) &&
-        dam_load_be64(record.data) >= nodes->version) {
-        size_t len = record.len - 8;
-        memcpy(node, record.data + 8, len);
-        DAM_TRY(put_node(nodes->txn, dam_bytes(key, sizeof(key)), nodes->version - 1,
-                         dam_bytes(node, len)));
-    }
-    return nodes_drop(ctx, hash);
+    const struct dam_state_nodes *nodes = ctx;
+    struct node_key key;
+    DAM_ASSERT(key_of(&nodes->owner, path, &key));
+    DAM_TRY(note(nodes->paths, dam_bytes(key.bytes, key.place_len)));
+    return dam_store_delete(nodes->txn, DAM_STORE_NODE, at_version(&key, nodes->version));
 }
 
 void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                          const struct dam_address *address)
+                          const struct dam_address *address, uint64_t version)
 {
     memset(nodes, 0, sizeof(*nodes));
     nodes->txn = txn;
+    nodes->version = version;
     if (address != NULL) {
         nodes->owner = *address;
     }
-    nodes->vtable = (struct dam_trie_store){nodes_load, nodes_save, NULL, nodes};
+    nodes->vtable = (struct dam_trie_store){.load = nodes_load, .ctx = nodes};
 }
 
-/* The same, for writing a version. */
 void dam_state_nodes_to_write(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
                               const struct dam_address *address, uint64_t version,
-                              struct dam_buf *gone)
+                              struct dam_buf *paths)
 {
-    dam_state_nodes_init(nodes, txn, address);
-    nodes->version = version;
-    nodes->gone = gone;
-    nodes->vtable.drop = nodes_drop_forward;
-}
-
-void dam_state_nodes_to_undo(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                             const struct dam_address *address, uint64_t version,
-                             struct dam_buf *gone)
-{
-    dam_state_nodes_to_write(nodes, txn, address, version - 1, gone);
-    nodes->vtable.save = nodes_save_back;
+    dam_state_nodes_init(nodes, txn, address, version);
+    nodes->paths = paths;
+    nodes->vtable.save = nodes_save;
     nodes->vtable.drop = nodes_drop;
 }
 
-/* A storage trie that goes as a whole: all its nodes are gone, older ones for a second time. */
 enum dam_err dam_state_nodes_drop_all(struct dam_store_txn *txn, const struct dam_address *address,
-                                      struct dam_buf *gone)
+                                      uint64_t version, struct dam_buf *paths)
 {
     struct dam_store_cursor cursor = {0};
-    uint8_t from[NODE_KEY_LEN] = {0};
-    memcpy(from, address->b, ADDRESS_LEN);
-    enum dam_err err = dam_store_seek(&cursor, txn, DAM_STORE_NODE, dam_bytes(from, sizeof(from)));
+    struct node_key last = {.place_len = 0};
+    enum dam_err err =
+        dam_store_seek(&cursor, txn, DAM_STORE_NODE, dam_bytes(address->b, ADDRESS_LEN));
     while (err == DAM_OK && memcmp(cursor.key.data, address->b, ADDRESS_LEN) == 0) {
-        dam_buf_put(gone, cursor.key.data, cursor.key.len);
-        err = dam_store_next(&cursor);
+        if (!is_place(&last, cursor.key)) {
+            DAM_ASSERT(cursor.key.len > ADDRESS_LEN + 8 && cursor.key.len <= sizeof(last.bytes));
+            last.place_len = cursor.key.len - 8;
+            memcpy(last.bytes, cursor.key.data, last.place_len);
+            err = note(paths, dam_bytes(last.bytes, last.place_len));
+        }
+        if (err == DAM_OK && dam_bytes_eq(cursor.key, at_version(&last, version))) {
+            err = dam_store_cursor_delete(&cursor);
+        }
+        err = err == DAM_OK ? dam_store_next(&cursor) : err;
     }
     dam_store_cursor_close(&cursor);
-    return err == DAM_ENOTFOUND || err == DAM_OK ? dam_buf_err(gone) : err;
+    return err == DAM_ENOTFOUND ? DAM_OK : err;
 }
 
-/* ---- nodes without use ----------------------------------------------------------------------- */
+/* ---- what a version did ---------------------------------------------------------------------- */
 
-/* The two lists of a version's nodes without use: those that it dropped, and those that versions
- * which were taken back have left (see dam_state_nodes_undone). */
-enum gone_kind {
-    GONE_DROPPED = 0,
-    GONE_UNDONE = 1,
-};
-
-static struct dam_bytes gone_key(uint64_t version, enum gone_kind kind, uint8_t key[9])
+static struct dam_bytes list_key(uint64_t version, uint8_t key[8])
 {
     dam_store_be64(key, version);
-    key[8] = (uint8_t)kind;
-    return dam_bytes(key, 9);
+    return dam_bytes(key, 8);
 }
 
-enum dam_err dam_state_nodes_put_gone(struct dam_store_txn *txn, uint64_t version,
-                                      struct dam_bytes gone)
+enum dam_err dam_state_nodes_put_paths(struct dam_store_txn *txn, uint64_t version,
+                                       const struct dam_buf *paths)
 {
-    uint8_t key[9];
-    return dam_store_set(txn, DAM_STORE_NODE_GONE, gone_key(version, GONE_DROPPED, key), gone);
+    uint8_t key[8];
+    return dam_store_set(txn, DAM_STORE_NODE_PATHS, list_key(version, key),
+                         dam_bytes(paths->data, paths->len));
 }
 
-/* Note nodes of a version that is being undone: those that only it used get the version below, so
- * that a later use shows. One that has a lower version already is back in use. */
-static enum dam_err take_undone(struct dam_store_txn *txn, uint64_t version, struct dam_bytes keys,
-                                struct dam_buf *gone)
+/* Do something at each place that a version noted, and remove the list. */
+static enum dam_err each_noted(struct dam_store_txn *txn, uint64_t version,
+                               enum dam_err (*act)(struct dam_store_txn *txn, struct node_key *key,
+                                                   uint64_t version))
 {
-    for (size_t i = 0; i + NODE_KEY_LEN <= keys.len; i += NODE_KEY_LEN) {
-        struct dam_bytes key = dam_bytes(keys.data + i, NODE_KEY_LEN);
-        struct dam_bytes record;
-        uint8_t node[NODE_LEN_MAX];
-        DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_NODE, key, &record));
-        if (record.len <= 8 || record.len > 8 + sizeof(node) ||
-            dam_load_be64(record.data) != version) {
-            continue;
-        }
-        size_t len = record.len - 8;
-        memcpy(node, record.data + 8, len);
-        DAM_TRY(put_node(txn, key, version - 1, dam_bytes(node, len)));
-        dam_buf_put(gone, key.data, key.len);
-    }
-    return dam_buf_err(gone);
-}
-
-/* Copy a list of keys, since pages move while records are written. */
-static enum dam_err read_gone(struct dam_store_txn *txn, struct dam_arena *arena, uint64_t version,
-                              enum gone_kind kind, struct dam_bytes *ret)
-{
-    uint8_t at[9];
+    uint8_t at[8];
     struct dam_bytes record;
-    DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_NODE_GONE, gone_key(version, kind, at), &record));
-    const void *copy = dam_arena_copy(arena, record.data, record.len);
-    *ret = dam_bytes(copy, record.len);
-    return copy == NULL ? DAM_ENOMEM : DAM_OK;
-}
-
-/* Nodes that only undone versions used go when the version of that number is forgotten: older ones
- * may have had the same. With each undo they move down a version, for that one may bring them back
- * when it is written anew. */
-enum dam_err dam_state_nodes_undone(struct dam_store_txn *txn, struct dam_arena *arena,
-                                    uint64_t version, struct dam_bytes dropped)
-{
-    uint8_t at[9];
-    struct dam_buf gone;
-    struct dam_bytes before;
-    struct dam_bytes above;
-    DAM_TRY(read_gone(txn, arena, version, GONE_UNDONE, &before));
-    DAM_TRY(read_gone(txn, arena, version + 1, GONE_UNDONE, &above));
-    dam_buf_init_arena(&gone, arena, GONE_LEN_MAX);
-    for (size_t i = 0; i + NODE_KEY_LEN <= before.len; i += NODE_KEY_LEN) {
-        struct dam_bytes key = dam_bytes(before.data + i, NODE_KEY_LEN);
-        struct dam_bytes record;
-        DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_NODE, key, &record));
-        if (record.len > 8 && dam_load_be64(record.data) < version) {
-            dam_buf_put(&gone, key.data, key.len);
-        }
-    }
-    DAM_TRY(take_undone(txn, version, dropped, &gone));
-    DAM_TRY(take_undone(txn, version, above, &gone));
-    DAM_TRY(dam_store_delete(txn, DAM_STORE_NODE_GONE, gone_key(version, GONE_DROPPED, at)));
-    DAM_TRY(dam_store_delete(txn, DAM_STORE_NODE_GONE, gone_key(version + 1, GONE_UNDONE, at)));
-    return dam_store_set(txn, DAM_STORE_NODE_GONE, gone_key(version, GONE_UNDONE, at),
-                         dam_buf_bytes(&gone));
-}
-
-/* Delete the trie nodes that the version had no use for and that no later one has brought back. */
-static enum dam_err forget_nodes(struct dam_store_txn *txn, uint64_t version, enum gone_kind kind)
-{
-    uint8_t at[9];
-    struct dam_bytes list = gone_key(version, kind, at);
-    struct dam_bytes record;
-    DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_NODE_GONE, list, &record));
-    if (record.len == 0) {
-        return DAM_OK;
-    }
-    size_t len = record.len;
-    uint8_t *keys = malloc(len); /* pages move while records are deleted */
-    if (keys == NULL) {
+    DAM_TRY(dam_store_get_or_empty(txn, DAM_STORE_NODE_PATHS, list_key(version, at), &record));
+    uint8_t *list = malloc(record.len + 1); /* pages move while records are deleted */
+    if (list == NULL) {
         return DAM_ENOMEM;
     }
-    memcpy(keys, record.data, len);
+    struct dam_bytes left = dam_bytes(list, record.len);
     enum dam_err err = DAM_OK;
-    for (size_t i = 0; i + NODE_KEY_LEN <= len && err == DAM_OK; i += NODE_KEY_LEN) {
-        struct dam_bytes key = dam_bytes(keys + i, NODE_KEY_LEN);
-        err = dam_store_get_or_empty(txn, DAM_STORE_NODE, key, &record);
-        if (err == DAM_OK && record.len > 8 && dam_load_be64(record.data) < version) {
-            err = dam_store_delete(txn, DAM_STORE_NODE, key);
-        }
+    if (record.len > 0) {
+        memcpy(list, record.data, record.len);
     }
-    free(keys);
-    return err == DAM_OK ? dam_store_delete(txn, DAM_STORE_NODE_GONE, list) : err;
+    while (left.len > 0 && err == DAM_OK) {
+        struct node_key key = {.place_len = left.data[0]};
+        if (key.place_len > PLACE_LEN_MAX || key.place_len >= left.len) {
+            err = DAM_ECORRUPT;
+            break;
+        }
+        memcpy(key.bytes, left.data + 1, key.place_len);
+        left = dam_bytes(left.data + 1 + key.place_len, left.len - 1 - key.place_len);
+        err = act(txn, &key, version);
+    }
+    free(list);
+    return err == DAM_OK ? dam_store_delete(txn, DAM_STORE_NODE_PATHS, list_key(version, at)) : err;
+}
+
+static enum dam_err undo_place(struct dam_store_txn *txn, struct node_key *key, uint64_t version)
+{
+    return dam_store_delete(txn, DAM_STORE_NODE, at_version(key, version));
+}
+
+enum dam_err dam_state_nodes_undo(struct dam_store_txn *txn, uint64_t version)
+{
+    return each_noted(txn, version, undo_place);
+}
+
+static enum dam_err forget_place(struct dam_store_txn *txn, struct node_key *key, uint64_t version)
+{
+    struct dam_store_cursor cursor = {0};
+    enum dam_err err = dam_store_seek(&cursor, txn, DAM_STORE_NODE, at_version(key, version - 1));
+    while (err == DAM_OK && is_place(key, cursor.key)) {
+        err = dam_store_cursor_delete(&cursor);
+        err = err == DAM_OK ? dam_store_next(&cursor) : err;
+    }
+    dam_store_cursor_close(&cursor);
+    return err == DAM_ENOTFOUND ? DAM_OK : err;
 }
 
 enum dam_err dam_state_nodes_forget(struct dam_store_txn *txn, uint64_t version)
 {
-    DAM_TRY(forget_nodes(txn, version, GONE_DROPPED));
-    return forget_nodes(txn, version, GONE_UNDONE);
+    DAM_ASSERT(version > 0); /* before the genesis there was nothing */
+    return each_noted(txn, version, forget_place);
 }

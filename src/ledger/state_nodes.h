@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The nodes of the state's tries in the store, and how long they stay: a version notes which nodes
- * it had no more use for, and they go when the version is forgotten, unless a later one has brought
- * them back. For ledger/state.c, and for whoever reads or proves. */
+/* The nodes of the state's tries in the store, by path and version: what hangs at a path is kept
+ * for each version that wrote there, the newest first, so the trie of any kept version is found by
+ * going down it, versions of the same node lie beside each other, and a version is taken back by
+ * removing what it wrote. Each version notes at which paths it wrote a node or left none; what was
+ * there before goes when the version is forgotten. For ledger/state.c, and for whoever reads or
+ * proves. */
 #ifndef DAM_LEDGER_STATE_NODES_H
 #define DAM_LEDGER_STATE_NODES_H
 
@@ -9,44 +12,41 @@
 #include "core/eth/trie.h"
 #include "ledger/store.h"
 
-/* The trie nodes of one trie, kept under their owner: the account whose storage it is, or zeros for
- * the state trie. */
+/* The nodes of one trie, kept under their owner: the account whose storage it is, or zeros for the
+ * state trie. */
 struct dam_state_nodes {
     struct dam_store_txn *txn;
     struct dam_address owner;
-    uint64_t version;             /* that the nodes are saved for */
-    struct dam_buf *gone;         /* where keys of dropped nodes go */
+    uint64_t version;             /* that is read or written */
+    struct dam_buf *paths;        /* where it is noted what a version writes */
     struct dam_trie_store vtable; /* give &vtable to dam_trie_init */
 };
 
-/** A store of trie nodes for reading and proving. In: address: NULL for the state trie. */
+/** A store of trie nodes for reading and proving; a trie on it keeps what it changes to itself.
+ *  In: address: NULL for the state trie; version: of the state, or DAM_STATE_NEWEST. */
 void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                          const struct dam_address *address);
+                          const struct dam_address *address, uint64_t version);
 
-/** The same, for writing a version. In: gone: where keys of nodes go that it drops. */
+/** The same, for writing a version, which has to be the newest.
+ *  In: paths: borrowed; give it to dam_state_nodes_put_paths at the end. */
 void dam_state_nodes_to_write(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
                               const struct dam_address *address, uint64_t version,
-                              struct dam_buf *gone);
+                              struct dam_buf *paths);
 
-/** The same, for taking a version back. */
-void dam_state_nodes_to_undo(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
-                             const struct dam_address *address, uint64_t version,
-                             struct dam_buf *gone);
-
-/** Note all nodes of an account's storage trie as dropped. */
+/** A version that is being written leaves no node of an account's storage trie. */
 DAM_MUST_USE enum dam_err dam_state_nodes_drop_all(struct dam_store_txn *txn,
                                                    const struct dam_address *address,
-                                                   struct dam_buf *gone);
+                                                   uint64_t version, struct dam_buf *paths);
 
-/** Write a version's list of the nodes that it dropped. */
-DAM_MUST_USE enum dam_err dam_state_nodes_put_gone(struct dam_store_txn *txn, uint64_t version,
-                                                   struct dam_bytes gone);
+/** Write down what a version noted. */
+DAM_MUST_USE enum dam_err dam_state_nodes_put_paths(struct dam_store_txn *txn, uint64_t version,
+                                                    const struct dam_buf *paths);
 
-/** A version has been taken back. In: dropped: keys of the nodes that only it used. */
-DAM_MUST_USE enum dam_err dam_state_nodes_undone(struct dam_store_txn *txn, struct dam_arena *arena,
-                                                 uint64_t version, struct dam_bytes dropped);
+/** Take the newest version's nodes back. */
+DAM_MUST_USE enum dam_err dam_state_nodes_undo(struct dam_store_txn *txn, uint64_t version);
 
-/** Delete the nodes that only versions before this one used. */
+/** Delete the nodes that only versions before this one have. Versions are forgotten oldest first.
+ */
 DAM_MUST_USE enum dam_err dam_state_nodes_forget(struct dam_store_txn *txn, uint64_t version);
 
 #endif

@@ -622,6 +622,20 @@ enum dam_err dam_store_cursor_delete(struct dam_store_cursor *cursor)
     return dam_store_err_of(code);
 }
 
+enum dam_err dam_store_get_from(struct dam_store_txn *txn, enum dam_store_table table,
+                                struct dam_bytes key, size_t same_len, struct dam_bytes *ret)
+{
+    struct dam_store_cursor cursor = {0};
+    enum dam_err err = dam_store_seek(&cursor, txn, table, key);
+    if (err == DAM_OK &&
+        (cursor.key.len != key.len || memcmp(cursor.key.data, key.data, same_len) != 0)) {
+        err = DAM_ENOTFOUND;
+    }
+    *ret = cursor.value; /* in the map, where it stays for the transaction */
+    dam_store_cursor_close(&cursor);
+    return err;
+}
+
 void dam_store_cursor_close(struct dam_store_cursor *cursor)
 {
     if (cursor->cursor != NULL) {

@@ -20,8 +20,9 @@ struct dam_store_txn; /* private */
  *  ACCOUNT     address                  -> the account's RLP as the state trie holds it
  *  SLOT        address, slot            -> value without leading zeros
  *  CODE        code hash                -> code
- *  NODE        owner, node hash         -> version (8) that wrote it, trie node; owner: the
- *                                          account's address, zeros for the state trie
+ *  NODE        owner, path, version     -> front of the node's hash (8), trie node; owner: the
+ *                                          account's address, zeros for the state trie; see
+ *                                          ledger/state_nodes.c
  *  BLOCK       number (8)               -> header and what else the block has beside transactions
  *  NUMBER      block hash               -> number (8)
  *  TX          number (8), index (4)    -> hash, sender, signed bytes
@@ -32,7 +33,7 @@ struct dam_store_txn; /* private */
  *  ACCOUNT_WAS address, version (8)     -> the account before that version; nothing if it was not
  *  SLOT_WAS    address, slot, version   -> the value before that version
  *  POOL        arrival (8)              -> signed bytes of a transaction that waits
- *  NODE_GONE   version (8), kind (1)    -> keys of NODE records that the version has no use for */
+ *  NODE_PATHS  version (8)              -> where in NODE the version wrote or left nothing */
 // clang-format on
 #define DAM_STORE_TABLE_LIST(X)                                                                    \
     X(META, 0, "meta")                                                                             \
@@ -50,7 +51,7 @@ struct dam_store_txn; /* private */
     X(ACCOUNT_WAS, 12, "account_was")                                                              \
     X(SLOT_WAS, 13, "slot_was")                                                                    \
     X(POOL, 14, "pool")                                                                            \
-    X(NODE_GONE, 15, "node_gone")
+    X(NODE_PATHS, 15, "node_paths")
 
 enum dam_store_table {
 #define X(name, number, text) DAM_STORE_##name = (number),
@@ -59,7 +60,7 @@ enum dam_store_table {
 };
 
 #define DAM_STORE_TABLE_COUNT 16
-#define DAM_STORE_KEY_MAX 60u
+#define DAM_STORE_KEY_MAX 93u
 
 struct dam_store_options {
     const char *dir;    /* made if it is not there */
@@ -126,6 +127,12 @@ DAM_MUST_USE enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_stor
 DAM_MUST_USE enum dam_err dam_store_get_or_empty(struct dam_store_txn *txn,
                                                  enum dam_store_table table, struct dam_bytes key,
                                                  struct dam_bytes *ret);
+
+/** The first record whose key is not below `key`, as long as it, and shares its first same_len
+ *  bytes. Returns: as dam_store_get. */
+DAM_MUST_USE enum dam_err dam_store_get_from(struct dam_store_txn *txn, enum dam_store_table table,
+                                             struct dam_bytes key, size_t same_len,
+                                             struct dam_bytes *ret);
 
 /** Set a record. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO; after a failure only abort is left. */
 DAM_MUST_USE enum dam_err dam_store_put(struct dam_store_txn *txn, enum dam_store_table table,

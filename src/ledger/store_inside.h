@@ -44,7 +44,7 @@ struct dam_store {
     size_t mapped_rest; /* pages of files, when those of the store had just been released */
     char path[DAM_STORE_PATH_MAX];
     char real_path[DAM_STORE_PATH_MAX]; /* as the kernel knows it; "" if it cannot be told */
-    char fault[192];
+    char fault[256];
 };
 
 struct dam_store_txn {

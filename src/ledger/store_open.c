@@ -13,7 +13,7 @@
 #include "ledger/store_inside.h"
 #include "ledger/store_meta.h"
 
-#define FORMAT_VERSION 3u
+#define FORMAT_VERSION 4u
 #define FORMAT_KEY "format"
 #define MAP_LEN_FIRST ((size_t)1 << 30)
 #define MAP_LEN_MAX ((size_t)1 << 40)

@@ -394,14 +394,15 @@ static void put_range(const struct range *range)
 }
 
 /* The state before a transaction of the block, laid over the one before the block. */
-static enum dam_err lay_before(struct replay *r, uint32_t index, const struct dam_hash *root,
-                               struct dam_overlay *overlay)
+static enum dam_err lay_before(struct replay *r, uint32_t index, struct dam_overlay *overlay)
 {
     struct dam_evm_diff diff;
+    struct dam_hash root;
     r->before = index;
     DAM_TRY(open_session(r, NULL));
     DAM_TRY(dam_evm_end(r->rpc->ledger->evm, &diff));
-    dam_overlay_init(overlay, r->rpc->arena, &r->view.state, root);
+    DAM_TRY(dam_rpc_root(r->rpc, &r->view.state, &root));
+    dam_overlay_init(overlay, r->rpc->arena, &r->view.state, &root);
     return dam_overlay_apply(overlay, &diff);
 }
 
@@ -409,7 +410,6 @@ static enum dam_err lay_before(struct replay *r, uint32_t index, const struct da
 void dam_trace_storage_range(struct dam_rpc *rpc)
 {
     struct dam_rpc_block block;
-    struct dam_ledger_chain_block parent;
     struct dam_address address;
     struct dam_u256 start;
     struct dam_hash from;
@@ -432,10 +432,7 @@ void dam_trace_storage_range(struct dam_rpc *rpc)
     range.slots = dam_arena_alloc(rpc->arena, range.max * sizeof(*range.slots) + 1);
     enum dam_err err = range.slots == NULL ? DAM_ENOMEM : DAM_OK;
     if (err == DAM_OK) {
-        err = dam_ledger_chain_block(r.view.state.txn, block.block.header.number - 1, &parent);
-    }
-    if (err == DAM_OK) {
-        err = lay_before(&r, (uint32_t)index, &parent.header.state_root, &overlay);
+        err = lay_before(&r, (uint32_t)index, &overlay);
     }
     if (err == DAM_OK) {
         err = dam_overlay_each_slot(&overlay, &address, &from, take_slot, &range);

@@ -210,6 +210,14 @@ await attempt('storage in the midst of a block', async () => {
   check('one and the next key', Object.keys(part.storage).join() === hashes[0] && part.nextKey === hashes[1]);
   check('from there', Object.keys((await range(0, part.nextKey, 9, 'latest')).storage).join() === hashes[1]);
   check('a transaction that is not there', (await ask('debug_storageRangeAt', block.hash, 4, store, word(0), 1)).error?.code === -32000);
+  const given = '0x00000000000000000000000000000000000f00d5';
+  const before = await rpc(url, 'eth_blockNumber');
+  await rpc(url, 'anvil_setBalance', [given, '0x5']);
+  await rpc(url, 'evm_mine');
+  const proof = await ask('eth_getProof', given, [], before);
+  check('a proof after what a development method wrote', proof.result?.balance === '0x5' && proof.result.accountProof.length > 0, JSON.stringify(proof));
+  const simulated = await ask('eth_simulateV1', { blockStateCalls: [{ calls: [{ from: given, to: A, value: '0x5' }] }] }, before);
+  check('a simulation after it', simulated.result?.[0].calls[0].status === '0x1', JSON.stringify(simulated));
   const raw = await rpc(url, 'debug_getRawBlock', [block.number]);
   const traced = await rpc(url, 'debug_traceBlock', [raw, { tracer: 'callTracer' }]);
   check('debug_traceBlock takes a block\'s bytes', traced.length === 4 && JSON.stringify(traced) === JSON.stringify(await rpc(url, 'debug_traceBlockByHash', [block.hash, { tracer: 'callTracer' }])));

@@ -33,7 +33,7 @@ enum dam_err dam_trie_get(struct dam_trie *trie, struct dam_bytes key, struct da
     DAM_TRY(trie_path_of_key(key, &path));
     DAM_TRY(root_slot(trie, &slot));
     for (size_t at = 0; slot != NULL;) {
-        DAM_TRY(trie_resolve(trie, slot));
+        DAM_TRY(trie_resolve(trie, slot, path.nibbles, at));
         struct dam_trie_node *node = *slot;
         slot = NULL;
         if (node == NULL) {
@@ -137,7 +137,7 @@ static enum dam_err put(struct dam_trie *trie, const struct trie_path *key, stru
     size_t path_len = key->len;
     DAM_TRY(root_slot(trie, &slot));
     for (;;) {
-        DAM_TRY(trie_resolve(trie, slot));
+        DAM_TRY(trie_resolve(trie, slot, key->nibbles, key->len - path_len));
         struct dam_trie_node *node = *slot;
         if (node == NULL) {
             *slot = trie_leaf_new(trie->arena, path, path_len, value);
@@ -195,6 +195,7 @@ enum dam_err trie_put_borrowed(struct dam_trie *trie, struct dam_bytes key, stru
 /* The way down to a key: each place a node hangs at, the last one where the value is. */
 struct descent {
     struct dam_trie_node **slots[DAM_TRIE_DEPTH_MAX];
+    size_t path_lens[DAM_TRIE_DEPTH_MAX]; /* nibbles of the key down to each */
     size_t count;
     bool is_found;
 };
@@ -206,13 +207,14 @@ static enum dam_err descend(struct dam_trie *trie, const struct trie_path *key,
     size_t at = 0;
     DAM_TRY(root_slot(trie, &slot));
     for (;;) {
-        DAM_TRY(trie_resolve(trie, slot));
+        DAM_TRY(trie_resolve(trie, slot, key->nibbles, at));
         struct dam_trie_node *node = *slot;
         if (node == NULL) {
             return DAM_OK;
         }
         DAM_ASSERT(descent->count < DAM_TRIE_DEPTH_MAX);
-        descent->slots[descent->count++] = slot;
+        descent->slots[descent->count] = slot;
+        descent->path_lens[descent->count++] = at;
         size_t left = key->len - at;
         if (node->kind == TRIE_BRANCH) {
             if (left == 0) {
@@ -237,18 +239,25 @@ static enum dam_err descend(struct dam_trie *trie, const struct trie_path *key,
     }
 }
 
-/* Puts nibbles in front of what hangs at a slot, so that no extension points to a short node. */
-static enum dam_err prefix_add(struct dam_trie *trie, const uint8_t *path, size_t path_len,
-                               struct dam_trie_node *child, struct dam_trie_node **ret)
+/* What is left of a node, nibbles and one child, is made one with the child where it hangs, so that
+ * no extension points to a short node. at: the way down to the node. */
+static enum dam_err join(struct dam_trie *trie, struct dam_bytes at, const uint8_t *path,
+                         size_t path_len, struct dam_trie_node *child, struct dam_trie_node **ret)
 {
     uint8_t joined[2 * DAM_TRIE_KEY_MAX];
+    uint8_t child_path[2 * DAM_TRIE_KEY_MAX];
     size_t child_len = child->kind == TRIE_LEAF        ? trie_leaf(child)->path_len
                        : child->kind == TRIE_EXTENSION ? trie_extension(child)->path_len
                                                        : 0;
-    if (path_len + child_len > sizeof(joined)) {
+    if (at.len + path_len + child_len > sizeof(joined)) {
         return DAM_ECORRUPT; /* longer than any key: the store holds somebody else's nodes */
     }
     memcpy(joined, path, path_len);
+    if (child->kind != TRIE_BRANCH) { /* it moves up, a branch stays where it is */
+        memcpy(child_path, at.data, at.len);
+        memcpy(child_path + at.len, path, path_len);
+        DAM_TRY(trie_drop(trie, child_path, at.len + path_len));
+    }
     if (child->kind == TRIE_LEAF) {
         const struct trie_leaf *leaf = trie_leaf(child);
         memcpy(joined + path_len, leaf->path, leaf->path_len);
@@ -265,8 +274,10 @@ static enum dam_err prefix_add(struct dam_trie *trie, const uint8_t *path, size_
 }
 
 /* A branch that lost something: with one thing left it is no branch any more. */
-static enum dam_err branch_shrink(struct dam_trie *trie, struct dam_trie_node **slot)
+static enum dam_err branch_shrink(struct dam_trie *trie, struct dam_trie_node **slot,
+                                  struct dam_bytes at)
 {
+    uint8_t child_path[2 * DAM_TRIE_KEY_MAX + 1];
     struct trie_branch *branch = trie_branch(*slot);
     size_t used = 0;
     uint8_t last = 0;
@@ -283,8 +294,10 @@ static enum dam_err branch_shrink(struct dam_trie *trie, struct dam_trie_node **
         *slot = trie_leaf_new(trie->arena, NULL, 0, branch->value);
         return *slot == NULL ? DAM_ENOMEM : DAM_OK;
     }
-    DAM_TRY(trie_resolve(trie, &branch->children[last]));
-    return prefix_add(trie, &last, 1, branch->children[last], slot);
+    memcpy(child_path, at.data, at.len);
+    child_path[at.len] = last;
+    DAM_TRY(trie_resolve(trie, &branch->children[last], child_path, at.len + 1));
+    return join(trie, at, &last, 1, branch->children[last], slot);
 }
 
 enum dam_err dam_trie_delete(struct dam_trie *trie, struct dam_bytes key)
@@ -297,23 +310,26 @@ enum dam_err dam_trie_delete(struct dam_trie *trie, struct dam_bytes key)
         return DAM_OK;
     }
     struct dam_trie_node **slot = descent.slots[--descent.count];
+    struct dam_bytes at = dam_bytes(path.nibbles, descent.path_lens[descent.count]);
     if ((*slot)->kind == TRIE_LEAF) {
         *slot = NULL;
+        DAM_TRY(trie_drop(trie, at.data, at.len));
     } else {
         trie_branch(*slot)->value = (struct dam_bytes){0};
         (*slot)->is_dirty = true;
-        DAM_TRY(branch_shrink(trie, slot));
+        DAM_TRY(branch_shrink(trie, slot, at));
     }
     while (descent.count > 0) {
         slot = descent.slots[--descent.count];
+        at.len = descent.path_lens[descent.count];
         (*slot)->is_dirty = true;
         if ((*slot)->kind == TRIE_BRANCH) {
-            DAM_TRY(branch_shrink(trie, slot));
+            DAM_TRY(branch_shrink(trie, slot, at));
         } else {
             struct trie_extension *extension = trie_extension(*slot);
             if (extension->child->kind != TRIE_BRANCH) {
                 DAM_TRY(
-                    prefix_add(trie, extension->path, extension->path_len, extension->child, slot));
+                    join(trie, at, extension->path, extension->path_len, extension->child, slot));
             }
         }
     }
@@ -385,7 +401,7 @@ static enum dam_err walk_branch(struct walk *walk, struct trie_branch *branch, b
  * Recursion is as deep as a key has nibbles. */
 static enum dam_err walk_node(struct walk *walk, struct dam_trie_node **slot, bool is_tight)
 {
-    DAM_TRY(trie_resolve(walk->trie, slot));
+    DAM_TRY(trie_resolve(walk->trie, slot, walk->at.nibbles, walk->at.len));
     struct dam_trie_node *node = *slot;
     size_t old_len = walk->at.len;
     int order;

@@ -27,21 +27,24 @@ DAM_MUST_USE enum dam_err dam_trie_map_root(struct dam_arena *arena, const struc
 
 /* (b) A trie in a store. */
 
-/* Where nodes come from and go to; the key of a node is keccak256 of its bytes, so a store may keep
- * one copy for all tries. */
+/* Where nodes come from and go to. A node is named by its path, the nibbles from the root to where
+ * it hangs, one a byte (borrowed for the call), and by its hash, keccak256 of its bytes: a store
+ * may go by either. */
 struct dam_trie_store {
     /* Find a node. Called while getting, putting and deleting; may block. Returns DAM_OK with
      * *ret borrowed until the next call of load or save, DAM_ENOTFOUND, or any other error; that
      * error ends the operation that needed the node. */
-    enum dam_err (*load)(void *ctx, const struct dam_hash *hash, struct dam_bytes *ret);
-    /* Keep a node; called by dam_trie_commit only, children before parents. Saving the same node
-     * twice must be harmless. It may not take memory from the trie's arena. NULL: nothing is kept.
+    enum dam_err (*load)(void *ctx, struct dam_bytes path, const struct dam_hash *hash,
+                         struct dam_bytes *ret);
+    /* Keep a node in place of the one that was at this path; called by dam_trie_commit only,
+     * children before parents. Saving the same node twice must be harmless. NULL: nothing is kept.
      */
-    enum dam_err (*save)(void *ctx, const struct dam_hash *hash, struct dam_bytes node);
-    /* A node that was loaded or saved is no longer in the trie; called by dam_trie_commit only,
-     * before its saves, which may bring the same node back. Says nothing of other tries or roots.
-     * Only where no node can be in two places, as under hashed keys. NULL: nobody wants to know. */
-    enum dam_err (*drop)(void *ctx, const struct dam_hash *hash);
+    enum dam_err (*save)(void *ctx, struct dam_bytes path, const struct dam_hash *hash,
+                         struct dam_bytes node);
+    /* No node is at this path any more, until one is saved there. Called while deleting, and by
+     * dam_trie_commit for a node so short that it is now part of its parent. NULL: nobody wants to
+     * know. */
+    enum dam_err (*drop)(void *ctx, struct dam_bytes path);
     void *ctx;
 };
 
@@ -51,7 +54,6 @@ struct dam_trie {
     struct dam_arena *arena;            /* nodes live here; reset it only after finish */
     const struct dam_trie_store *store; /* borrowed; NULL: the trie begins empty, all in memory */
     struct dam_trie_node *root;         /* NULL: empty, or not loaded yet */
-    struct dam_trie_node *stored;       /* the nodes that the store has, for drop */
     struct dam_hash unloaded;           /* the root's hash until is_loaded */
     bool is_loaded;
 };

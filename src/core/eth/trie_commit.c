@@ -12,6 +12,8 @@
 struct dirty {
     struct dam_trie_node *node;
     uint32_t depth;
+    uint32_t parent; /* its index; the root's is 0, too */
+    uint8_t nibble;  /* at which it hangs there, if that is a branch */
 };
 
 struct gather {
@@ -19,15 +21,14 @@ struct gather {
     size_t count;
     size_t size;
     struct dam_arena *arena;
-    uint32_t depth_max;
 };
 
-static enum dam_err gather_add(struct gather *gather, struct dam_trie_node *node, uint32_t depth)
+static enum dam_err gather_add(struct gather *gather, struct dirty dirty)
 {
     if (gather->count == gather->size) {
-        size_t size = gather->size == 0 ? 256 : 2 * gather->size;
+        size_t size = gather->size == 0 ? 32 : 2 * gather->size;
         struct dirty *all = dam_arena_alloc(gather->arena, size * sizeof(*all));
-        if (all == NULL) {
+        if (all == NULL || size > UINT32_MAX) {
             return DAM_ENOMEM;
         }
         if (gather->count != 0) {
@@ -36,27 +37,27 @@ static enum dam_err gather_add(struct gather *gather, struct dam_trie_node *node
         gather->all = all;
         gather->size = size;
     }
-    gather->all[gather->count++] = (struct dirty){node, depth};
-    gather->depth_max = depth > gather->depth_max ? depth : gather->depth_max;
+    gather->all[gather->count++] = dirty;
     return DAM_OK;
 }
 
 /* Breadth first, the list itself being the queue: levels come out in order. */
 static enum dam_err gather_all(struct gather *gather, struct dam_trie_node *root)
 {
-    DAM_TRY(gather_add(gather, root, 0));
+    DAM_TRY(gather_add(gather, (struct dirty){.node = root}));
     for (size_t i = 0; i < gather->count; i++) {
-        struct dirty at = gather->all[i];
-        if (at.node->kind == TRIE_EXTENSION) {
-            struct dam_trie_node *child = trie_extension(at.node)->child;
-            if (child->is_dirty) {
-                DAM_TRY(gather_add(gather, child, at.depth + 1));
+        struct dam_trie_node *node = gather->all[i].node;
+        struct dirty below = {.depth = gather->all[i].depth + 1, .parent = (uint32_t)i};
+        if (node->kind == TRIE_EXTENSION) {
+            below.node = trie_extension(node)->child;
+            if (below.node->is_dirty) {
+                DAM_TRY(gather_add(gather, below));
             }
-        } else if (at.node->kind == TRIE_BRANCH) {
-            for (size_t c = 0; c < 16; c++) {
-                struct dam_trie_node *child = trie_branch(at.node)->children[c];
-                if (child != NULL && child->is_dirty) {
-                    DAM_TRY(gather_add(gather, child, at.depth + 1));
+        } else if (node->kind == TRIE_BRANCH) {
+            for (; below.nibble < 16; below.nibble++) {
+                below.node = trie_branch(node)->children[below.nibble];
+                if (below.node != NULL && below.node->is_dirty) {
+                    DAM_TRY(gather_add(gather, below));
                 }
             }
         }
@@ -64,15 +65,63 @@ static enum dam_err gather_all(struct gather *gather, struct dam_trie_node *root
     return DAM_OK;
 }
 
+/* The way down to a gathered node, written from its end. Returns: where it begins in `nibbles`. */
+static struct dam_bytes path_of(const struct gather *gather, const struct dirty *dirty,
+                                uint8_t nibbles[2 * DAM_TRIE_KEY_MAX])
+{
+    size_t start = 2 * DAM_TRIE_KEY_MAX;
+    for (; dirty->depth > 0; dirty = &gather->all[dirty->parent]) {
+        struct dam_trie_node *parent = gather->all[dirty->parent].node;
+        if (parent->kind == TRIE_EXTENSION) {
+            const struct trie_extension *extension = trie_extension(parent);
+            start -= extension->path_len;
+            memcpy(nibbles + start, extension->path, extension->path_len);
+        } else {
+            nibbles[--start] = dirty->nibble;
+        }
+    }
+    return dam_bytes(nibbles + start, 2 * DAM_TRIE_KEY_MAX - start);
+}
+
+static enum dam_err seal_embedded(struct dam_trie *trie, const struct gather *gather,
+                                  const struct dirty *dirty, struct dam_bytes bytes)
+{
+    uint8_t nibbles[2 * DAM_TRIE_KEY_MAX];
+    struct dam_trie_node *node = dirty->node;
+    node->ref_len = (uint8_t)bytes.len;
+    memcpy(node->ref, bytes.data, bytes.len);
+    node->is_dirty = false;
+    if (trie->store == NULL) {
+        return DAM_OK;
+    }
+    struct dam_bytes path = path_of(gather, dirty, nibbles);
+    return trie_drop(trie, path.data, path.len);
+}
+
+static enum dam_err seal_hashed(struct dam_trie *trie, const struct gather *gather,
+                                const struct dirty *dirty, const struct dam_hash *hash,
+                                struct dam_bytes bytes)
+{
+    uint8_t nibbles[2 * DAM_TRIE_KEY_MAX];
+    struct dam_trie_node *node = dirty->node;
+    node->ref_len = 32;
+    memcpy(node->ref, hash->b, 32);
+    node->is_dirty = false;
+    return trie->store != NULL && trie->store->save != NULL
+               ? trie->store->save(trie->store->ctx, path_of(gather, dirty, nibbles), hash, bytes)
+               : DAM_OK;
+}
+
 /* Encodes some nodes of one level, hashes those that are not short enough to be embedded, and saves
  * them. The root is hashed however short it is. */
-static enum dam_err batch_seal(struct dam_trie *trie, const struct dirty *nodes, size_t count,
-                               struct dam_buf *buf)
+static enum dam_err batch_seal(struct dam_trie *trie, const struct gather *gather, size_t from,
+                               size_t count, struct dam_buf *buf)
 {
     size_t ends[BATCH_MAX];
     struct dam_bytes inputs[BATCH_MAX];
     struct dam_hash hashes[BATCH_MAX];
-    struct dam_trie_node *hashed[BATCH_MAX];
+    const struct dirty *hashed[BATCH_MAX];
+    const struct dirty *nodes = gather->all + from;
     size_t hashed_count = 0;
     dam_buf_reset(buf);
     for (size_t i = 0; i < count; i++) {
@@ -82,26 +131,17 @@ static enum dam_err batch_seal(struct dam_trie *trie, const struct dirty *nodes,
     DAM_TRY(dam_buf_err(buf));
     for (size_t i = 0; i < count; i++) {
         size_t start = i == 0 ? 0 : ends[i - 1];
-        size_t len = ends[i] - start;
-        struct dam_trie_node *node = nodes[i].node;
-        if (len < 32 && nodes[i].depth > 0) {
-            node->ref_len = (uint8_t)len;
-            memcpy(node->ref, buf->data + start, len);
-            node->is_dirty = false;
+        struct dam_bytes bytes = dam_bytes(buf->data + start, ends[i] - start);
+        if (bytes.len < 32 && nodes[i].depth > 0) {
+            DAM_TRY(seal_embedded(trie, gather, &nodes[i], bytes));
         } else {
-            hashed[hashed_count] = node;
-            inputs[hashed_count++] = dam_bytes(buf->data + start, len);
+            hashed[hashed_count] = &nodes[i];
+            inputs[hashed_count++] = bytes;
         }
     }
     dam_keccak256_batch(inputs, hashed_count, hashes);
     for (size_t i = 0; i < hashed_count; i++) {
-        hashed[i]->ref_len = 32;
-        memcpy(hashed[i]->ref, hashes[i].b, 32);
-        if (trie->store != NULL && trie->store->save != NULL) {
-            DAM_TRY(trie->store->save(trie->store->ctx, &hashes[i], inputs[i]));
-            trie_note_stored(trie, hashed[i]);
-        }
-        hashed[i]->is_dirty = false;
+        DAM_TRY(seal_hashed(trie, gather, hashed[i], &hashes[i], inputs[i]));
     }
     return DAM_OK;
 }
@@ -116,45 +156,8 @@ static enum dam_err seal_all(struct dam_trie *trie, const struct gather *gather,
         while (start > 0 && end - start < BATCH_MAX && gather->all[start - 1].depth == depth) {
             start--;
         }
-        DAM_TRY(batch_seal(trie, gather->all + start, end - start, buf));
+        DAM_TRY(batch_seal(trie, gather, start, end - start, buf));
         end = start;
-    }
-    return DAM_OK;
-}
-
-/* As deep as a key has nibbles. */
-static void mark_live(struct dam_trie_node *node)
-{
-    node->is_live = true;
-    if (node->kind == TRIE_EXTENSION) {
-        mark_live(trie_extension(node)->child);
-    } else if (node->kind == TRIE_BRANCH) {
-        for (size_t i = 0; i < 16; i++) {
-            if (trie_branch(node)->children[i] != NULL) {
-                mark_live(trie_branch(node)->children[i]);
-            }
-        }
-    }
-}
-
-/* Tell the store which of its nodes are no longer here: changed, or cut off. */
-static enum dam_err drop_gone(struct dam_trie *trie)
-{
-    struct dam_trie_node *node = trie->stored;
-    if (trie->root != NULL) {
-        mark_live(trie->root);
-    }
-    trie->stored = NULL;
-    while (node != NULL) {
-        struct dam_trie_node *next = node->stored_next;
-        if (node->is_live && !node->is_dirty) {
-            trie_note_stored(trie, node);
-        } else {
-            struct dam_hash hash;
-            memcpy(hash.b, node->ref, sizeof(hash.b));
-            DAM_TRY(trie->store->drop(trie->store->ctx, &hash));
-        }
-        node = next;
     }
     return DAM_OK;
 }
@@ -165,24 +168,16 @@ enum dam_err dam_trie_commit(struct dam_trie *trie, struct dam_hash *ret)
         *ret = trie->unloaded;
         return DAM_OK;
     }
-    if (trie->stored != NULL && (trie->root == NULL || trie->root->is_dirty)) {
-        DAM_TRY(drop_gone(trie));
-    }
     if (trie->root == NULL) {
         *ret = dam_empty_trie_root;
         return DAM_OK;
     }
     if (trie->root->is_dirty) {
-        struct dam_arena_mark mark = dam_arena_mark(trie->arena);
         struct gather gather = {.arena = trie->arena};
         struct dam_buf buf;
         dam_buf_init_arena(&buf, trie->arena, 0);
-        enum dam_err err = gather_all(&gather, trie->root);
-        if (err == DAM_OK) {
-            err = seal_all(trie, &gather, &buf);
-        }
-        dam_arena_release(trie->arena, mark);
-        DAM_TRY(err);
+        DAM_TRY(gather_all(&gather, trie->root));
+        DAM_TRY(seal_all(trie, &gather, &buf));
     }
     DAM_ASSERT(trie->root->ref_len == 32);
     memcpy(ret->b, trie->root->ref, sizeof(ret->b));

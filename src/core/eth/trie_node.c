@@ -260,7 +260,8 @@ void trie_node_encode(const struct dam_trie_node *node, struct dam_buf *buf)
     dam_rlp_put_list_end(buf, list);
 }
 
-enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot)
+enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot, const uint8_t *path,
+                          size_t path_len)
 {
     struct dam_trie_node *node = *slot;
     if (node == NULL || node->kind != TRIE_HASH) {
@@ -272,7 +273,8 @@ enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot)
     if (trie->store == NULL) {
         return DAM_ECORRUPT;
     }
-    enum dam_err err = trie->store->load(trie->store->ctx, &hash, &borrowed);
+    enum dam_err err =
+        trie->store->load(trie->store->ctx, dam_bytes(path, path_len), &hash, &borrowed);
     if (err != DAM_OK) {
         return err == DAM_ENOTFOUND ? DAM_ECORRUPT : err;
     }
@@ -284,16 +286,13 @@ enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot)
     DAM_TRY(trie_node_decode(trie->arena, dam_bytes(copy, borrowed.len), &loaded));
     loaded->ref_len = 32;
     memcpy(loaded->ref, hash.b, sizeof(hash.b));
-    trie_note_stored(trie, loaded);
     *slot = loaded;
     return DAM_OK;
 }
 
-void trie_note_stored(struct dam_trie *trie, struct dam_trie_node *node)
+enum dam_err trie_drop(const struct dam_trie *trie, const uint8_t *path, size_t path_len)
 {
-    if (trie->store != NULL && trie->store->drop != NULL) {
-        node->is_live = false;
-        node->stored_next = trie->stored;
-        trie->stored = node;
-    }
+    const struct dam_trie_store *store = trie->store;
+    return store != NULL && store->drop != NULL ? store->drop(store->ctx, dam_bytes(path, path_len))
+                                                : DAM_OK;
 }

@@ -17,11 +17,9 @@ enum trie_kind {
 /* The front of every node; which struct it is in is told by kind. */
 struct dam_trie_node {
     enum trie_kind kind;
-    bool is_dirty;                     /* changed since ref was made */
-    uint8_t ref_len;                   /* 32: ref is the hash; less: the node's whole encoding */
-    uint8_t ref[32];                   /* what stands for this node in its parent */
-    bool is_live;                      /* used by commit: can be reached from the root */
-    struct dam_trie_node *stored_next; /* in the trie's list of nodes that the store has */
+    bool is_dirty;   /* changed since ref was made */
+    uint8_t ref_len; /* 32: ref is the hash; less: the node's whole encoding */
+    uint8_t ref[32]; /* what stands for this node in its parent */
 };
 
 struct trie_leaf {
@@ -85,11 +83,12 @@ enum dam_err trie_node_decode(struct dam_arena *arena, struct dam_bytes bytes,
 /* Append a node's encoding; the refs of its children must be right. */
 void trie_node_encode(const struct dam_trie_node *node, struct dam_buf *buf);
 
-/* If *slot is a hash, load the node and put it there instead. */
-enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot);
+/* If *slot is a hash, load the node and put it there instead. path: nibbles down to the slot. */
+enum dam_err trie_resolve(struct dam_trie *trie, struct dam_trie_node **slot, const uint8_t *path,
+                          size_t path_len);
 
-/* Note that the store has this node under its ref. */
-void trie_note_stored(struct dam_trie *trie, struct dam_trie_node *node);
+/* Tell the store that nothing is at a path any more. */
+enum dam_err trie_drop(const struct dam_trie *trie, const uint8_t *path, size_t path_len);
 
 /* dam_trie_put for a non-empty value that outlives the trie and is not copied. */
 enum dam_err trie_put_borrowed(struct dam_trie *trie, struct dam_bytes key, struct dam_bytes value);
