@@ -20,15 +20,22 @@ static int complain(const struct dam_manifest_complaint *c, enum dam_err err)
 }
 
 /* The law kept from the constitution, or what the manifest names. */
-static enum dam_err law_open(struct dam_opened *o, struct dam_manifest_complaint *ret_complaint)
+static enum dam_err law_open(struct dam_opened *o, bool may_be_missing,
+                             struct dam_manifest_complaint *ret_complaint)
 {
     struct dam_terms terms;
     if (!o->manifest.chain.has_constitution) {
-        return dam_law_load(&o->manifest, NULL, o->decider, &o->law, ret_complaint);
+        DAM_TRY(dam_law_load(&o->manifest, NULL, o->decider, &o->law, ret_complaint));
+        o->has_law = true;
+        return DAM_OK;
     }
     enum dam_err err = dam_pin_load(&o->manifest, o->decider, &terms);
     if (err == DAM_OK) {
         o->law = (struct dam_law){terms.mind, terms.charter, terms.mind_gas, terms.charter_gas};
+        o->has_law = true;
+        return DAM_OK;
+    }
+    if (err == DAM_ENOTFOUND && may_be_missing) {
         return DAM_OK;
     }
     *ret_complaint = (struct dam_manifest_complaint){0};
@@ -63,10 +70,10 @@ int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opene
                                  err == DAM_ENOTFOUND ? "there is none yet" : dam_err_text(err));
         }
     }
-    if ((parts & DAM_OPENED_LAW) != 0) {
+    if ((parts & (DAM_OPENED_LAW | DAM_OPENED_LAW_IF_KEPT)) != 0) {
         err = dam_decider_create(dam_heap(), &opened->decider);
         if (err == DAM_OK) {
-            err = law_open(opened, &complaint);
+            err = law_open(opened, (parts & DAM_OPENED_LAW_IF_KEPT) != 0, &complaint);
         }
         if (err != DAM_OK) {
             return complain(&complaint, err);

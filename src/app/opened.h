@@ -15,6 +15,7 @@ struct dam_opened {
     struct dam_manifest manifest;
     struct dam_evidence *evidence; /* NULL unless asked for */
     struct dam_decider *decider;   /* NULL unless asked for */
+    bool has_law; /* law is loaded; false, too, for one that is not kept yet, if that may be */
     struct dam_law law;
 };
 
@@ -22,6 +23,7 @@ enum dam_opened_parts {
     DAM_OPENED_MANIFEST = 0,
     DAM_OPENED_EVIDENCE = 1,
     DAM_OPENED_LAW = 2,
+    DAM_OPENED_LAW_IF_KEPT = 4, /* the law, if it is not one that only the chain has as yet */
 };
 
 /** Open the parts asked for. Returns: DAM_EXIT_OK, or an exit code after printing what is wrong.

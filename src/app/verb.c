@@ -94,7 +94,9 @@ const struct dam_verb dam_verbs[] = {
      dam_verb_whatif},
     {"config", "check or show a manifest",
      "usage: dam config check|show [--origin] [DIR] [--json]\n\n"
-     "check: read the manifest and load mind and charter. show: every setting that stands, with\n"
+     "check: read the manifest and load mind and charter; those of a constitution are there from\n"
+     "the first `dam up` on, and until then it says that they were not checked.\n"
+     "show: every setting that stands, with\n"
      "--origin where each comes from (file and line, environment, default).\n",
      dam_verb_config},
     {"rules", "show or compile a machine's rules",

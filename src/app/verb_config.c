@@ -54,16 +54,17 @@ int dam_verb_config(int argc, char **argv)
                              "check or show?");
     }
     int code = dam_opened_open(args.count > 1 ? args.words[1] : NULL,
-                               check ? DAM_OPENED_LAW : DAM_OPENED_MANIFEST, &opened);
+                               check ? DAM_OPENED_LAW_IF_KEPT : DAM_OPENED_MANIFEST, &opened);
     if (code == DAM_EXIT_OK && !check) {
         code = show(&opened, origin, json);
     } else if (code == DAM_EXIT_OK) {
         const struct dam_manifest *m = &opened.manifest;
-        (void)fprintf(stderr,
-                      "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; mind and "
-                      "charter load\n",
-                      m->name, m->channel_count, m->actuator_count, m->link_count,
-                      m->rules.interlock_count);
+        (void)fprintf(
+            stderr, "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; %s\n",
+            m->name, m->channel_count, m->actuator_count, m->link_count, m->rules.interlock_count,
+            opened.has_law ? "mind and charter load"
+                           : "mind and charter are not checked: its constitution has "
+                             "them, and the first `dam up` takes them from the chain");
     }
     dam_opened_close(&opened);
     return code;

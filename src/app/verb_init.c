@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,6 +155,14 @@ int dam_verb_init(int argc, char **argv)
     if (access(path, F_OK) == 0) {
         return dam_verb_fail(DAM_EXIT_REFUSED, "name another folder",
                              "%s is a machine already: it has a %s", to, DAM_MANIFEST_FILE);
+    }
+    (void)snprintf(path, sizeof(path), "%s", to);
+    const char *parent = dirname(path);
+    if (access(parent, F_OK) != 0 && errno == ENOENT) {
+        char hint[PATH_LEN + 32];
+        (void)snprintf(hint, sizeof(hint), "`mkdir -p %s` makes it", parent);
+        return dam_verb_fail(DAM_EXIT_NOT_FOUND, hint, "there is no folder %s for the machine's",
+                             parent);
     }
     if (!folder_copy(profile, to, 0)) {
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "cannot copy %s to %s: %s", profile, to,

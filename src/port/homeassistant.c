@@ -42,9 +42,13 @@ void dam_ha_config(const struct dam_link_about *about, size_t index, const char 
     char text[DAM_HA_TOPIC_MAX];
     dam_json_put_object(&w);
     put(&w, "name", s->title);
-    (void)snprintf(text, sizeof(text), "dam_%s_%s", about->machine, s->name);
-    put(&w, "unique_id", text);
-    put(&w, "object_id", text);
+    (void)snprintf(text, sizeof(text), "sensor.dam_%s_%s", about->machine, s->name);
+    const char *id = text + strlen("sensor.");
+    put(&w, "unique_id", id);
+    /* The entity's id: by its new name, and by the one that was before 2025.10. Each version drops
+     * the other without a word. */
+    put(&w, "default_entity_id", text);
+    put(&w, "object_id", id);
     if (dam_ha_state_topic(about, text)) {
         put(&w, "state_topic", text);
     }

@@ -19,6 +19,10 @@ def is_template(value):
     return is_text(value) and value.count("{{") == value.count("}}") > 0
 
 
+def is_entity(value):
+    return is_text(value) and re.fullmatch(r"sensor\.[a-zA-Z0-9_-]+", value)
+
+
 def is_count(value):
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
@@ -33,7 +37,7 @@ def is_texts(value):
 
 SENSOR = {
     "availability_topic": is_topic, "payload_available": is_text, "payload_not_available": is_text, "name": is_text, "unique_id": is_text,
-    "object_id": is_text, "default_entity_id": is_text, "state_topic": is_topic, "value_template": is_template, "unit_of_measurement": is_text,
+    "object_id": is_text, "default_entity_id": is_entity, "state_topic": is_topic, "value_template": is_template, "unit_of_measurement": is_text,
     "device_class": is_text, "state_class": lambda v: v in ("measurement", "total", "total_increasing"), "suggested_display_precision": is_count,
     "expire_after": is_count, "force_update": lambda v: isinstance(v, bool), "icon": is_icon, "qos": lambda v: v in (0, 1, 2),
     "device": lambda v: isinstance(v, dict), "origin": lambda v: isinstance(v, dict),
@@ -59,6 +63,8 @@ def wrong(topic, config):
     found += [f"{key} is missing" for key in ("state_topic", "unique_id", "device", "origin") if key not in config]
     found += ["the device has no identifier"] if "device" in config and "identifiers" not in config["device"] else []
     found += ["the origin has no name"] if "origin" in config and "name" not in config["origin"] else []
+    # Versions before 2025.10 read object_id only, from 2026.4 on default_entity_id only.
+    found += ["its entity has two ids"] if config.get("default_entity_id") != f"sensor.{config.get('object_id')}" else []
     kind, unit = config.get("device_class"), config.get("unit_of_measurement")
     if kind is not None and unit not in UNITS.get(kind, ()):
         found.append(f"no {kind} is in {unit}")

@@ -204,7 +204,8 @@ def test_homeassistant(tmp):
         check("homeassistant: classes", set(classes) == set(units) - {"%", ""}, classes)
         good_topic, good = next(iter(found.items()))
         for change in ({"device_class": "energy"}, {"device_class": "voltage"}, {"state_topic": "a/#"}, {"device": {}}, {"origin": {}}, {"icon": "tune"},
-                       {"state_class": "mean"}, {"suggested_display_precision": -1}, {"value": 1}, {"unique_id": ""}):
+                       {"state_class": "mean"}, {"suggested_display_precision": -1}, {"value": 1}, {"unique_id": ""}, {"object_id": "other"},
+                       {"default_entity_id": "light.other"}):
             check(f"homeassistant: {change} would be refused", homeassistant.wrong(good_topic, {**good, "unit_of_measurement": "W", **change}))
         check("homeassistant: a topic would be refused", homeassistant.wrong("homeassistant/sensor/a b/c/config", good))
     finally:

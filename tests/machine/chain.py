@@ -140,7 +140,11 @@ def make_ws_site(folder, v, url):
 
 def live(site, v, ledger):
     catch = lambda: catch_up(site, v)
+    checked = lambda: dam("config", "check", site.folder)
+    first = checked()
+    check("its manifest is good before its law is there", first.returncode == 0 and "are not checked" in first.stderr, first)
     site.up()
+    check("and then with its law", checked().returncode == 0 and "mind and charter load" in checked().stderr, checked())
     decision = site.last()
     check("epoch and mind are the constitution's", (decision["epoch"], decision["mind"]) == (1, v.minds["SurplusMind"]), decision)
     check("its law is kept", os.listdir(os.path.join(site.folder, "law")).count("epoch-1") == 1)

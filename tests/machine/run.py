@@ -104,6 +104,7 @@ def test_refusals(tmp):
         ('kind = "csv"', 'kind = "cvs"', "known kinds"),
         ('name = "pv"', 'name = "time"', "is taken"),
         ("[machine]", "[machine", "expected"),
+        ("[machine]", '[chain]\nurl = "ipc://node"\n[machine]', "http://, https://, ws:// or wss://"),
         ('code = "SurplusMind"', 'code = "NoSuchMind"', "no compiled contract"),
         ('key = "pv_wh"', 'kee = "pv_wh"', "did you mean 'key'"),
     ]
@@ -114,6 +115,9 @@ def test_refusals(tmp):
         check(f"refused: {new}", run.returncode in (4, 8) and want in run.stderr, run.stderr)
     with open(path, "w", encoding="utf-8") as f:
         f.write(good)
+    lost = dam("init", "solar-site", os.path.join(tmp, "no", "such"))
+    check("a folder that is to hold the machine's is missing", lost.returncode == 4 and f"mkdir -p {tmp}/no" in lost.stderr, lost.stderr)
+    check("and is not made", not os.path.exists(os.path.join(tmp, "no")))
     shown = dam("config", "show", "--origin", folder, env={"DAM_MACHINE_PERIOD": "2h"}).stdout
     check("the environment stands above the file", 'machine.period = "2h"    # DAM_MACHINE_PERIOD' in shown, shown)
 
