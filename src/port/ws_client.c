@@ -137,15 +137,18 @@ static enum dam_err hear(struct dam_ws_client *c, uint64_t end_ns, struct dam_bu
     while (!is_answered) {
         size_t len = 0;
         enum dam_err err = receive(c, data, sizeof(data), &len);
-        if (err == DAM_EAGAIN && answer == NULL) {
-            return DAM_OK;
+        if (err == DAM_EAGAIN) {
+            if (answer == NULL) {
+                return DAM_OK;
+            }
+            DAM_TRY(wait_for(c, POLLIN, end_ns));
+            continue;
         }
-        /* Time goes on for one who never stops talking, too. */
-        err = err == DAM_EAGAIN      ? wait_for(c, POLLIN, end_ns)
-              : left_ms(end_ns) == 0 ? DAM_ETIMEOUT
-              : err == DAM_OK        ? take(c, dam_bytes(data, len), end_ns, answer, &is_answered)
-                                     : err;
         DAM_TRY(err);
+        if (left_ms(end_ns) == 0) { /* for one who never stops talking */
+            return DAM_ETIMEOUT;
+        }
+        DAM_TRY(take(c, dam_bytes(data, len), end_ns, answer, &is_answered));
     }
     return DAM_OK;
 }
