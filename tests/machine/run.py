@@ -83,8 +83,12 @@ def test_stop(tmp):
     check("stopped: outcome 7, safe", last["outcome"] == 7 and last["actuators"][2]["permitted"] == 1, last)
     check("lift", dam("stop", "--lift", folder).returncode == 0)
     check("up after", dam("up", folder, "--speed", "max", "--turns", "5").returncode == 0)
+    check("and again", dam("up", folder, "--speed", "max", "--turns", "1").returncode == 0)
     verify = json.loads(dam("verify", folder, "--json").stdout)
-    check("the stop and its end are recorded", verify["kinds"]["stop"] >= 3 and verify["outcomes"][0] > 0, verify)
+    leaves = [json.loads(dam("why", str(seq), folder, "--json").stdout)["leaf"] for seq in range(verify["size"])]
+    stops = [(leaf["on"], leaf["who"]) for leaf in leaves if leaf["kind"] == "stop"]
+    check("the stop and its end are recorded once, a shutdown ends with its run", verify["outcomes"][0] > 0 and stops == [
+        (True, "operator"), (True, "shutdown"), (False, "operator"), (True, "shutdown"), (True, "shutdown")], (stops, verify))
 
 
 def test_refusals(tmp):
