@@ -12,7 +12,8 @@
 #include <uv.h>
 
 struct dam_plant_options {
-    double speed;
+    double speed;     /* 0: time moves by commands alone, where the plant has them */
+    uint64_t epoch_s; /* Unix time at which the data begin, where that can be told */
     const char *data; /* NULL: none */
     unsigned mqtt_port;
     unsigned modbus_port;

@@ -52,7 +52,9 @@ void dam_plant_step(struct dam_plant *plant, int64_t step_s);
 /** State of charge in 1/100 %. */
 int64_t dam_plant_soc_centipct(const struct dam_plant *plant);
 
-/** Verb: run the plant as a process. */
-int dam_plant_main(int argc, char **argv);
+struct dam_plant_options;
+
+/** Run the plant as a process, until its input ends or SIGTERM. Returns: an exit code. */
+int dam_plant_solar_run(const struct dam_plant_options *options);
 
 #endif

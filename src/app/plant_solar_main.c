@@ -4,6 +4,7 @@
  *     step SECONDS | soiling PERCENT | publish | quit
  * Each line is answered by one line of JSON with the truth that no device shows, for those who
  * judge the meters. With a speed the clock goes by itself, and the end of input ends nothing. */
+#include "app/plant.h"
 #include "app/plant_solar.h"
 #include "app/verb.h"
 
@@ -37,6 +38,7 @@ enum {
     METER_WH_EXP = METER + 2 + 36,
 };
 
+#define HOST "127.0.0.1"
 #define CLIENTS_MAX 16
 
 /* Powers are shown in tens of watts: an int16 of single watts ends at 32.8 kW. */
@@ -322,7 +324,7 @@ static int serve(struct process *process)
 
 static int modbus_open(struct process *process, int port)
 {
-    process->modbus = modbus_new_tcp("127.0.0.1", port);
+    process->modbus = modbus_new_tcp(HOST, port);
     process->map = modbus_mapping_new_start_address(0, 0, 0, 0, SUNSPEC_BASE, SUNSPEC_LEN, 0, 0);
     if (process->modbus == NULL || process->map == NULL) {
         return -1;
@@ -333,11 +335,11 @@ static int modbus_open(struct process *process, int port)
     return process->listener;
 }
 
-static int mqtt_open(struct process *process, const char *host, int port)
+static int mqtt_open(struct process *process, int port)
 {
     (void)mosquitto_lib_init();
     process->mqtt = mosquitto_new(NULL, true, NULL);
-    if (process->mqtt == NULL || mosquitto_connect(process->mqtt, host, port, 30) != 0 ||
+    if (process->mqtt == NULL || mosquitto_connect(process->mqtt, HOST, port, 30) != 0 ||
         mosquitto_loop_start(process->mqtt) != 0) {
         return -1;
     }
@@ -360,80 +362,34 @@ static void finish(struct process *process)
     dam_plant_finish(&process->plant);
 }
 
-struct options {
-    const char *data;
-    const char *mqtt_host;
-    int mqtt_port;
-    int modbus_port;
-    int64_t epoch_s;
-    double speed;
-};
-
-/* Returns: DAM_EXIT_OK, or the code of a usage error that has been told. */
-static int options_parse(int argc, char **argv, struct options *ret)
+int dam_plant_solar_run(const struct dam_plant_options *options)
 {
-    *ret = (struct options){.modbus_port = 1502, .epoch_s = 1772323200 /* 2026-03-01 */};
-    for (int i = 2; i < argc; i += 2) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (value == NULL) {
-            return dam_verb_fail(DAM_EXIT_USAGE, "`dam help plant`", "%s needs a value", argv[i]);
-        }
-        if (strcmp(argv[i], "--data") == 0) {
-            ret->data = value;
-        } else if (strcmp(argv[i], "--modbus-port") == 0) {
-            ret->modbus_port = (int)strtol(value, NULL, 10);
-        } else if (strcmp(argv[i], "--mqtt-port") == 0) {
-            ret->mqtt_host = "127.0.0.1";
-            ret->mqtt_port = (int)strtol(value, NULL, 10);
-        } else if (strcmp(argv[i], "--epoch") == 0) {
-            ret->epoch_s = strtoll(value, NULL, 10);
-        } else if (strcmp(argv[i], "--speed") == 0) {
-            ret->speed = strtod(value, NULL);
-        } else {
-            return dam_verb_fail(DAM_EXIT_USAGE, "`dam help plant`", "unknown option %s", argv[i]);
-        }
-    }
-    if (ret->data == NULL) {
+    int code = DAM_EXIT_OK;
+    if (options->data == NULL) {
         return dam_verb_fail(DAM_EXIT_USAGE, "profiles/solar-site/data/village.csv is one",
                              "--data FILE is missing");
     }
-    return DAM_EXIT_OK;
-}
-
-int dam_plant_main(int argc, char **argv)
-{
-    if (argc < 2 || strcmp(argv[1], "solar-site") != 0) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "dam plant solar-site --data FILE",
-                             "which plant? there is: solar-site");
-    }
-    struct options options;
-    int code = options_parse(argc, argv, &options);
-    if (code != DAM_EXIT_OK) {
-        return code;
-    }
     static struct process process;
     process = (struct process){
-        .listener = -1, .epoch_s = options.epoch_s, .speed = options.speed, .topic = "village"};
+        .listener = -1, .epoch_s = options->epoch_s, .speed = options->speed, .topic = "village"};
     for (int i = 0; i < CLIENTS_MAX; i++) {
         process.clients[i] = -1;
     }
     size_t line = 0;
-    enum dam_err err = dam_plant_init(&process.plant, options.data, &line);
+    enum dam_err err = dam_plant_init(&process.plant, options->data, &line);
     if (err != DAM_OK) {
         return line == 0
-                   ? dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL, "cannot read %s", options.data)
+                   ? dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL, "cannot read %s", options->data)
                    : dam_verb_fail(DAM_EXIT_FAILED,
                                    "columns: hour,pv_wh,house1_wh..house4_wh,price_millicent_kwh",
-                                   "%s, line %zu: %s", options.data, line, dam_err_text(err));
+                                   "%s, line %zu: %s", options->data, line, dam_err_text(err));
     }
-    if (modbus_open(&process, options.modbus_port) < 0) {
+    if (modbus_open(&process, (int)options->modbus_port) < 0) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "choose another with --modbus-port",
-                             "cannot listen on 127.0.0.1:%d", options.modbus_port);
-    } else if (options.mqtt_host != NULL &&
-               mqtt_open(&process, options.mqtt_host, options.mqtt_port) < 0) {
+                             "cannot listen on " HOST ":%u", options->modbus_port);
+    } else if (options->mqtt_port != 0 && mqtt_open(&process, (int)options->mqtt_port) < 0) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "is mosquitto running there?",
-                             "cannot reach the MQTT broker at %s:%d", options.mqtt_host,
-                             options.mqtt_port);
+                             "cannot reach the MQTT broker at " HOST ":%u", options->mqtt_port);
     } else {
         (void)clock_gettime(CLOCK_MONOTONIC, &process.last);
         meters_publish(&process);

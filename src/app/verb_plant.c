@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/args.h"
+#include "app/input.h"
 #include "app/plant.h"
 #include "app/plant_solar.h"
 #include "app/verb.h"
@@ -10,6 +11,7 @@
 
 #define TICK_MS 100u
 #define STEP_MS_MAX 3600000
+#define EPOCH_S_MAX UINT64_C(253402300799) /* the end of 9999 */
 
 static const struct dam_plant_kind *const kinds[] = {&dam_plant_irrigation, &dam_plant_rover,
                                                      &dam_plant_cloud_agent, &dam_plant_building};
@@ -22,10 +24,7 @@ struct run {
     uv_loop_t loop;
     uv_timer_t timer;
     uv_signal_t signals[2];
-    uv_pipe_t input;
-    bool has_input;
-    size_t len;
-    char line[1024];
+    struct dam_input input;
 };
 
 static void run_end(struct run *r)
@@ -37,9 +36,7 @@ static void run_end(struct run *r)
     for (size_t i = 0; i < DAM_COUNT_OF(r->signals); i++) {
         uv_close((uv_handle_t *)&r->signals[i], NULL);
     }
-    if (r->has_input) {
-        uv_close((uv_handle_t *)&r->input, NULL);
-    }
+    dam_input_close(&r->input);
     r->kind->close();
 }
 
@@ -63,34 +60,22 @@ static void on_timer(uv_timer_t *timer)
     r->kind->show();
 }
 
-static void on_alloc(uv_handle_t *handle, size_t want, uv_buf_t *buf)
+static bool on_line(void *ctx, const char *line)
 {
-    struct run *r = handle->data;
-    (void)want;
-    *buf = uv_buf_init(r->line + r->len, (unsigned)(sizeof(r->line) - 1 - r->len));
+    struct run *r = ctx;
+    r->kind->input(line);
+    return true;
 }
 
-static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+/* The machine has gone. */
+static void on_input_end(void *ctx)
 {
-    struct run *r = stream->data;
-    (void)buf;
-    if (len < 0) { /* the machine has gone */
-        run_end(r);
-        return;
-    }
-    r->len += (size_t)len;
-    for (char *end = memchr(r->line, '\n', r->len); end != NULL;
-         end = memchr(r->line, '\n', r->len)) {
-        *end = 0;
-        r->kind->input(r->line);
-        size_t used = (size_t)(end - r->line) + 1;
-        r->len -= used;
-        memmove(r->line, r->line + used, r->len);
-    }
-    r->len = r->len == sizeof(r->line) - 1 ? 0 : r->len; /* no line is that long */
+    run_end(ctx);
 }
 
-static bool number_take(const char *text, unsigned *ret)
+static const struct dam_input_ops input_ops = {.line = on_line, .end = on_input_end};
+
+static bool port_take(const char *text, unsigned *ret)
 {
     uint64_t value = 0;
     if (text == NULL) {
@@ -103,32 +88,35 @@ static bool number_take(const char *text, unsigned *ret)
     return true;
 }
 
+/* The word is the plant's name. */
 static int options_take(int argc, char **argv, struct dam_plant_options *o)
 {
     static struct dam_args args; /* large */
     const char *speed = NULL;
+    const char *epoch = NULL;
     const char *ports[4] = {NULL};
     char *end = NULL;
     const struct dam_arg table[] = {
-        {"--speed", &speed, NULL},
-        {"--data", &o->data, NULL},
-        {"--mqtt-port", &ports[0], NULL},
-        {"--modbus-port", &ports[1], NULL},
-        {"--http-port", &ports[2], NULL},
-        {"--gpsd-port", &ports[3], NULL},
-        {NULL, NULL, NULL},
+        {"--speed", &speed, NULL},          {"--epoch", &epoch, NULL},
+        {"--data", &o->data, NULL},         {"--mqtt-port", &ports[0], NULL},
+        {"--modbus-port", &ports[1], NULL}, {"--http-port", &ports[2], NULL},
+        {"--gpsd-port", &ports[3], NULL},   {NULL, NULL, NULL},
     };
-    if (!dam_args_parse(argc - 1, argv + 1, table, 0, &args)) {
+    if (!dam_args_parse(argc, argv, table, 1, &args)) {
         return DAM_EXIT_USAGE;
     }
-    if (!number_take(ports[0], &o->mqtt_port) || !number_take(ports[1], &o->modbus_port) ||
-        !number_take(ports[2], &o->http_port) || !number_take(ports[3], &o->gpsd_port)) {
+    if (!port_take(ports[0], &o->mqtt_port) || !port_take(ports[1], &o->modbus_port) ||
+        !port_take(ports[2], &o->http_port) || !port_take(ports[3], &o->gpsd_port)) {
         return dam_verb_fail(DAM_EXIT_USAGE, "`dam help plant`", "a port is a number to 65535");
+    }
+    if (epoch != NULL && (!dam_args_u64(epoch, &o->epoch_s) || o->epoch_s > EPOCH_S_MAX)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "Unix seconds", "'%s' is no time", epoch);
     }
     if (speed != NULL) {
         o->speed = strtod(speed, &end);
         if (end == speed || *end != 0 || !(o->speed > 0) || o->speed > 1e6) {
-            return dam_verb_fail(DAM_EXIT_USAGE, "a number above 0", "'%s' is no speed", speed);
+            return dam_verb_fail(DAM_EXIT_USAGE, "a number above 0, to 1000000", "'%s' is no speed",
+                                 speed);
         }
     }
     return DAM_EXIT_OK;
@@ -160,13 +148,8 @@ static int run(struct run *r, const struct dam_plant_options *options)
         r->signals[i].data = r;
         (void)uv_signal_start(&r->signals[i], on_signal, numbers[i]);
     }
-    if (r->kind->input != NULL && uv_pipe_init(&r->loop, &r->input, 0) == 0) {
-        r->has_input = true;
-        r->input.data = r;
-        if (uv_pipe_open(&r->input, 0) != 0 ||
-            uv_read_start((uv_stream_t *)&r->input, on_alloc, on_input) != 0) {
-            (void)fputs("plant: standard input cannot be read\n", stderr);
-        }
+    if (r->kind->input != NULL && dam_input_open(&r->input, &r->loop, &input_ops, r) != DAM_OK) {
+        (void)fputs("plant: standard input cannot be read\n", stderr);
     }
     r->kind->show();
     (void)uv_run(&r->loop, UV_RUN_DEFAULT);
@@ -174,13 +157,25 @@ static int run(struct run *r, const struct dam_plant_options *options)
     return DAM_EXIT_OK;
 }
 
+static int solar_site(int argc, char **argv)
+{
+    struct dam_plant_options options = {.modbus_port = 1502,
+                                        .epoch_s = 1772323200 /* 2026-03-01 */};
+    int code = options_take(argc, argv, &options);
+    return code == DAM_EXIT_OK ? dam_plant_solar_run(&options) : code;
+}
+
 int dam_verb_plant(int argc, char **argv)
 {
+    static const char hint[] = "there are solar-site, irrigation, rover, cloud-agent, building";
     static struct run r;
-    if (argc > 1 && strcmp(argv[1], "solar-site") == 0) {
-        return dam_plant_main(argc, argv);
+    if (argc < 2) {
+        return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam plant NAME: which plant?");
     }
-    for (size_t i = 0; argc > 1 && i < DAM_COUNT_OF(kinds); i++) {
+    if (strcmp(argv[1], "solar-site") == 0) {
+        return solar_site(argc, argv);
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(kinds); i++) {
         if (strcmp(argv[1], kinds[i]->name) == 0) {
             struct dam_plant_options options = kinds[i]->defaults;
             int code = options_take(argc, argv, &options);
@@ -188,7 +183,5 @@ int dam_verb_plant(int argc, char **argv)
             return code == DAM_EXIT_OK ? run(&r, &options) : code;
         }
     }
-    return dam_verb_fail(DAM_EXIT_USAGE,
-                         "there are solar-site, irrigation, rover, cloud-agent, building",
-                         "dam plant NAME: which plant?");
+    return dam_verb_fail(DAM_EXIT_NOT_FOUND, hint, "there is no plant '%s'", argv[1]);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/args.h"
 #include "app/face.h"
+#include "app/input.h"
 #include "app/verb.h"
 #include "app/verb_machine.h"
 #include "machine/runtime.h"
@@ -12,20 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SPEED_MAX 1e6 /* a second is then ten days */
+
 struct up {
     struct dam_runtime *runtime;
     struct dam_face *face; /* NULL: none asked for */
     uv_loop_t loop;
     uv_signal_t signals[2];
-    uv_pipe_t input; /* of stepped time */
-    bool input_open;
-    bool answer_due; /* a step was asked for and not yet answered */
+    struct dam_input input; /* of stepped time */
+    bool answer_due;        /* a step was asked for and not yet answered */
     bool quiet;
     uv_timer_t watchdog;
     bool watchdog_open;
-    uint64_t step_turns;
-    char line[256];
-    size_t line_len;
 };
 
 static void on_say(void *ctx, const struct dam_machine *machine, const char *text)
@@ -48,9 +47,13 @@ static void handles_close(struct up *up)
     if (up->watchdog_open && uv_is_closing((uv_handle_t *)&up->watchdog) == 0) {
         uv_close((uv_handle_t *)&up->watchdog, NULL);
     }
-    if (up->input_open && uv_is_closing((uv_handle_t *)&up->input) == 0) {
-        uv_close((uv_handle_t *)&up->input, NULL);
-    }
+    dam_input_close(&up->input);
+}
+
+static void end(struct up *up)
+{
+    dam_runtime_stop(up->runtime);
+    handles_close(up);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -58,8 +61,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     struct up *up = handle->data;
     (void)signum;
     dam_notify("STOPPING=1");
-    dam_runtime_stop(up->runtime);
-    handles_close(up);
+    end(up);
 }
 
 /* ---- the service manager ----------------------------------------------------------------------
@@ -129,54 +131,30 @@ static void answer(struct up *up)
     up->answer_due = false;
 }
 
-static void command(struct up *up, const char *line)
+static bool on_command(void *ctx, const char *line)
 {
+    struct up *up = ctx;
     int64_t ms = 0;
     if (strncmp(line, "step ", 5) == 0 &&
         dam_manifest_duration(dam_bytes(line + 5, strlen(line + 5)), &ms) == DAM_OK) {
         up->answer_due = true;
         dam_runtime_step(up->runtime, ms);
     } else if (strcmp(line, "quit") == 0) {
-        dam_runtime_stop(up->runtime);
-        handles_close(up);
+        end(up);
     } else {
         (void)puts("{\"error\":\"commands are: step DURATION (as 15m), quit\"}");
         (void)fflush(stdout);
     }
+    return !up->answer_due;
 }
 
-static void on_input_alloc(uv_handle_t *handle, size_t want, uv_buf_t *buf)
+/* The one who moved the time has gone. */
+static void on_input_end(void *ctx)
 {
-    struct up *up = handle->data;
-    (void)want;
-    *buf = uv_buf_init(up->line + up->line_len, (unsigned)(sizeof(up->line) - 1 - up->line_len));
+    end(ctx);
 }
 
-static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
-{
-    struct up *up = stream->data;
-    (void)buf;
-    if (len < 0) { /* the one who moved the time has gone */
-        dam_runtime_stop(up->runtime);
-        handles_close(up);
-        return;
-    }
-    up->line_len += (size_t)len;
-    for (;;) {
-        char *end = memchr(up->line, '\n', up->line_len);
-        if (end == NULL) {
-            break;
-        }
-        *end = 0;
-        command(up, up->line);
-        size_t used = (size_t)(end - up->line) + 1;
-        up->line_len -= used;
-        memmove(up->line, up->line + used, up->line_len);
-    }
-    if (up->line_len == sizeof(up->line) - 1) {
-        up->line_len = 0; /* no command is that long */
-    }
-}
+static const struct dam_input_ops input_ops = {.line = on_command, .end = on_input_end};
 
 static void on_turned(void *ctx, struct dam_runtime *runtime)
 {
@@ -189,40 +167,6 @@ static void on_turned(void *ctx, struct dam_runtime *runtime)
     }
 }
 
-static enum dam_err input_open(struct up *up)
-{
-    if (uv_pipe_init(&up->loop, &up->input, 0) != 0 || uv_pipe_open(&up->input, 0) != 0) {
-        return DAM_EIO;
-    }
-    up->input.data = up;
-    up->input_open = true;
-    return uv_read_start((uv_stream_t *)&up->input, on_input_alloc, on_input) == 0 ? DAM_OK
-                                                                                   : DAM_EIO;
-}
-
-/* ---- the dashboard and API --------------------------------------------------------------------
- */
-
-/* --api HOST:PORT. Returns: an exit code, after telling what is wrong. */
-static int face_open(struct up *up, const char *where, bool stepped)
-{
-    char host[DAM_HTTP_HOST_SIZE] = "127.0.0.1";
-    uint16_t port = 0;
-    if (!dam_http_address_read(where, host, &port)) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "for example --api 127.0.0.1:8080; port 0 picks one",
-                             "'%s' is no HOST:PORT", where);
-    }
-    const struct dam_face_options options = {.host = host, .port = port, .stepped = stepped};
-    uint16_t taken;
-    enum dam_err err = dam_face_create(up->runtime, &options, &taken, &up->face);
-    if (err != DAM_OK) {
-        return dam_verb_fail(DAM_EXIT_FAILED, "choose another with --api",
-                             "cannot listen on %s: %s", where, dam_err_text(err));
-    }
-    (void)fprintf(stderr, "dashboard: http://%s:%u/\n", host, taken);
-    return DAM_EXIT_OK;
-}
-
 /* ---- the verb -------------------------------------------------------------------------------- */
 
 struct up_args {
@@ -231,14 +175,21 @@ struct up_args {
     const char *until;
     const char *turns;
     const char *api;
+    char host[DAM_HTTP_HOST_SIZE]; /* of --api, as its port */
+    uint16_t port;
     bool step;
     bool safe;
     bool quiet;
     struct dam_args folders;
 };
 
-static int options_make(const struct up_args *args, struct dam_runtime_options *ret)
+static int options_make(struct up_args *args, struct dam_runtime_options *ret)
 {
+    (void)snprintf(args->host, sizeof(args->host), "127.0.0.1");
+    if (args->api != NULL && !dam_http_address_read(args->api, args->host, &args->port)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "for example --api 127.0.0.1:8080; port 0 picks one",
+                             "'%s' is no HOST:PORT", args->api);
+    }
     ret->safe = args->safe;
     if (args->safe && (args->step || args->speed != NULL)) {
         return dam_verb_fail(DAM_EXIT_USAGE, NULL, "--safe acts now, on the real devices");
@@ -247,9 +198,10 @@ static int options_make(const struct up_args *args, struct dam_runtime_options *
     char *end = NULL;
     ret->time = args->step ? DAM_RUNTIME_STEPPED : fast ? DAM_RUNTIME_FAST : DAM_RUNTIME_REAL;
     ret->speed = args->speed == NULL || fast ? 1 : strtod(args->speed, &end);
-    if (end != NULL && (end == args->speed || *end != 0 || !(ret->speed > 0))) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "write a number above 0, or max", "'%s' is no speed",
-                             args->speed);
+    if (end != NULL &&
+        (end == args->speed || *end != 0 || !(ret->speed > 0 && ret->speed <= SPEED_MAX))) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "write a number above 0, to 1000000, or max",
+                             "'%s' is no speed", args->speed);
     }
     if (args->epoch != NULL && !dam_args_time(args->epoch, 0, &ret->epoch_ms)) {
         return dam_verb_fail(DAM_EXIT_USAGE, "Unix seconds or 2024-05-01T00:00:00Z",
@@ -265,6 +217,21 @@ static int options_make(const struct up_args *args, struct dam_runtime_options *
     return DAM_EXIT_OK;
 }
 
+/* The dashboard and API. Returns: an exit code, after telling what is wrong. */
+static int face_open(struct up *up, const struct up_args *args)
+{
+    const struct dam_face_options options = {
+        .host = args->host, .port = args->port, .stepped = args->step};
+    uint16_t taken;
+    enum dam_err err = dam_face_create(up->runtime, &options, &taken, &up->face);
+    if (err != DAM_OK) {
+        return dam_verb_fail(DAM_EXIT_FAILED, "choose another with --api",
+                             "cannot listen on %s: %s", args->api, dam_err_text(err));
+    }
+    (void)fprintf(stderr, "dashboard: http://%s:%u/\n", args->host, taken);
+    return DAM_EXIT_OK;
+}
+
 static int machines_start(struct up *up, const struct up_args *args)
 {
     struct dam_manifest_complaint complaint = {0};
@@ -277,9 +244,9 @@ static int machines_start(struct up *up, const struct up_args *args)
                               &complaint);
     }
     err = err == DAM_OK ? dam_runtime_start(up->runtime, &complaint) : err;
-    err = err == DAM_OK && args->step ? input_open(up) : err;
+    err = err == DAM_OK && args->step ? dam_input_open(&up->input, &up->loop, &input_ops, up) : err;
     if (err == DAM_OK) {
-        return args->api == NULL ? DAM_EXIT_OK : face_open(up, args->api, args->step);
+        return args->api == NULL ? DAM_EXIT_OK : face_open(up, args);
     }
     return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND
                          : err == DAM_EPARSE  ? DAM_EXIT_CONFIG
@@ -288,13 +255,16 @@ static int machines_start(struct up *up, const struct up_args *args)
                          complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);
 }
 
-/* When the runtime has ended by itself, the signal handles are all that keeps the loop. */
+/* When the runtime has ended by itself, the signal handles are all that keeps the loop. What was
+ * asked for next begins here, not in the midst of the turn that ended a step. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct up *up = prepare->data;
     if (dam_runtime_is_closed(up->runtime)) {
         handles_close(up);
         uv_close((uv_handle_t *)prepare, NULL);
+    } else if (!up->answer_due) {
+        dam_input_next(&up->input);
     }
 }
 
@@ -345,8 +315,7 @@ int dam_verb_up(int argc, char **argv)
     if (code == DAM_EXIT_OK) {
         manager_tell(&up);
     } else {
-        dam_runtime_stop(up.runtime);
-        handles_close(&up);
+        end(&up);
     }
     (void)uv_run(&up.loop, UV_RUN_DEFAULT);
     dam_runtime_destroy(up.runtime);

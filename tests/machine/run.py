@@ -91,6 +91,28 @@ def test_stop(tmp):
         (True, "operator"), (True, "shutdown"), (False, "operator"), (True, "shutdown"), (True, "shutdown")], (stops, verify))
 
 
+def test_commands(tmp):
+    """Time that others move, whatever standard input is: each command waits for the one before, and is answered. Wrong words touch nothing."""
+    folder = recorded_site(os.path.join(tmp, "commands"))
+    for wrong in (("--api", "1"), ("--speed", "inf"), ("--speed", "0"), ("--epoch", "yesterday"), ("--turns", "-1"), ("--safe", "--step")):
+        check(f"refused: {wrong}", dam("up", folder, *wrong).returncode == 2)
+    check("and nothing has begun", not os.path.exists(os.path.join(folder, "evidence")))
+    path = os.path.join(tmp, "commands.txt")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("step 1h\nstep 1h\njump\nstep 2h\nquit\nstep 1h\n")
+    with open(path, encoding="ascii") as f:
+        by_file = dam("up", folder, "--step", "--quiet", stdin=f)
+    with open(path, encoding="ascii") as f:
+        by_pipe = dam("up", folder, "--step", "--quiet", input=f.read())
+    for name, run in (("a file", by_file), ("a pipe", by_pipe)):
+        told = [json.loads(line) for line in run.stdout.splitlines()]
+        times = [t["time_ms"] for t in told if "time_ms" in t]
+        check(f"commands from {name}", run.returncode == 0 and [b - a for a, b in zip(times, times[1:])] == [3_600_000, 7_200_000] and
+              "commands are" in told[2]["error"], (run.stdout, run.stderr))
+    check("no commands", dam("up", folder, "--step", stdin=subprocess.DEVNULL).returncode == 0)
+    check("a plant without commands", dam("plant", "rover", "--gpsd-port", "0", stdin=subprocess.DEVNULL).returncode == 0)
+
+
 def test_refusals(tmp):
     folder = recorded_site(os.path.join(tmp, "refusals"))
     path = os.path.join(folder, "dam.toml")
@@ -291,7 +313,7 @@ def test_crash_points(tmp):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        for test in (test_runs, test_restart, test_stop, test_refusals, test_service, test_gaps, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 
