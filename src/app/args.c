@@ -45,8 +45,9 @@ bool dam_args_parse(int argc, char **argv, const struct dam_arg *args, int words
         const char *text = argv[i];
         if (only_words || text[0] != '-' || text[1] == 0) {
             if (ret->count == words_max) {
-                (void)dam_verb_fail(DAM_EXIT_USAGE, "`dam help` and the verb tell the usage",
-                                    "one argument too many: '%s'", text);
+                char hint[80];
+                (void)snprintf(hint, sizeof(hint), "`dam help %s` tells the usage", argv[0]);
+                (void)dam_verb_fail(DAM_EXIT_USAGE, hint, "one argument too many: '%s'", text);
                 return false;
             }
             ret->words[ret->count++] = text;

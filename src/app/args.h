@@ -19,8 +19,8 @@ struct dam_args {
     int count;
 };
 
-/** Take the arguments apart. Returns: true; false after printing what is wrong. In: args: ended by
- *  an entry without a name. */
+/** Take the arguments apart. Returns: true; false after printing what is wrong. In: argv[0]: the
+ *  verb, or its part ("model train"); args: ended by an entry without a name. */
 bool dam_args_parse(int argc, char **argv, const struct dam_arg *args, int words_max,
                     struct dam_args *ret);
 

@@ -114,7 +114,9 @@ static int url_open(struct dam_log_source *s)
     }
     dam_buf_finish(&buf);
     if (err != DAM_OK) {
-        return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_TIMEOUT, NULL,
+        return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_TIMEOUT,
+                             "the API of a machine that runs is wanted: `dam up DIR --api "
+                             "HOST:PORT`",
                              "%s/checkpoint: %s", s->url, dam_err_text(err));
     }
     if (dam_record_checkpoint_parse(dam_bytes(s->note, s->note_len), &point, &signed_text, lines,

@@ -74,8 +74,8 @@ int main(int argc, char **argv)
         return dam_verb_fail(DAM_EXIT_USAGE, "`dam help` lists the verbs", "there is no verb '%s'",
                              argv[1]);
     }
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 && i == 2) {
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
             (void)fputs(verb->help, stdout);
             return DAM_EXIT_OK;
         }

@@ -125,7 +125,9 @@ const struct dam_verb dam_verbs[] = {
      "               at the broker (1883), the tank on Modbus (1502)\n"
      "  rover        a delivery robot; gpsd (2947), and the drive as lines of JSON on standard\n"
      "               input and output: the machine starts it as a link of kind program\n"
-     "  cloud-agent  a service with a day's load; the provider's API over HTTP (8081)\n",
+     "  cloud-agent  a service with a day's load; the provider's API over HTTP (8081)\n"
+     "  building     a hall on days in March; Shelly and Zigbee2MQTT devices at the broker "
+     "(1883)\n",
      dam_verb_plant},
     {"deploy", "make the shared contracts of a network", dam_verb_deploy_help, dam_verb_deploy},
     {"evm", "run the EVM alone: official tests, code, benchmarks", dam_verb_evm_help, dam_verb_evm},
@@ -175,4 +177,22 @@ int dam_verb_fail(int code, const char *hint, const char *fmt, ...)
         (void)fprintf(stderr, "hint:  %s\n", hint);
     }
     return code;
+}
+
+int dam_verb_part(int argc, char **argv, const struct dam_verb_part *parts)
+{
+    char hint[160] = "there are";
+    size_t before = strlen(argv[0]) + 1;
+    for (const struct dam_verb_part *part = parts; part->name != NULL; part++) {
+        const char *name = part->name + before;
+        size_t len = strlen(hint);
+        if (argc > 1 && strcmp(argv[1], name) == 0) {
+            argv[1] = (char *)(uintptr_t)part->name; /* only read */
+            return part->run(argc - 1, argv + 1);
+        }
+        (void)snprintf(hint + len, sizeof(hint) - len, "%s %s", part == parts ? "" : ",", name);
+    }
+    return argc > 1
+               ? dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s has no part '%s'", argv[0], argv[1])
+               : dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s: which part of it?", argv[0]);
 }

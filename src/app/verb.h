@@ -35,6 +35,17 @@ extern const struct dam_verb dam_verbs[];
 int dam_verb_fail(int code, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A part of a verb. */
+struct dam_verb_part {
+    const char *name; /* with the verb's: "model train" */
+    /* Runs the part. argv[0] is the name above. Returns the exit code. */
+    int (*run)(int argc, char **argv);
+};
+
+/** Run the part that argv[1] names. Returns: its exit code, or DAM_EXIT_USAGE after telling which
+ * parts there are. In: argc, argv: the verb's; parts: ended by an entry without a name. */
+int dam_verb_part(int argc, char **argv, const struct dam_verb_part *parts);
+
 /* The verbs without a header of their own. */
 int dam_verb_completion(int argc, char **argv);
 

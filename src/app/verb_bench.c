@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/verb_bench.h"
 
+#include "app/args.h"
 #include "app/verb.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 const char dam_verb_bench_help[] =
     "usage: dam bench decisions [--data FOLDER] [--only BENCHMARK] [--json]\n"
@@ -34,28 +34,31 @@ static int energy(int argc, char **argv)
 {
     char folder[1024];
     const char *shared = getenv("DAM_SHARED");
-    struct dam_bench_energy how = {.by_evm = true};
+    static struct dam_args args;
+    struct dam_bench_energy how = {0};
+    const char *turns = NULL;
+    const char *jobs = NULL;
+    bool native = false;
+    const struct dam_arg table[] = {
+        {"--data", &how.folder, NULL},
+        {"--only", &how.only, NULL},
+        {"--turns", &turns, NULL},
+        {"--jobs", &jobs, NULL},
+        {"--native", NULL, &native},
+        {"--json", NULL, &how.json},
+        {NULL, NULL, NULL},
+    };
     (void)snprintf(folder, sizeof(folder), "%s/data/a-microgrid",
                    shared == NULL ? "../shared" : shared);
     how.folder = folder;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
-            how.folder = argv[++i];
-        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-            how.only = argv[++i];
-        } else if (strcmp(argv[i], "--turns") == 0 && i + 1 < argc) {
-            how.turns = strtoul(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc) {
-            how.jobs = strtoul(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--native") == 0) {
-            how.by_evm = false;
-        } else if (strcmp(argv[i], "--json") == 0) {
-            how.json = true;
-        } else {
-            return dam_verb_fail(DAM_EXIT_USAGE, "`dam help bench` lists the options",
-                                 "dam bench energy does not know '%s'", argv[i]);
-        }
+    if (!dam_args_parse(argc, argv, table, 0, &args)) {
+        return DAM_EXIT_USAGE;
     }
+    if ((turns != NULL && !dam_args_u64(turns, &how.turns)) ||
+        (jobs != NULL && !dam_args_u64(jobs, &how.jobs))) {
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "--turns and --jobs are whole numbers");
+    }
+    how.by_evm = !native;
     int code = dam_bench_energy(&how);
     if (code == DAM_EXIT_NOT_FOUND) {
         return dam_verb_fail(code, "say where the data are: --data FOLDER or DAM_SHARED",
@@ -66,18 +69,12 @@ static int energy(int argc, char **argv)
 
 int dam_verb_bench(int argc, char **argv)
 {
-    if (argc >= 2 && strcmp(argv[1], "energy") == 0) {
-        return energy(argc - 1, argv + 1);
-    }
-    if (argc >= 2 && strcmp(argv[1], "model") == 0) {
-        return dam_bench_model(argc - 1, argv + 1);
-    }
-    if (argc >= 2 && strcmp(argv[1], "machine") == 0) {
-        return dam_bench_machine(argc - 1, argv + 1);
-    }
-    if (argc >= 2 && strcmp(argv[1], "decisions") == 0) {
-        return dam_bench_decisions(argc - 1, argv + 1);
-    }
-    return dam_verb_fail(DAM_EXIT_USAGE, "`dam help bench` tells more",
-                         "dam bench needs a benchmark: decisions, energy, machine or model");
+    static const struct dam_verb_part parts[] = {
+        {"bench decisions", dam_bench_decisions},
+        {"bench energy", energy},
+        {"bench machine", dam_bench_machine},
+        {"bench model", dam_bench_model},
+        {NULL, NULL},
+    };
+    return dam_verb_part(argc, argv, parts);
 }

@@ -4,15 +4,15 @@
 #define DAM_APP_VERB_BENCH_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
 extern const char dam_verb_bench_help[];
 
 struct dam_bench_energy {
     const char *folder; /* .../a-microgrid */
     const char *only;   /* a case, the family before a '/', or NULL */
-    size_t jobs;        /* cases at a time; 0: one for each processor */
-    size_t turns;       /* only so many from the beginning; 0: all */
+    uint64_t jobs;      /* cases at a time; 0: one for each processor */
+    uint64_t turns;     /* only so many from the beginning; 0: all */
     bool by_evm;        /* the bytecode decides (and C is compared), else C alone */
     bool json;
 };

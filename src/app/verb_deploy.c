@@ -103,8 +103,12 @@ static int chain_open(struct deploy *d, char *urls_text)
     if (err == DAM_OK) {
         err = dam_remote_open(&d->chain, &d->arena, &d->http, urls, count, count, RPC_TIMEOUT_MS);
     }
+    if (err == DAM_EIO || err == DAM_ETIMEOUT || err == DAM_ECLOSED) {
+        return dam_verb_fail(DAM_EXIT_TIMEOUT, "is a node listening there? see --rpc", "%s: %s",
+                             urls[0], dam_err_text(err));
+    }
     return err == DAM_OK ? DAM_EXIT_OK
-                         : fail(d, err, urls[0], "is a node listening there? see --rpc");
+                         : fail(d, err, urls[0], "--rpc takes URLs, http://HOST:PORT");
 }
 
 /* The key's file and the password's are the caller's to protect; both are read once. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/verb_evm.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "app/verb.h"
+
+#include <stddef.h>
 
 const char dam_verb_evm_help[] =
     "usage: dam evm statetest PATH... [--json] [--jobs N] [--fork F] [--filter TEXT] [--trace]\n"
@@ -33,31 +32,14 @@ const char dam_verb_evm_help[] =
 
 int dam_verb_evm(int argc, char **argv)
 {
-    static const struct {
-        char name[16]; /* as argv[0] of the part */
-        int (*run)(int argc, char **argv);
-    } parts[] = {
-        {"evm statetest", dam_evm_statetest_main}, {"evm blocktest", dam_evm_blocktest_main},
-        {"evm txtest", dam_evm_txtest_main},       {"evm run", dam_evm_run_main},
-        {"evm bench", dam_evm_bench_main},         {"evm trace", dam_evm_trace_main},
+    static const struct dam_verb_part parts[] = {
+        {"evm statetest", dam_evm_statetest_main},
+        {"evm blocktest", dam_evm_blocktest_main},
+        {"evm txtest", dam_evm_txtest_main},
+        {"evm run", dam_evm_run_main},
+        {"evm trace", dam_evm_trace_main},
+        {"evm bench", dam_evm_bench_main},
+        {NULL, NULL},
     };
-    for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (strcmp(argv[1], parts[i].name + strlen("evm ")) != 0) {
-            continue;
-        }
-        if (argc > 2 && strcmp(argv[2], "--help") == 0) {
-            (void)fputs(dam_verb_evm_help, stdout);
-            return DAM_EXIT_OK;
-        }
-        char name[sizeof(parts[i].name)];
-        memcpy(name, parts[i].name, sizeof(name));
-        argv[1] = name;
-        return parts[i].run(argc - 1, argv + 1);
-    }
-    if (argc == 1) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more",
-                             "dam evm: statetest, blocktest, txtest, run, trace or bench?");
-    }
-    return dam_verb_fail(DAM_EXIT_USAGE, "`dam help evm` tells more", "dam evm: no part named '%s'",
-                         argv[1]);
+    return dam_verb_part(argc, argv, parts);
 }

@@ -2,6 +2,7 @@
 /* `dam model`: from the trainer's file to a blob that a mind on any chain reads, and back. */
 #include "app/verb_model.h"
 
+#include "app/args.h"
 #include "app/mind_lab.h"
 #include "app/verb.h"
 #include "base/assert.h"
@@ -56,19 +57,32 @@ struct args {
     const char *data;
     const char *out;
     const char *channels;
-    long decimals; /* -1: by the range */
-    long row;      /* -1: all */
+    int64_t decimals; /* -1: by the range */
+    int64_t row;      /* -1: all */
     enum dam_bits bits;
     enum dam_rounding rounding;
     bool json;
 };
 
-/* A whole number that is not negative; -1 is "not given". */
-static bool take_number(const char *text, long *ret)
+/* Returns: false after telling what is wrong. */
+static bool bad(const char *option, const char *text, const char *takes)
 {
-    char *end = NULL;
-    *ret = strtol(text, &end, 10);
-    return *text != 0 && *end == 0 && *ret >= 0;
+    return dam_verb_fail(DAM_EXIT_USAGE, takes, "%s: bad value '%s'", option, text) == DAM_EXIT_OK;
+}
+
+/* A whole number to `most`; one that is not given stays as it is. */
+static bool take_number(const char *option, const char *text, uint64_t most, const char *takes,
+                        int64_t *ret)
+{
+    uint64_t value = 0;
+    if (text == NULL) {
+        return true;
+    }
+    if (!dam_args_u64(text, &value) || value > most) {
+        return bad(option, text, takes);
+    }
+    *ret = (int64_t)value;
+    return true;
 }
 
 static bool take_bits(const char *text, enum dam_bits *ret)
@@ -76,51 +90,49 @@ static bool take_bits(const char *text, enum dam_bits *ret)
     *ret = strcmp(text, "8") == 0    ? DAM_BITS_8
            : strcmp(text, "16") == 0 ? DAM_BITS_16
                                      : DAM_BITS_AUTO;
-    return *ret != DAM_BITS_AUTO || strcmp(text, "auto") == 0;
+    return *ret != DAM_BITS_AUTO || strcmp(text, "auto") == 0 ||
+           bad("--bits", text, "8, 16 or auto");
 }
 
 static bool take_rounding(const char *text, enum dam_rounding *ret)
 {
     *ret = strcmp(text, "once") == 0 ? DAM_ROUND_ONCE : DAM_ROUND_TWICE;
-    return *ret == DAM_ROUND_ONCE || strcmp(text, "twice") == 0;
+    return *ret == DAM_ROUND_ONCE || strcmp(text, "twice") == 0 ||
+           bad("--rounding", text, "once or twice");
 }
 
+/* For import, eval, explain and info. */
 static bool parse(int argc, char **argv, struct args *ret)
 {
-    *ret = (struct args){.decimals = -1, .row = -1, .rounding = DAM_ROUND_TWICE};
-    for (int i = 1; i < argc; i++) {
-        bool more = i + 1 < argc;
-        if (strcmp(argv[i], "--data") == 0 && more) {
-            ret->data = argv[++i];
-        } else if (strcmp(argv[i], "--out") == 0 && more) {
-            ret->out = argv[++i];
-        } else if (strcmp(argv[i], "--channels") == 0 && more) {
-            ret->channels = argv[++i];
-        } else if (strcmp(argv[i], "--decimals") == 0 && more) {
-            if (!take_number(argv[++i], &ret->decimals)) {
-                return false;
-            }
-        } else if (strcmp(argv[i], "--row") == 0 && more) {
-            if (!take_number(argv[++i], &ret->row)) {
-                return false;
-            }
-        } else if (strcmp(argv[i], "--bits") == 0 && more) {
-            if (!take_bits(argv[++i], &ret->bits)) {
-                return false;
-            }
-        } else if (strcmp(argv[i], "--rounding") == 0 && more) {
-            if (!take_rounding(argv[++i], &ret->rounding)) {
-                return false;
-            }
-        } else if (strcmp(argv[i], "--json") == 0) {
-            ret->json = true;
-        } else if (argv[i][0] != '-' && ret->file == NULL) {
-            ret->file = argv[i];
-        } else {
-            return false;
-        }
+    static struct dam_args words;
+    const char *decimals = NULL;
+    const char *row = NULL;
+    const char *bits = "auto";
+    const char *rounding = "twice";
+    const struct dam_arg table[] = {
+        {"--data", &ret->data, NULL},
+        {"--out", &ret->out, NULL},
+        {"--channels", &ret->channels, NULL},
+        {"--decimals", &decimals, NULL},
+        {"--row", &row, NULL},
+        {"--bits", &bits, NULL},
+        {"--rounding", &rounding, NULL},
+        {"--json", NULL, &ret->json},
+        {NULL, NULL, NULL},
+    };
+    *ret = (struct args){.decimals = -1, .row = -1};
+    if (!dam_args_parse(argc, argv, table, 1, &words)) {
+        return false;
     }
-    return ret->file != NULL && ret->decimals <= 9;
+    if (words.count == 0) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "`dam help model` tells the usage",
+                            "dam %s: which file?", argv[0]);
+        return false;
+    }
+    ret->file = words.words[0];
+    return take_number("--decimals", decimals, 9, "0 to 9", &ret->decimals) &&
+           take_number("--row", row, INT64_MAX, "rows are counted from 0", &ret->row) &&
+           take_bits(bits, &ret->bits) && take_rounding(rounding, &ret->rounding);
 }
 
 static enum dam_err read_file(const char *path, struct dam_bytes *ret)
@@ -440,27 +452,31 @@ static int convert(const struct args *args, const struct dam_float *from,
     return code;
 }
 
-static int import(const struct args *args)
+static int import(int argc, char **argv)
 {
     static struct dam_float from;
     struct dam_rows rows = {0};
     struct dam_bytes file;
+    struct args args;
     char why[DAM_WHY_LEN] = "";
-    int code = dam_model_read_rows(args->data, &rows);
+    if (!parse(argc, argv, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    int code = dam_model_read_file(args.file, &file);
     if (code != DAM_EXIT_OK) {
         return code;
     }
-    enum dam_err err = read_file(args->file, &file);
-    if (err != DAM_OK) {
-        dam_rows_close(&rows);
-        return fail_file(args->file, err);
+    code = dam_model_read_rows(args.data, &rows);
+    if (code != DAM_EXIT_OK) {
+        free((void *)file.data);
+        return code;
     }
-    err = dam_import(file, &from, why);
+    enum dam_err err = dam_import(file, &from, why);
     free((void *)file.data);
-    dam_float_round(&from, args->rounding);
-    code = err == DAM_OK ? convert(args, &from, &rows)
+    dam_float_round(&from, args.rounding);
+    code = err == DAM_OK ? convert(&args, &from, &rows)
                          : dam_verb_fail(DAM_EXIT_REFUSED, "docs/models.md lists what is read",
-                                         "%s: %s", args->file, why);
+                                         "%s: %s", args.file, why);
     dam_float_close(&from);
     dam_rows_close(&rows);
     return code;
@@ -494,6 +510,11 @@ static int each_row(const struct args *args, bool explain)
         return code;
     }
     code = dam_model_read_rows(args->data, &rows);
+    if (code == DAM_EXIT_OK && args->row >= 0 && (size_t)args->row >= rows.rows) {
+        code = dam_verb_fail(DAM_EXIT_NOT_FOUND, "rows are counted from 0",
+                             "%s has %zu rows, no row %lld", args->data, rows.rows,
+                             (long long)args->row);
+    }
     size_t inputs = dam_model_inputs(&model);
     for (size_t r = 0; code == DAM_EXIT_OK && r < rows.rows; r++) {
         int64_t raw[DAM_MODEL_INPUTS_MAX];
@@ -534,11 +555,15 @@ static int each_row(const struct args *args, bool explain)
     return code;
 }
 
-static int info(const struct args *args)
+static int info(int argc, char **argv)
 {
     static struct dam_model model;
     struct dam_bytes blob;
-    int code = dam_model_read_blob(args->file, &model, &blob);
+    struct args args;
+    if (!parse(argc, argv, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    int code = dam_model_read_blob(args.file, &model, &blob);
     if (code != DAM_EXIT_OK) {
         return code;
     }
@@ -550,10 +575,10 @@ static int info(const struct args *args)
     }
     size_t slices = (blob.len + DAM_MODEL_SLICE_LEN - 1) / DAM_MODEL_SLICE_LEN;
     const char *format =
-        args->json ? "{\"mind\":\"%s\",\"hash\":\"%s\",\"bytes\":%zu,\"contracts\":%zu,"
-                     "\"records\":%u,\"features\":%u,\"frames\":%u,\"outputs\":%u}\n"
-                   : "mind       %s\nhash       %s\nsize       %zu bytes, %zu code contracts\n"
-                     "records    %u\nfeatures   %u\nframes     %u\noutputs    %u\n";
+        args.json ? "{\"mind\":\"%s\",\"hash\":\"%s\",\"bytes\":%zu,\"contracts\":%zu,"
+                    "\"records\":%u,\"features\":%u,\"frames\":%u,\"outputs\":%u}\n"
+                  : "mind       %s\nhash       %s\nsize       %zu bytes, %zu code contracts\n"
+                    "records    %u\nfeatures   %u\nframes     %u\noutputs    %u\n";
     (void)printf(format, dam_model_mind_name(model.kind), hex, blob.len, slices, model.records,
                  model.features_count, model.frames, model.outputs_count);
     free((void *)blob.data);
@@ -561,34 +586,29 @@ static int info(const struct args *args)
     return DAM_EXIT_OK;
 }
 
-int dam_verb_model(int argc, char **argv)
+static int eval(int argc, char **argv)
 {
     struct args args;
-    static const struct {
-        const char *name;
-        int (*run)(int argc, char **argv);
-    } parts[] = {{"verify", dam_verb_model_verify},
-                 {"make", dam_verb_model_make},
-                 {"train", dam_verb_model_train}};
-    for (size_t i = 0; argc >= 2 && i < DAM_COUNT_OF(parts); i++) {
-        if (strcmp(argv[1], parts[i].name) == 0) {
-            return parts[i].run(argc - 1, argv + 1);
-        }
-    }
-    if (argc < 2 || !parse(argc - 1, argv + 1, &args)) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help model` tells more",
-                             "dam model needs import, make, train, eval, explain, verify or info, "
-                             "a file, and options with good values");
-    }
-    if (strcmp(argv[1], "import") == 0) {
-        return import(&args);
-    }
-    if (strcmp(argv[1], "eval") == 0 || strcmp(argv[1], "explain") == 0) {
-        return each_row(&args, argv[1][1] == 'x');
-    }
-    if (strcmp(argv[1], "info") == 0) {
-        return info(&args);
-    }
-    return dam_verb_fail(DAM_EXIT_USAGE, "`dam help model` lists them", "there is no dam model %s",
-                         argv[1]);
+    return parse(argc, argv, &args) ? each_row(&args, false) : DAM_EXIT_USAGE;
+}
+
+static int explain(int argc, char **argv)
+{
+    struct args args;
+    return parse(argc, argv, &args) ? each_row(&args, true) : DAM_EXIT_USAGE;
+}
+
+int dam_verb_model(int argc, char **argv)
+{
+    static const struct dam_verb_part parts[] = {
+        {"model import", import},
+        {"model make", dam_verb_model_make},
+        {"model train", dam_verb_model_train},
+        {"model eval", eval},
+        {"model explain", explain},
+        {"model verify", dam_verb_model_verify},
+        {"model info", info},
+        {NULL, NULL},
+    };
+    return dam_verb_part(argc, argv, parts);
 }

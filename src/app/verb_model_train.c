@@ -455,15 +455,21 @@ static bool find_names(struct training *t)
 
 static bool parse(int argc, char **argv, struct how *ret)
 {
+    static struct dam_args args;
     const char *from = "evidence";
-    const char *text[4] = {NULL};
-    uint64_t *const number[4] = {&ret->ahead, &ret->held_back, &ret->trees, &ret->depth};
-    static const char *const names[4] = {"--ahead", "--held-back", "--trees", "--depth"};
-    struct dam_args args;
-    const struct dam_arg table[] = {{names[0], &text[0], NULL},
-                                    {names[1], &text[1], NULL},
-                                    {names[2], &text[2], NULL},
-                                    {names[3], &text[3], NULL},
+    struct {
+        const char *name;
+        uint64_t *value;
+        uint64_t least, most;
+        const char *text;
+    } numbers[] = {{"--ahead", &ret->ahead, 1, 100000, NULL},
+                   {"--held-back", &ret->held_back, 5, 80, NULL},
+                   {"--trees", &ret->trees, 1, 2000, NULL},
+                   {"--depth", &ret->depth, 1, DAM_MODEL_DEPTH_MAX, NULL}};
+    const struct dam_arg table[] = {{numbers[0].name, &numbers[0].text, NULL},
+                                    {numbers[1].name, &numbers[1].text, NULL},
+                                    {numbers[2].name, &numbers[2].text, NULL},
+                                    {numbers[3].name, &numbers[3].text, NULL},
                                     {"--from", &from, NULL},
                                     {"--target", &ret->target, NULL},
                                     {"--actuator", &ret->actuator, NULL},
@@ -476,22 +482,28 @@ static bool parse(int argc, char **argv, struct how *ret)
     if (!dam_args_parse(argc, argv, table, 1, &args)) {
         return false;
     }
-    bool good = true;
-    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
-        good = good && (text[i] == NULL || dam_args_u64(text[i], number[i]));
-    }
     ret->folder = args.count > 0 ? args.words[0] : NULL;
-    good = good && strcmp(from, "evidence") == 0 && ret->target != NULL && ret->actuator != NULL &&
-           ret->out != NULL && ret->ahead >= 1 && ret->ahead <= 100000 && ret->held_back >= 5 &&
-           ret->held_back <= 80 && ret->trees >= 1 && ret->trees <= 2000 && ret->depth >= 1 &&
-           ret->depth <= DAM_MODEL_DEPTH_MAX;
-    if (!good) {
-        (void)dam_verb_fail(DAM_EXIT_USAGE,
-                            "--held-back is 5 to 80 percent, --trees to 2000, --depth to 8",
-                            "dam model train --from evidence --target CHANNEL --actuator NAME "
-                            "--out BLOB [DIR]");
+    for (size_t i = 0; i < DAM_COUNT_OF(numbers); i++) {
+        if (numbers[i].text != NULL &&
+            (!dam_args_u64(numbers[i].text, numbers[i].value) ||
+             *numbers[i].value < numbers[i].least || *numbers[i].value > numbers[i].most)) {
+            (void)dam_verb_fail(DAM_EXIT_USAGE, NULL,
+                                "%s: '%s' is not from %" PRIu64 " to %" PRIu64, numbers[i].name,
+                                numbers[i].text, numbers[i].least, numbers[i].most);
+            return false;
+        }
     }
-    return good;
+    if (strcmp(from, "evidence") != 0) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "--from evidence", "'%s' is nothing to learn from",
+                            from);
+        return false;
+    }
+    if (ret->target == NULL || ret->actuator == NULL || ret->out == NULL) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "--target CHANNEL --actuator NAME --out BLOB",
+                            "what is to be learned, for what, and where to?");
+        return false;
+    }
+    return true;
 }
 
 int dam_verb_model_train(int argc, char **argv)

@@ -54,8 +54,12 @@ static int fail(enum dam_err err, const char *what)
 
 static bool bad(const char *name, const char *text)
 {
-    (void)dam_verb_fail(DAM_EXIT_USAGE, NULL, "%s: '%s' is no value for it", name,
-                        text != NULL ? text : "(nothing)");
+    static const char hint[] = "`dam help signer` tells what it takes";
+    if (text == NULL) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, hint, "the option %s is missing", name);
+    } else {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, hint, "%s: '%s' is no value for it", name, text);
+    }
     return false;
 }
 
@@ -120,7 +124,8 @@ static bool password_load(const struct options *o, char text[PASSWORD_SIZE],
     }
     enum dam_err err = dam_signer_password_read(o->password_file, text, PASSWORD_SIZE, &ret->len);
     if (err != DAM_OK) {
-        (void)dam_verb_fail(DAM_EXIT_CONFIG, NULL, "%s: %s", o->password_file, dam_err_text(err));
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "its first line is the password, 1 to 1023 bytes",
+                            "the password file %s: %s", o->password_file, dam_err_text(err));
     }
     return err == DAM_OK;
 }

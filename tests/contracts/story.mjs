@@ -215,7 +215,7 @@ timelockDelay = 3600\nguardian = "${operator.address}"\n`);
   const poor = path.join(out, 'poor.json');
   writeFileSync(poor, poorKey());
   writeFileSync(`${poor}.password`, 'poor\n');
-  ok(deploy('http://127.0.0.1:9', out, ['community', '--settings', settings]).code === 1, 'a chain that is not there');
+  ok(deploy('http://127.0.0.1:9', out, ['community', '--settings', settings]).code === 7, 'a chain that is not there');
   ok(deploy(url, out, ['machine', 'id=1']).talk.includes("setting 'rules' is not given"), 'a setting that is missing');
   ok(deploy(url, out, ['community', '--settings', settings], ['--keystore', poor, '--password-file', `${poor}.password`]).code === 6, 'no funds');
   if (!(await chain.public.getCode({ address: FACTORY }))) { // our ledger is born with it
