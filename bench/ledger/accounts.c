@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Writes accounts with a balance straight into the state of a stopped ledger: `accounts DIR COUNT`.
- * They come as a development method's change would, without history. One at a time each would
- * rewrite a page of two tables at a random place; so the trie is built in the order of its keys, in
- * memory, and both tables are then written from front to back. Ten million take 3.5 GB meanwhile.
- */
+ * They come as a development method's change would, without history: the trie's nodes in the order
+ * of its keys, the flat table in the order of the addresses, so that both are written from front to
+ * back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "core/crypto/keccak.h"
 #include "core/eth/block.h"
-#include "core/eth/trie.h"
 #include "ledger/chain.h"
+#include "ledger/state_nodes.h"
 
 #define TRIE_CHUNK 100000u  /* keys between two commits of the trie */
 #define STORE_CHUNK 200000u /* records of a transaction of the store */
@@ -21,22 +20,6 @@ struct entry {
     struct dam_hash hashed; /* of the address */
     struct dam_address address;
     uint64_t index;
-};
-
-/* A trie node: its hash and its bytes, with room for the version in front, as the store has it. */
-struct node {
-    uint8_t *bytes;
-    uint32_t len;
-    bool gone;
-};
-
-struct nodes {
-    struct node *list;
-    uint32_t count;
-    uint32_t count_max;
-    uint32_t *table; /* index and one, by hash */
-    uint64_t mask;
-    uint8_t *memory;
 };
 
 struct record {
@@ -58,60 +41,6 @@ static void *reserve(size_t len)
         mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     need(memory != MAP_FAILED, "no memory");
     return memory;
-}
-
-/* ---- the trie's nodes in memory -------------------------------------------------------------- */
-
-static uint32_t *node_place(struct nodes *nodes, const uint8_t *hash)
-{
-    uint64_t at = dam_load_be64(hash) & nodes->mask;
-    while (nodes->table[at] != 0 &&
-           memcmp(nodes->list[nodes->table[at] - 1].bytes, hash, 32) != 0) {
-        at = (at + 1) & nodes->mask;
-    }
-    return &nodes->table[at];
-}
-
-static enum dam_err save(void *ctx, const struct dam_hash *hash, struct dam_bytes bytes)
-{
-    struct nodes *nodes = ctx;
-    uint32_t *place = node_place(nodes, hash->b);
-    if (*place != 0) {
-        nodes->list[*place - 1].gone = false;
-        return DAM_OK;
-    }
-    need(nodes->count < nodes->count_max, "more nodes than expected");
-    struct node *node = &nodes->list[nodes->count++];
-    *node = (struct node){nodes->memory, (uint32_t)bytes.len, false};
-    memcpy(node->bytes, hash->b, 32);
-    memset(node->bytes + 32, 0, 8); /* version 0 */
-    memcpy(node->bytes + 40, bytes.data, bytes.len);
-    nodes->memory += 40 + bytes.len;
-    *place = nodes->count;
-    return DAM_OK;
-}
-
-static enum dam_err load(void *ctx, const struct dam_hash *hash, struct dam_bytes *ret)
-{
-    struct nodes *nodes = ctx;
-    uint32_t place = *node_place(nodes, hash->b);
-    if (place == 0) {
-        return DAM_ENOTFOUND;
-    }
-    *ret = dam_bytes(nodes->list[place - 1].bytes + 40, nodes->list[place - 1].len);
-    return DAM_OK;
-}
-
-static enum dam_err drop(void *ctx, const struct dam_hash *hash)
-{
-    struct nodes *nodes = ctx;
-    nodes->list[*node_place(nodes, hash->b) - 1].gone = true;
-    return DAM_OK;
-}
-
-static int by_hash(const void *a, const void *b)
-{
-    return memcmp(((const struct node *)a)->bytes, ((const struct node *)b)->bytes, 32);
 }
 
 static int by_hashed_address(const void *a, const void *b)
@@ -137,26 +66,52 @@ static struct dam_bytes account_of(const struct entry *entry, uint8_t rlp[RECORD
     return dam_buf_bytes(&buf);
 }
 
-static void build_trie(struct nodes *nodes, const struct entry *entries, uint64_t count,
-                       struct dam_arena *arena, struct dam_hash *root)
+/* ---- the trie -------------------------------------------------------------------------------- */
+
+static enum dam_err write_chunk(struct dam_ledger_chain *chain, struct dam_store_txn *txn,
+                                const struct entry *entries, uint64_t count, struct dam_hash *root)
 {
-    struct dam_trie_store store = {load, save, drop, nodes};
+    struct dam_state_nodes nodes;
+    struct dam_trie trie;
+    struct dam_buf paths; /* not kept: there is no history */
+    dam_buf_init_arena(&paths, &chain->arena, SIZE_MAX);
+    dam_state_nodes_to_write(&nodes, txn, NULL, chain->version, &paths);
+    dam_trie_init(&trie, &chain->arena, &nodes.vtable, root);
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t rlp[RECORD_MAX];
+        DAM_TRY(
+            dam_trie_put(&trie, dam_bytes(entries[i].hashed.b, 32), account_of(&entries[i], rlp)));
+    }
+    return dam_trie_commit(&trie, root);
+}
+
+static void write_trie(struct dam_ledger_chain *chain, const struct entry *entries, uint64_t count,
+                       struct dam_hash *root)
+{
     for (uint64_t done = 0; done < count;) {
-        struct dam_trie trie;
-        dam_trie_init(&trie, arena, &store, root);
-        for (uint64_t end = done + TRIE_CHUNK; done < end && done < count; done++) {
-            uint8_t rlp[RECORD_MAX];
-            need(dam_trie_put(&trie, dam_bytes(entries[done].hashed.b, 32),
-                              account_of(&entries[done], rlp)) == DAM_OK,
-                 "the trie");
+        struct dam_store_txn *txn;
+        uint64_t part = count - done < TRIE_CHUNK ? count - done : TRIE_CHUNK;
+        struct dam_hash next = *root;
+        need(dam_store_begin(chain->store, true, &txn) == DAM_OK, "begin");
+        enum dam_err err = write_chunk(chain, txn, entries + done, part, &next);
+        if (err == DAM_OK) {
+            err = dam_store_commit(txn);
+        } else {
+            dam_store_abort(txn);
         }
-        need(dam_trie_commit(&trie, root) == DAM_OK, "the trie");
-        dam_arena_reset(arena);
-        fprintf(stderr, "\rtrie: %llu", (unsigned long long)done);
+        dam_arena_reset(&chain->arena);
+        need(err == DAM_OK || (err == DAM_ENOSPC && dam_store_grow(chain->store) == DAM_OK),
+             "the trie");
+        if (err == DAM_OK) {
+            *root = next;
+            done += part;
+        }
+        dam_store_release_pages(chain->store);
+        fprintf(stderr, "\rtrie: %llu   ", (unsigned long long)done);
     }
 }
 
-/* ---- the tables ------------------------------------------------------------------------------ */
+/* ---- the flat table -------------------------------------------------------------------------- */
 
 /* Take all records of a table out, as copies. */
 static struct record *take_all(struct dam_store *store, enum dam_store_table table, size_t *ret)
@@ -210,20 +165,6 @@ static void append_all(struct dam_store *store, enum dam_store_table table, reco
     }
 }
 
-static struct record plain_record(const void *list, uint64_t index, uint8_t memory[RECORD_MAX])
-{
-    (void)memory;
-    return ((const struct record *)list)[index];
-}
-
-static struct record node_record(const void *list, uint64_t index, uint8_t memory[RECORD_MAX])
-{
-    const struct node *node = &((const struct node *)list)[index];
-    memset(memory, 0, 20); /* the state trie's owner */
-    memcpy(memory + 20, node->bytes, 32);
-    return (struct record){dam_bytes(memory, 52), dam_bytes(node->bytes + 32, 8 + node->len)};
-}
-
 /* Those that were there, as ready records, between the new ones. */
 struct accounts {
     const struct entry *entries;
@@ -259,20 +200,6 @@ static void write_accounts(struct dam_store *store, struct entry *entries, uint6
     append_all(store, DAM_STORE_ACCOUNT, account_record, &accounts, total);
 }
 
-static void write_nodes(struct dam_store *store, struct nodes *nodes, const struct record *others,
-                        size_t other_count)
-{
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < nodes->count; i++) {
-        if (!nodes->list[i].gone) {
-            nodes->list[live++] = nodes->list[i];
-        }
-    }
-    qsort(nodes->list, live, sizeof(*nodes->list), by_hash);
-    append_all(store, DAM_STORE_NODE, node_record, nodes->list, live);
-    append_all(store, DAM_STORE_NODE, plain_record, others, other_count);
-}
-
 int main(int argc, char **argv)
 {
     struct dam_ledger_chain_options options = {.store = {.dir = argc > 2 ? argv[1] : "."}};
@@ -280,18 +207,11 @@ int main(int argc, char **argv)
     struct dam_store_fault fault;
     struct dam_store_txn *txn;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
-    struct nodes nodes = {.count_max = (uint32_t)(2 * count + 1000000)};
     if (dam_ledger_chain_open(&options, &chain, &fault) != DAM_OK) {
         fprintf(stderr, "accounts: %s\n", fault.text);
         return 1;
     }
     dam_ledger_chain_release_reader(chain);
-    for (nodes.mask = 1; nodes.mask < 2ull * nodes.count_max; nodes.mask *= 2) {
-    }
-    nodes.table = reserve(nodes.mask * sizeof(*nodes.table));
-    nodes.mask--;
-    nodes.list = reserve(nodes.count_max * sizeof(*nodes.list));
-    nodes.memory = reserve(nodes.count_max * 600ull);
     struct entry *entries = reserve((count + 1) * sizeof(*entries));
     for (uint64_t i = 0; i < count; i++) {
         struct dam_hash hash;
@@ -300,23 +220,9 @@ int main(int argc, char **argv)
         dam_keccak256(entries[i].address.b, 20, &entries[i].hashed);
         entries[i].index = i;
     }
-    size_t old_count;
-    size_t other_count = 0;
-    struct record *old = take_all(chain->store, DAM_STORE_NODE, &old_count);
-    static const uint8_t state_trie[20];
-    for (size_t i = 0; i < old_count; i++) {
-        struct dam_hash hash;
-        if (memcmp(old[i].key.data, state_trie, 20) != 0) {
-            old[other_count++] = old[i];
-            continue;
-        }
-        memcpy(hash.b, old[i].key.data + 20, 32);
-        (void)save(&nodes, &hash, dam_bytes(old[i].value.data + 8, old[i].value.len - 8));
-    }
     struct dam_hash root = chain->root;
     qsort(entries, count, sizeof(*entries), by_hashed_address);
-    build_trie(&nodes, entries, count, &chain->arena, &root);
-    write_nodes(chain->store, &nodes, old, other_count);
+    write_trie(chain, entries, count, &root);
     write_accounts(chain->store, entries, count);
     struct dam_ledger_chain_block head = chain->head;
     static const uint8_t empty_list[] = {0xc0};
