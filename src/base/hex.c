@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/hex.h"
 
-/* Eight digits of four bytes: their nibbles are spread to a byte each, and those above nine get the
- * distance from '9' to 'a' on top. */
-static uint64_t eight_digits(uint32_t bytes)
+typedef uint8_t lanes __attribute__((vector_size(16))); /* what every processor has */
+
+static lanes digits_of(lanes nibbles)
 {
-    uint64_t x = bytes;
-    x = (x | x << 16) & 0x0000ffff0000ffff;
-    x = (x | x << 8) & 0x00ff00ff00ff00ff;
-    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
-    uint64_t above_nine = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
-    return x + 0x3030303030303030 + above_nine * ('a' - '9' - 1);
+    return nibbles + '0' + ((lanes)(nibbles > 9) & ('a' - '9' - 1));
 }
 
 void dam_hex_digits(const uint8_t *data, size_t len, char *text)
 {
     static const char digits[16] = "0123456789abcdef";
-    for (; len >= 4; len -= 4, data += 4, text += 8) {
-        dam_store_be64((uint8_t *)text, eight_digits(dam_load_be32(data)));
+    for (; len >= 16; len -= 16, data += 16, text += 32) {
+        lanes bytes;
+        memcpy(&bytes, data, 16);
+        lanes high = digits_of(bytes >> 4);
+        lanes low = digits_of(bytes & 15);
+        lanes first = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
+                                              6, 22, 7, 23);
+        lanes second = __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                               29, 14, 30, 15, 31);
+        memcpy(text, &first, 16);
+        memcpy(text + 16, &second, 16);
     }
     for (; len > 0; len--, data++, text += 2) {
         text[0] = digits[*data >> 4];

@@ -26,9 +26,9 @@ static void every_place_and_character(void **state)
 {
     (void)state;
     for (unsigned byte = 0; byte < 256; byte++) {
-        uint8_t in[11];
-        char text[23];
-        char want[23];
+        uint8_t in[37];
+        char text[75];
+        char want[75];
         for (unsigned i = 0; i < sizeof(in); i++) {
             in[i] = (uint8_t)(byte + 89 * i);
             (void)snprintf(want + 2 * i, 3, "%02x", in[i]);

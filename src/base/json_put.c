@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The writing half of json.h. */
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/u256_text.h"
 #include "base/utf8.h"
 
-static void value_begin(struct dam_json_writer *w)
+/* Append a value's len bytes, behind the comma that it may need; the caller fills them in. Returns:
+ * NULL after marking the failure. */
+static uint8_t *value_put(struct dam_json_writer *w, size_t len)
 {
-    if (w->comma) {
-        dam_buf_put_byte(w->buf, ',');
+    struct dam_buf *buf = w->buf;
+    uint8_t *at = dam_buf_reserve(buf, len + w->comma);
+    if (at != NULL) {
+        buf->len += len + w->comma;
+        if (w->comma) {
+            *at++ = ',';
+        }
     }
     w->comma = true;
+    return at;
 }
 
 static void open(struct dam_json_writer *w, char bracket)
 {
-    value_begin(w);
-    dam_buf_put_byte(w->buf, (uint8_t)bracket);
+    dam_json_put_raw(w, &bracket, 1);
     w->comma = false;
 }
 
@@ -54,10 +62,13 @@ static void key_put(struct dam_json_writer *w, const char *key, size_t len)
 
 void dam_json_put_key(struct dam_json_writer *w, const char *key)
 {
-    value_begin(w);
-    dam_buf_put_byte(w->buf, '"');
-    dam_buf_put_text(w->buf, key);
-    dam_buf_put(w->buf, "\":", 2);
+    size_t len = strlen(key);
+    uint8_t *at = value_put(w, len + 3);
+    if (at != NULL) {
+        at[0] = '"';
+        memcpy(at + 1, key, len);
+        memcpy(at + 1 + len, "\":", 2);
+    }
     w->comma = false;
 }
 
@@ -73,13 +84,13 @@ void dam_json_put_bool(struct dam_json_writer *w, bool value)
 
 void dam_json_put_u64(struct dam_json_writer *w, uint64_t value)
 {
-    value_begin(w);
+    (void)value_put(w, 0);
     dam_buf_put_u64(w->buf, value);
 }
 
 void dam_json_put_i64(struct dam_json_writer *w, int64_t value)
 {
-    value_begin(w);
+    (void)value_put(w, 0);
     if (value < 0) {
         dam_buf_put_byte(w->buf, '-');
     }
@@ -102,8 +113,7 @@ static void escape_put(struct dam_buf *buf, uint8_t c)
 void dam_json_put_string(struct dam_json_writer *w, const char *text, size_t text_len)
 {
     const uint8_t *from = (const uint8_t *)text;
-    value_begin(w);
-    dam_buf_put_byte(w->buf, '"');
+    dam_json_put_raw(w, "\"", 1);
     size_t done = 0;
     for (size_t at = 0; at < text_len;) {
         if (from[at] >= 0x20 && from[at] < 0x80 && from[at] != '"' && from[at] != '\\') {
@@ -134,10 +144,12 @@ void dam_json_put_cstr(struct dam_json_writer *w, const char *text)
 
 void dam_json_put_data(struct dam_json_writer *w, const uint8_t *data, size_t len)
 {
-    value_begin(w);
-    dam_buf_put(w->buf, "\"0x", 3);
-    dam_buf_put_hex(w->buf, data, len);
-    dam_buf_put_byte(w->buf, '"');
+    uint8_t *at = value_put(w, 2 * len + 4);
+    if (at != NULL) {
+        memcpy(at, "\"0x", 3);
+        dam_hex_digits(data, len, (char *)at + 3);
+        at[3 + 2 * len] = '"';
+    }
 }
 
 void dam_json_put_quantity(struct dam_json_writer *w, uint64_t value)
@@ -150,10 +162,12 @@ void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256
 {
     char text[DAM_U256_HEX_SIZE];
     size_t len = dam_u256_to_hex(value, text);
-    value_begin(w);
-    dam_buf_put_byte(w->buf, '"');
-    dam_buf_put(w->buf, text, len);
-    dam_buf_put_byte(w->buf, '"');
+    uint8_t *at = value_put(w, len + 2);
+    if (at != NULL) {
+        at[0] = '"';
+        memcpy(at + 1, text, len);
+        at[len + 1] = '"';
+    }
 }
 
 void dam_json_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data)
@@ -184,8 +198,10 @@ void dam_json_put_key_data(struct dam_json_writer *w, const uint8_t *data, size_
 
 void dam_json_put_raw(struct dam_json_writer *w, const char *json, size_t len)
 {
-    value_begin(w);
-    dam_buf_put(w->buf, json, len);
+    uint8_t *at = value_put(w, len);
+    if (at != NULL) {
+        memcpy(at, json, len);
+    }
 }
 
 /* Recursion is bounded by DAM_JSON_DEPTH_MAX. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/u256_text.h"
 
+#include "base/hex.h"
+
 /* value = value * factor + add. Returns: false if it does not fit. */
 static bool mul_add(struct dam_u256 *value, uint64_t factor, uint64_t add)
 {
@@ -89,13 +91,15 @@ size_t dam_u256_to_hex(const struct dam_u256 *value, char text[DAM_U256_HEX_SIZE
     while (word > 0 && value->w[word] == 0) {
         word--;
     }
-    int nibble = 16 * word + (63 - __builtin_clzll(value->w[word] | 1)) / 4;
-    size_t len = 0;
-    text[len++] = '0';
-    text[len++] = 'x';
-    for (; nibble >= 0; nibble--) {
-        text[len++] = "0123456789abcdef"[value->w[nibble / 16] >> (nibble % 16 * 4) & 15];
-    }
+    size_t len = 16 * (size_t)word + (67 - (size_t)__builtin_clzll(value->w[word] | 1)) / 4;
+    uint8_t bytes[32];
+    char digits[64];
+    dam_u256_store_be(bytes, value);
+    size_t used = 8 * ((size_t)word + 1);
+    dam_hex_digits(bytes + sizeof(bytes) - used, used, digits);
+    memcpy(text, "0x", 2);
+    memcpy(text + 2, digits + 2 * used - len, len);
+    len += 2;
     text[len] = '\0';
     return len;
 }
