@@ -375,6 +375,11 @@ enum dam_err dam_store_begin(struct dam_store *store, bool write, struct dam_sto
 static void txn_free(struct dam_store_txn *txn)
 {
     struct dam_store *store = txn->store;
+    for (size_t i = 0; i < DAM_STORE_TABLE_COUNT; i++) {
+        if (txn->places[i] != NULL) {
+            mdb_cursor_close(txn->places[i]);
+        }
+    }
     if (txn->write) {
         store->is_writing = false;
     } else if (txn->rides) {
@@ -490,12 +495,24 @@ void dam_store_release_memory(struct dam_store *store)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* A reader begins where it last found something: what it wants next is often beside it. A write
+ * would have to move its places with every record. */
+static int find(struct dam_store_txn *txn, enum dam_store_table table, MDB_val *key, MDB_val *ret)
+{
+    MDB_cursor **place = &txn->places[table];
+    if (txn->write) {
+        return mdb_get(txn->txn, txn->store->dbi[table], key, ret);
+    }
+    int code = *place == NULL ? mdb_cursor_open(txn->txn, txn->store->dbi[table], place) : 0;
+    return code == 0 ? mdb_cursor_get(*place, key, ret, MDB_SET) : code;
+}
+
 enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
                            struct dam_bytes key, struct dam_bytes *ret)
 {
     MDB_val k = val_of(key);
     MDB_val v;
-    int code = mdb_get(txn->txn, txn->store->dbi[table], &k, &v);
+    int code = find(txn, table, &k, &v);
     return code != 0 ? dam_store_err_of(code) : open_record(txn->store, table, k, v, ret);
 }
 

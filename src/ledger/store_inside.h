@@ -50,6 +50,7 @@ struct dam_store {
 struct dam_store_txn {
     struct dam_store *store;
     MDB_txn *txn;
+    MDB_cursor *places[DAM_STORE_TABLE_COUNT]; /* of a reader: where it last found a record */
     bool write;
     bool rides;  /* it reads from the pending transaction */
     bool failed; /* only abort is left */
