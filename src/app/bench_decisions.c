@@ -93,6 +93,12 @@ int dam_bench_decisions(int argc, char **argv)
             failed = true;
         }
     }
+    if (table.lines == 0 && out.only != NULL) {
+        return dam_verb_fail(DAM_EXIT_NOT_FOUND,
+                             "without --only all are run; --data FOLDER or DAM_SHARED says where "
+                             "the data are",
+                             "no benchmark named '%s' was run on the data of %s", out.only, folder);
+    }
     if (table.lines == 0) {
         return dam_verb_fail(DAM_EXIT_NOT_FOUND, "--data FOLDER, or DAM_SHARED",
                              "no benchmark was run on the data of %s", folder);

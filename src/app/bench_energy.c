@@ -4,6 +4,7 @@
 #include "app/decisions.h"
 #include "app/energy_case.h"
 #include "app/mind_lab.h"
+#include "app/verb.h"
 #include "app/verb_bench.h"
 
 #include <math.h>
@@ -282,11 +283,6 @@ static double published_rule(const char *folder, int id)
 static const int grids[] = {0, 1, 8, 10, 16};
 #define CASES (DAM_COUNT_OF(grids) + 2)
 
-static bool wanted(const struct dam_bench_energy *how, const char *name)
-{
-    return dam_decision_named(how->only, name);
-}
-
 /* One case in a process of its own, which leaves its line in shared memory. */
 struct job {
     struct line line;
@@ -320,7 +316,7 @@ static void job_run(const struct dam_bench_energy *how, size_t index, struct job
     job->grid = index < DAM_COUNT_OF(grids);
     job->err = job_open(how, index, &c, &cut);
     if (job->err == DAM_OK) {
-        job->wanted = wanted(how, c.name);
+        job->wanted = dam_decision_named(how->only, c.name);
         job->turns_all = c.steps;
         job->err = job->wanted ? run_case(&c, how->by_evm, &job->line, &job->turns) : DAM_OK;
         job->line.check = job->grid && !cut ? published_rule(how->folder, grids[index]) : NAN;
@@ -386,7 +382,7 @@ int dam_bench_energy(const struct dam_bench_energy *how)
     size_t differences = 0;
     struct job *jobs = jobs_alloc();
     if (jobs == NULL) {
-        return 1;
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
     }
     if (!how->json) {
         (void)printf("%-13s %12s %12s %12s %12s %8s %13s %8s %9s %5s\n", "case", "do nothing",
@@ -412,12 +408,16 @@ int dam_bench_energy(const struct dam_bench_energy *how)
     }
     (void)munmap(jobs, CASES * sizeof(struct job));
     if (err != DAM_OK) {
-        return err == DAM_EIO ? 4 : 1;
+        return err == DAM_EIO ? DAM_EXIT_NOT_FOUND : DAM_EXIT_FAILED;
+    }
+    if (run == 0) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "without --only all cases are run",
+                             "there is no case named '%s'", how->only);
     }
     if (!how->json && grids_run > 0) {
         (void)printf("pymgrid25 mean gap closed: %.1f%%\n", 100 * closed / (double)grids_run);
     }
-    return run > 0 && differences == 0 ? 0 : 1;
+    return differences == 0 ? DAM_EXIT_OK : DAM_EXIT_FAILED;
 }
 
 enum dam_err dam_decide_energy(const char *folder, const struct dam_decision_out *out)

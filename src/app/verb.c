@@ -44,7 +44,8 @@ const struct dam_verb dam_verbs[] = {
      "  --safe       only drive every actuator to its safe value, record it, and end\n"
      "  --step       time stands still but for `step DURATION` on standard input, each answered "
      "by\n"
-     "               one line of JSON when all turns are made; `quit` ends\n",
+     "               one line of JSON when all turns are made; `quit` ends\n"
+     "  --quiet      no talk on standard error but what went wrong\n",
      dam_verb_up},
     {"stop", "the operator's stop: safe state until lifted",
      "usage: dam stop [--lift] [DIR]\n\n"

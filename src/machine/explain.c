@@ -10,6 +10,9 @@
 
 #define MILLI_MAX 9e18
 
+/* Every output has room for its base, the rest, and something between. */
+_Static_assert(DAM_RECORD_PARTS_MAX / DAM_FLOW_ACTUATORS_MAX > 2, "an explanation has room");
+
 struct dam_explain {
     struct dam_model model;
     struct dam_hash hash; /* of the blob */
@@ -55,7 +58,8 @@ static bool is_its_proposal(struct dam_explain *e, const struct dam_record_decis
 {
     int64_t y[DAM_MODEL_OUTPUTS_MAX];
     const struct dam_model *model = &e->model;
-    bool same = d->observation.len == 16 * (size_t)model->records &&
+    bool same = model->outputs_count <= DAM_FLOW_ACTUATORS_MAX &&
+                d->observation.len == DAM_FLOW_SAMPLE_LEN * (size_t)model->records &&
                 d->proposal.len == 8 * (size_t)model->outputs_count;
     if (same) {
         dam_model_raw(model, d->memory, d->observation, e->raw);

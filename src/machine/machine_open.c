@@ -305,6 +305,20 @@ static void checkpoint_open(struct dam_machine *m, const char *folder)
     }
 }
 
+static enum dam_err explain_open(struct dam_machine *m,
+                                 struct dam_manifest_complaint *ret_complaint)
+{
+    enum dam_err err = dam_explain_open(&m->manifest, &m->explain);
+    if (err != DAM_ENOTFOUND) {
+        return err;
+    }
+    (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text),
+                   "[evidence] explain: '%s' cannot be read as a model", m->manifest.mind.model);
+    (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint),
+                   "`dam model info` tells what it is; planners and forecasters are not explained");
+    return DAM_EPARSE;
+}
+
 static enum dam_err open_parts(struct dam_machine *m, const char *folder,
                                const struct dam_machine_options *options,
                                struct dam_manifest_complaint *ret_complaint)
@@ -315,7 +329,7 @@ static enum dam_err open_parts(struct dam_machine *m, const char *folder,
     m->decider = options->decider;
     DAM_TRY(law_open(m, options->chain, ret_complaint));
     if (m->manifest.evidence_explain) {
-        DAM_TRY(dam_explain_open(&m->manifest, &m->explain));
+        DAM_TRY(explain_open(m, ret_complaint));
     }
     dam_sense_init(&m->sense, &m->manifest);
     int len = snprintf(m->stop_path, sizeof(m->stop_path), "%s/stop", folder);

@@ -120,6 +120,10 @@ def of_forecasters(tmp):
                 '[[forecaster]]\nchannel = 7\nmethod = "naive"\nseason = 24\n'
                 '[[output]]\nforecast = [1, 0]\n')
     check("forecast: make", dam("model", "make", spec, "--out", os.path.join(folder, "mind.dam")).returncode == 0)
+    unfit = market(os.path.join(tmp, "forecast-explained"), explain=True)
+    shutil.copy(os.path.join(folder, "mind.dam"), unfit)
+    up = dam("up", unfit)
+    check("forecast: nothing to explain, said at the start", up.returncode == 8 and "explain: 'mind.dam' cannot be read as a model" in up.stderr, up.stderr)
     why = live("forecast", folder, "240")
     check("forecast: calm", [f["drifts"] for f in why["forecasts"]] == [0, 0], str(why["forecasts"]))
     check("forecast: no drift told", "drifted" not in dam("status", folder).stdout)
