@@ -478,10 +478,9 @@ static enum dam_err worths_read(struct dam_manifest_reader *r)
 
 static enum dam_err tables_read(struct dam_manifest_reader *r)
 {
-    static const char *const keys[] = {"machine",  "identity", "evidence", "link",   "channel",
-                                       "actuator", "mind",     "charter",  "limits", "interlock",
-                                       "money",    "chain",    "signer",   "skill",  "api",
-                                       "upgrade",  "ledger",   NULL};
+    static const char *const keys[] = {
+        "machine", "identity",  "evidence", "link",  "channel", "actuator", "mind",   "charter",
+        "limits",  "interlock", "money",    "chain", "signer",  "upgrade",  "ledger", NULL};
     static const char *const money_keys[] = {"unit", NULL};
     struct dam_manifest *m = r->manifest;
     const struct dam_toml *machine = dam_toml_get(m->root, "machine");

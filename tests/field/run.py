@@ -361,7 +361,7 @@ def test_strangers(tmp):
         "mqtt-garbage": (f'kind = "mqtt"\nurl = "mqtt://{local}{garbage}"', "x", f" (mqtt://{local}{garbage})"),
         "mqtt-name": ('kind = "mqtt"\nurl = "mqtt://no-such-host.invalid"', "x", "(mqtt://no-such-host.invalid)"),
         "http-refused": (f'kind = "http"\nurl = "http://user:secret@{local}{refused}/a"\nevery_ms = 100', "x", f"({local}{refused}/a)"),
-        "http-silent": (f'kind = "http"\nurl = "http://{local}{silent}/a"\nevery_ms = 100\ntimeout_ms = 300', "x", f"timed out after"),
+        "http-silent": (f'kind = "http"\nurl = "http://{local}{silent}/a"\nevery_ms = 100\ntimeout_ms = 300', "x", "timed out after"),
         "http-garbage": (f'kind = "http"\nurl = "http://{local}{garbage}/a"\nevery_ms = 100\ntimeout_ms = 300', "x", f"(http://{local}{garbage}/a)"),
         "https-garbage": (f'kind = "http"\nurl = "https://{local}{garbage}/a"\nevery_ms = 100', "x", f"(https://{local}{garbage}/a)"),
         "gpsd-refused": (f'kind = "gpsd"\nurl = "tcp://{local}{refused}"', "lat", f"connection refused (tcp://{local}{refused})"),

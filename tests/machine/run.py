@@ -130,6 +130,7 @@ def test_refusals(tmp):
         ('kind = "csv"', 'kind = "cvs"', "known kinds"),
         ('name = "pv"', 'name = "time"', "is taken"),
         ("[machine]", "[machine", "expected"),
+        ("[machine]", "[api]\nport = 8080\n[machine]", "has no key 'api'"),
         ("[machine]", '[chain]\nurl = "ipc://node"\n[machine]', "http://, https://, ws:// or wss://"),
         ('code = "SurplusMind"', 'code = "NoSuchMind"', "no compiled contract"),
         ('key = "pv_wh"', 'kee = "pv_wh"', "did you mean 'key'"),
