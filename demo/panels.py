@@ -5,7 +5,7 @@ import os
 
 from chain import decode
 from market import BUY
-from village import BUCKETS, FIRM, INTERVAL, MEMBERS, METERS, NAMES, STEP, UNIT
+from village import BUCKETS, FIRM, INTERVAL, MEMBERS, METERS, NAMES, STEP
 
 SYMBOL = dict(symbol="tDAM", decimals=6)
 STATES = ["pending", "active", "canceled", "defeated", "succeeded", "queued", "expired", "executed"]

@@ -23,6 +23,7 @@ import training
 import village
 import x402
 from accounts import Accounts
+from ballot import Ballot
 from chain import Chain, RpcError, encode, keccak
 from keys import derive
 from evidence import decision_leaf, leaf_hash, transactions
@@ -50,26 +51,6 @@ POINTS = {
     6: "a lying oracle, a dead broker, a ledger killed with -9: nothing is lost",
     7: "revenue reaches the share holders, contributors their rewards; the accounts balance",
 }
-
-
-class Ballot:
-    """One proposal on its way: its calls, who has voted, what it would do in words."""
-
-    def __init__(self, v, title, calls, proposer, actions, rehearsal=None):
-        self.v, self.title, self.actions, self.rehearsal = v, title, actions, rehearsal
-        self.cast = {}
-        self.what = ([c.address for c, *_ in calls], [0] * len(calls), [c.data(name, *args) for c, name, *args in calls])
-        receipt = v.governor.send(v.key(proposer), "propose", *self.what, title)
-        self.id = v.governor.events(receipt, "ProposalCreated")[0]["proposalId"]
-
-    def vote(self, member, support):
-        receipt = self.v.governor.send(self.v.key(member), "castVote", self.id, support)
-        self.cast[member] = support
-        return receipt["transactionHash"]
-
-    def carry(self, step):
-        """step: "queue" or "execute"."""
-        return self.v.governor.send(self.v.key(MEMBERS[0]), step, *self.what, keccak(self.title.encode()))
 
 
 class Story:
@@ -666,7 +647,7 @@ class Story:
         assert code == 0, said
         self.evidence_root = said.split("root ")[1].split()[0]
         size = self.site.get("/api/state")["evidence"]["size"]
-        anchored = v.evidence.read("headOf", v.id)["size"] if isinstance(v.evidence.read("headOf", v.id), dict) else v.evidence.read("headOf", v.id)[0]
+        anchored = v.evidence.read("headOf", v.id)["size"]
         assert anchored > size // 2, (anchored, size)
         self.show(1, f"the log of {size} leaves is whole, {anchored} of them anchored by the machine itself; root {self.evidence_root[:16]}...")
         decisions = self.site.get("/api/decisions?limit=200")["decisions"]
