@@ -4,6 +4,7 @@
 #include "app/web_page.h"
 #include "base/heap.h"
 #include "base/json.h"
+#include "port/problem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,18 +43,9 @@ static void reply_problem(struct dam_http_exchange *exchange, int status, struct
     uint8_t text[2048];
     struct dam_buf buf;
     dam_buf_init_fixed(&buf, text, sizeof(text));
-    struct dam_json_writer w = {.buf = &buf};
-    dam_json_put_object(&w);
-    dam_json_put_key(&w, "type");
-    dam_json_put_cstr(&w, "about:blank");
-    dam_json_put_key(&w, "status");
-    dam_json_put_u64(&w, (uint64_t)status);
-    dam_json_put_key(&w, "detail");
-    size_t len = detail.len < 1024 ? detail.len : 1024;
-    dam_json_put_string(&w, (const char *)detail.data, len);
-    dam_json_put_object_end(&w);
+    dam_problem_put(&buf, status, detail);
     bool whole = dam_buf_err(&buf) == DAM_OK;
-    reply(exchange, status, "application/problem+json", buf.data, whole ? buf.len : 0);
+    reply(exchange, status, DAM_PROBLEM_TYPE, buf.data, whole ? buf.len : 0);
 }
 
 static void refuse(struct dam_http_exchange *exchange, int status, const char *detail)

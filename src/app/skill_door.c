@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/heap.h"
+#include "port/problem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,16 +41,6 @@ struct dam_skill_door {
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
-static void refuse(struct dam_http_exchange *exchange, int status, const char *detail)
-{
-    char body[512];
-    int len =
-        snprintf(body, sizeof(body), "{\"type\":\"about:blank\",\"status\":%d,\"detail\":\"%s\"}",
-                 status, detail);
-    dam_http_reply(exchange, status, "Content-Type: application/problem+json\r\n", body,
-                   (size_t)len);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct visit *visit = handle->data;
@@ -82,7 +73,7 @@ static void visit_end(struct visit *visit)
 static void visit_refuse(struct visit *visit, int status, const char *detail)
 {
     if (visit->exchange != NULL) {
-        refuse(visit->exchange, status, detail);
+        dam_problem_reply(visit->exchange, status, detail);
         visit->exchange = NULL;
     }
     visit_end(visit);
@@ -291,17 +282,18 @@ bool dam_skill_door_pass(struct dam_skill_door *door, struct dam_http_exchange *
         return false;
     }
     if (!name_read(request->path, name, &path)) {
-        refuse(exchange, 404, "a skill's name is small letters: /api/skills/NAME/...");
+        dam_problem_reply(exchange, 404, "a skill's name is small letters: /api/skills/NAME/...");
         return true;
     }
     int len = snprintf(where, sizeof(where), "%s/skills/%s.sock", door->folder, name);
     if (len < 0 || (size_t)len >= sizeof(where)) {
-        refuse(exchange, 404, "the machine's folder has too long a path for a Unix socket");
+        dam_problem_reply(exchange, 404,
+                          "the machine's folder has too long a path for a Unix socket");
         return true;
     }
     struct visit *visit = door->visit_count == VISITS_MAX ? NULL : visit_begin(door, exchange);
     if (visit == NULL) {
-        refuse(exchange, 503, "too many requests wait for skills");
+        dam_problem_reply(exchange, 503, "too many requests wait for skills");
         return true;
     }
     question_make(&visit->question, request, path);

@@ -6,6 +6,7 @@
 #include "core/crypto/keccak.h"
 #include "core/flow/fixed.h"
 #include "port/http_server.h"
+#include "port/problem.h"
 #include "trade/market_calls.h"
 #include "trade/seat.h"
 #include "trade/skill.h"
@@ -249,36 +250,15 @@ static void reply(struct dam_http_exchange *exchange, int status, const char *he
     uint8_t space[2 * ANSWER_LEN_MAX];
     struct dam_buf headers;
     dam_buf_init_fixed(&headers, space, sizeof(space));
-    dam_buf_put_text(&headers, status < 400 || status == 402
-                                   ? "Content-Type: application/json\r\n"
-                                   : "Content-Type: application/problem+json\r\n");
-    if (header != NULL) {
-        dam_buf_put_text(&headers, header);
-        dam_buf_put_text(&headers, ": ");
-        dam_x402_put_base64(&headers, packed);
-        dam_buf_put_text(&headers, "\r\n");
-    }
+    dam_buf_put_text(&headers, "Content-Type: application/json\r\n");
+    dam_buf_put_text(&headers, header);
+    dam_buf_put_text(&headers, ": ");
+    dam_x402_put_base64(&headers, packed);
+    dam_buf_put_text(&headers, "\r\n");
     dam_buf_put_byte(&headers, 0);
     bool ok = dam_buf_err(&headers) == DAM_OK && dam_buf_err(body) == DAM_OK;
     dam_http_reply(exchange, ok ? status : 500, ok ? (const char *)headers.data : NULL, body->data,
                    ok ? body->len : 0);
-}
-
-static void reply_problem(struct dam_http_exchange *exchange, int status, const char *detail)
-{
-    uint8_t space[1024];
-    struct dam_buf body;
-    dam_buf_init_fixed(&body, space, sizeof(space));
-    struct dam_json_writer w = {.buf = &body};
-    dam_json_put_object(&w);
-    dam_json_put_key(&w, "type");
-    dam_json_put_cstr(&w, "about:blank");
-    dam_json_put_key(&w, "status");
-    dam_json_put_u64(&w, (uint64_t)status);
-    dam_json_put_key(&w, "detail");
-    dam_json_put_cstr(&w, detail);
-    dam_json_put_object_end(&w);
-    reply(exchange, status, NULL, dam_bytes(NULL, 0), &body);
 }
 
 static void reply_offer(const struct link_x402 *l, struct dam_http_exchange *exchange,
@@ -333,7 +313,7 @@ static void sale_answer(struct link_x402 *l)
         reply_offer(l, sale.exchange, sale.sold, l->seat.why);
         return;
     case SALE_AWAY:
-        reply_problem(sale.exchange, 503, "not now: ask again with the same payment");
+        dam_problem_reply(sale.exchange, 503, "not now: ask again with the same payment");
         return;
     }
 }
@@ -380,14 +360,15 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
     struct sale sale = {.exchange = exchange, .sold = sold};
     struct dam_arena arena;
     if (sold == NULL || strcmp(request->method, "GET") != 0) {
-        reply_problem(exchange, 404, "GET one of the channels that 'channels' of the link names");
+        dam_problem_reply(exchange, 404,
+                          "GET one of the channels that 'channels' of the link names");
     } else if (!l->ready && !l->skill.busy) {
         dam_skill_act(&l->skill);
-        reply_problem(exchange, 503, "the chain was not reached yet: ask again");
+        dam_problem_reply(exchange, 503, "the chain was not reached yet: ask again");
     } else if (!l->ready || l->queue_count == QUEUE_MAX) {
-        reply_problem(exchange, 503, "not ready, or too many buyers wait: ask again");
+        dam_problem_reply(exchange, 503, "not ready, or too many buyers wait: ask again");
     } else if (!sold->good) {
-        reply_problem(exchange, 503, "there is no good reading to sell now");
+        dam_problem_reply(exchange, 503, "there is no good reading to sell now");
     } else if (header == NULL) {
         reply_offer(l, exchange, sold, NULL);
     } else {
@@ -435,10 +416,10 @@ static void x402_close(struct dam_link *link)
 {
     struct link_x402 *l = (struct link_x402 *)(void *)link;
     if (l->sale.exchange != NULL) {
-        reply_problem(l->sale.exchange, 503, "the machine is stopping");
+        dam_problem_reply(l->sale.exchange, 503, "the machine is stopping");
     }
     for (size_t i = 0; i < l->queue_count; i++) {
-        reply_problem(l->queue[i].exchange, 503, "the machine is stopping");
+        dam_problem_reply(l->queue[i].exchange, 503, "the machine is stopping");
     }
     l->queue_count = 0;
     dam_http_server_destroy(l->server);
