@@ -66,14 +66,10 @@ static int read_args(int argc, char **argv, struct dam_ledger_config *config)
 {
     static const char hint[] = "`dam help ledger` lists the options";
     for (int i = 1; i < argc; i++) {
-        bool is_option = strncmp(argv[i], "--", 2) == 0;
-        if (!is_option && argv[i][0] != '-') {
-            return dam_verb_fail(DAM_EXIT_USAGE, hint,
-                                 "dam ledger: '%s' is none of import, export, check, stats, "
-                                 "rollback",
-                                 argv[i]);
+        if (argv[i][0] != '-') {
+            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: '%s' is no option", argv[i]);
         }
-        const char *name = is_option ? argv[i] + 2 : argv[i];
+        const char *name = strncmp(argv[i], "--", 2) == 0 ? argv[i] + 2 : argv[i];
         bool is_switch = dam_ledger_config_is_switch(name);
         const char *value = is_switch ? "true" : i + 1 < argc ? argv[i + 1] : "";
         enum dam_err err = dam_ledger_config_set(config, name, value);
@@ -142,12 +138,12 @@ static void print_banner(const struct dam_ledger_config *config, const struct ru
 
 static int run_until_signal(struct dam_ledger_config *config, struct running *run)
 {
-    struct dam_store_fault fault;
+    struct dam_store_fault fault = {0};
     uint16_t port = 0;
     enum dam_err err = dam_ledger_config_open(config, &run->loop, &run->ledger, &fault);
     if (err != DAM_OK) {
         return dam_verb_fail(err == DAM_ENOMEM ? DAM_EXIT_FAILED : DAM_EXIT_CONFIG, NULL, "%s",
-                             fault.text);
+                             fault.text[0] != '\0' ? fault.text : dam_err_text(err));
     }
     err = dam_ledger_config_serve(config, run->ledger, &port, &fault);
     if (err != DAM_OK) {
@@ -222,13 +218,11 @@ static void raise_file_limit(void)
 int dam_verb_ledger(int argc, char **argv)
 {
     struct dam_ledger_config config;
-    bool is_tool;
-    int code = dam_verb_ledger_tool(argc, argv, &is_tool);
-    if (is_tool) {
-        return code;
+    if (argc > 1 && argv[1][0] != '-') {
+        return dam_verb_ledger_tool(argc, argv);
     }
     dam_ledger_config_init(&config);
-    code = read_args(argc, argv, &config);
+    int code = read_args(argc, argv, &config);
     if (code != DAM_EXIT_OK) {
         return code;
     }

@@ -3,11 +3,11 @@
 #ifndef DAM_APP_VERB_LEDGER_H
 #define DAM_APP_VERB_LEDGER_H
 
-#include <stdbool.h>
-
+/** The verb. */
 int dam_verb_ledger(int argc, char **argv);
-/** The second word of `dam ledger import|export|check|stats|rollback`, if it is one. */
-int dam_verb_ledger_tool(int argc, char **argv, bool *ret_known);
+
+/** Its parts: `dam ledger import|export|check|stats|rollback`. */
+int dam_verb_ledger_tool(int argc, char **argv);
 
 extern const char dam_verb_ledger_help[];
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/args.h"
 #include "app/verb.h"
 #include "app/verb_ledger.h"
 #include "base/heap.h"
@@ -38,35 +39,29 @@ static void bar(void *ctx, uint64_t done, uint64_t total)
                   percent == 100 ? "\n" : "");
 }
 
-static int read_tool_args(int argc, char **argv, struct tool_args *args)
+/* Returns: NULL after telling what is wrong. */
+static const struct tool_args *tool_args_read(int argc, char **argv)
 {
-    static const char hint[] = "`dam help ledger` tells how";
-    args->data = "ledger";
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--json") == 0) {
-            args->json = true;
-        } else if (argv[i][0] != '-') {
-            args->file = argv[i];
-        } else if (value == NULL) {
-            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: %s needs a value", argv[i]);
-        } else if (strcmp(argv[i], "--data") == 0) {
-            args->data = argv[++i];
-        } else if (strcmp(argv[i], "--genesis") == 0) {
-            args->genesis = argv[++i];
-        } else if (strcmp(argv[i], "--to") == 0) {
-            char *end;
-            args->to = strtoull(argv[++i], &end, 0);
-            args->has_to = true;
-            if (*end != '\0') {
-                return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: --to: bad value '%s'",
-                                     argv[i]);
-            }
-        } else {
-            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: unknown option '%s'", argv[i]);
-        }
+    static struct tool_args ret;
+    static struct dam_args words;
+    const char *to = NULL;
+    const struct dam_arg table[] = {
+        {"--data", &ret.data, NULL}, {"--genesis", &ret.genesis, NULL},
+        {"--to", &to, NULL},         {"--json", NULL, &ret.json},
+        {NULL, NULL, NULL},
+    };
+    ret = (struct tool_args){.data = "ledger"};
+    if (!dam_args_parse(argc, argv, table, 1, &words)) {
+        return NULL;
     }
-    return DAM_EXIT_OK;
+    ret.file = words.count > 0 ? words.words[0] : NULL;
+    ret.has_to = to != NULL;
+    if (ret.has_to && !dam_args_u64(to, &ret.to)) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "`dam help ledger` tells the usage",
+                            "--to: '%s' is no block's number", to);
+        return NULL;
+    }
+    return &ret;
 }
 
 /* A file in memory. Returns: false after telling why not. */
@@ -94,7 +89,7 @@ static bool map_file(const char *path, struct dam_bytes *ret)
 
 static int open_chain(const struct tool_args *args, bool read_only, struct dam_ledger_chain **ret)
 {
-    struct dam_store_fault fault;
+    struct dam_store_fault fault = {0};
     struct dam_bytes genesis = {0};
     struct dam_ledger_chain_options options = {
         .store = {.dir = args->data, .read_only = read_only}};
@@ -110,17 +105,21 @@ static int open_chain(const struct tool_args *args, bool read_only, struct dam_l
     return err == DAM_OK
                ? DAM_EXIT_OK
                : dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_CONFIG, NULL,
-                               "%s", fault.text);
+                               "%s", fault.text[0] != '\0' ? fault.text : dam_err_text(err));
 }
 
-static int tool_import(const struct tool_args *args)
+static int tool_import(int argc, char **argv)
 {
+    const struct tool_args *args = tool_args_read(argc, argv);
     struct dam_ledger_chain *chain;
     struct dam_evm *evm;
     struct dam_bytes file;
-    struct dam_import_fault fault;
+    struct dam_import_fault fault = {0};
     struct dam_progress progress = {bar, (void *)(uintptr_t) "import"};
     uint64_t count = 0;
+    if (args == NULL) {
+        return DAM_EXIT_USAGE;
+    }
     if (args->file == NULL) {
         return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger import FILE --data DIR",
                              "which file of RLP blocks?");
@@ -140,7 +139,8 @@ static int tool_import(const struct tool_args *args)
     (void)printf("imported %" PRIu64 " blocks, head %" PRIu64 "\n", count,
                  chain->head.header.number);
     if (err != DAM_OK) {
-        code = dam_verb_fail(DAM_EXIT_FAILED, "what came before it is imported", "%s", fault.text);
+        code = dam_verb_fail(DAM_EXIT_FAILED, "what came before it is imported", "%s",
+                             fault.text[0] != '\0' ? fault.text : dam_err_text(err));
     }
     dam_ledger_chain_close(chain);
     return code;
@@ -151,10 +151,14 @@ static enum dam_err write_block(void *ctx, struct dam_bytes block)
     return fwrite(block.data, 1, block.len, ctx) == block.len ? DAM_OK : DAM_EIO;
 }
 
-static int tool_export(const struct tool_args *args)
+static int tool_export(int argc, char **argv)
 {
+    const struct tool_args *args = tool_args_read(argc, argv);
     struct dam_ledger_chain *chain;
     struct dam_progress progress = {bar, (void *)(uintptr_t) "export"};
+    if (args == NULL) {
+        return DAM_EXIT_USAGE;
+    }
     if (args->file == NULL) {
         return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger export FILE --data DIR", "to which file?");
     }
@@ -162,12 +166,18 @@ static int tool_export(const struct tool_args *args)
     if (code != DAM_EXIT_OK) {
         return code;
     }
+    uint64_t last = args->has_to ? args->to : chain->head.header.number;
+    if (last > chain->head.header.number) {
+        uint64_t head = chain->head.header.number;
+        dam_ledger_chain_close(chain);
+        return dam_verb_fail(DAM_EXIT_NOT_FOUND, "--to names the last one to be written",
+                             "there is no block %" PRIu64 ": the newest is %" PRIu64, last, head);
+    }
     FILE *file = fopen(args->file, "wb");
     if (file == NULL) {
         dam_ledger_chain_close(chain);
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s: %s", args->file, strerror(errno));
     }
-    uint64_t last = args->has_to ? args->to : chain->head.header.number;
     enum dam_err err = dam_inspect_export(chain, 1, last, write_block, file, &progress);
     bool closed = fflush(file) == 0 && fsync(fileno(file)) == 0;
     closed = fclose(file) == 0 && closed;
@@ -180,11 +190,15 @@ static int tool_export(const struct tool_args *args)
     return DAM_EXIT_OK;
 }
 
-static int tool_check(const struct tool_args *args)
+static int tool_check(int argc, char **argv)
 {
+    const struct tool_args *args = tool_args_read(argc, argv);
     struct dam_ledger_chain *chain;
     struct dam_check_report report;
     struct dam_progress progress = {bar, (void *)(uintptr_t) "check"};
+    if (args == NULL) {
+        return DAM_EXIT_USAGE;
+    }
     int code = open_chain(args, true, &chain);
     if (code != DAM_EXIT_OK) {
         return code;
@@ -208,10 +222,14 @@ static int tool_check(const struct tool_args *args)
                                "%s", report.first_fault);
 }
 
-static int tool_stats(const struct tool_args *args)
+static int tool_stats(int argc, char **argv)
 {
+    const struct tool_args *args = tool_args_read(argc, argv);
     struct dam_ledger_chain *chain;
     struct dam_store_stats stats;
+    if (args == NULL) {
+        return DAM_EXIT_USAGE;
+    }
     int code = open_chain(args, true, &chain);
     if (code != DAM_EXIT_OK) {
         return code;
@@ -240,9 +258,13 @@ static int tool_stats(const struct tool_args *args)
     return DAM_EXIT_OK;
 }
 
-static int tool_rollback(const struct tool_args *args)
+static int tool_rollback(int argc, char **argv)
 {
+    const struct tool_args *args = tool_args_read(argc, argv);
     struct dam_ledger_chain *chain;
+    if (args == NULL) {
+        return DAM_EXIT_USAGE;
+    }
     if (!args->has_to) {
         return dam_verb_fail(DAM_EXIT_USAGE, "dam ledger rollback --to BLOCK --data DIR",
                              "back to which block?");
@@ -271,24 +293,12 @@ static int tool_rollback(const struct tool_args *args)
     return code;
 }
 
-int dam_verb_ledger_tool(int argc, char **argv, bool *ret_known)
+int dam_verb_ledger_tool(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int (*run)(const struct tool_args *args);
-    } tools[] = {{"import", tool_import},
-                 {"export", tool_export},
-                 {"check", tool_check},
-                 {"stats", tool_stats},
-                 {"rollback", tool_rollback}};
-    struct tool_args args = {0};
-    *ret_known = false;
-    for (size_t i = 0; argc >= 2 && i < DAM_COUNT_OF(tools); i++) {
-        if (strcmp(argv[1], tools[i].name) == 0) {
-            *ret_known = true;
-            int code = read_tool_args(argc - 1, argv + 1, &args);
-            return code != DAM_EXIT_OK ? code : tools[i].run(&args);
-        }
-    }
-    return DAM_EXIT_OK;
+    static const struct dam_verb_part parts[] = {
+        {"ledger import", tool_import},     {"ledger export", tool_export},
+        {"ledger check", tool_check},       {"ledger stats", tool_stats},
+        {"ledger rollback", tool_rollback}, {NULL, NULL},
+    };
+    return dam_verb_part(argc, argv, parts);
 }
