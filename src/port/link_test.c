@@ -188,7 +188,7 @@ static void sunspec_points(void **state)
 }
 
 /* Payloads and command topics as the makers' documentation shows them. */
-static void device_shapes(void **state)
+static void what_devices_say(void **state)
 {
     (void)state;
     static const struct {
@@ -229,18 +229,6 @@ static void device_shapes(void **state)
         {"shellies/shelly1pm-3494546B/relay/0/power", "12.07", 12070},
         {"shellies/shelly1pm-3494546B/relay/0", "on", 1000},
     };
-    static const struct {
-        const char *key;
-        int64_t value; /* one decimal */
-        const char *payload;
-    } writes[] = {
-        {"zigbee2mqtt/my_bulb/set#state=OFF|ON", 10, "{\"state\":\"ON\"}"},
-        {"cmnd/plug/POWER=OFF|ON", 0, "OFF"},
-        {"shellyplus1pm/command/switch:0=off|on", 5, "on"},
-        {"site/limit#a.b", -15, "{\"a\":{\"b\":-1.5}}"},
-        {"site/limit", 20, "2.0"},
-    };
-    static const char *const bad[] = {"", "#a", "a/+/b", "a=|on", "a=off|", "a=on", "a#b\"=x|y"};
     struct dam_arena arena;
     struct dam_mqtt_key key;
     dam_arena_init(&arena, dam_heap(), 0);
@@ -253,6 +241,25 @@ static void device_shapes(void **state)
             fail_msg("%s: %s %lld", reads[i].key, dam_err_name(err), (long long)value);
         }
     }
+    dam_arena_finish(&arena);
+}
+
+static void what_devices_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        int64_t value; /* one decimal */
+        const char *payload;
+    } writes[] = {
+        {"zigbee2mqtt/my_bulb/set#state=OFF|ON", 10, "{\"state\":\"ON\"}"},
+        {"cmnd/plug/POWER=OFF|ON", 0, "OFF"},
+        {"shellyplus1pm/command/switch:0=off|on", 5, "on"},
+        {"site/limit#a.b", -15, "{\"a\":{\"b\":-1.5}}"},
+        {"site/limit", 20, "2.0"},
+    };
+    static const char *const bad[] = {"", "#a", "a/+/b", "a=|on", "a=off|", "a=on", "a#b\"=x|y"};
+    struct dam_mqtt_key key;
     for (size_t i = 0; i < DAM_COUNT_OF(writes); i++) {
         char text[128];
         assert_int_equal(dam_mqtt_key_parse(writes[i].key, true, &key), DAM_OK);
@@ -266,7 +273,6 @@ static void device_shapes(void **state)
             fail_msg("%s is accepted", bad[i]);
         }
     }
-    dam_arena_finish(&arena);
 }
 
 static void gpsd_reports(void **state)
@@ -429,7 +435,8 @@ int main(void)
         cmocka_unit_test(registers),
         cmocka_unit_test(modbus_keys),
         cmocka_unit_test(sunspec_points),
-        cmocka_unit_test(device_shapes),
+        cmocka_unit_test(what_devices_say),
+        cmocka_unit_test(what_devices_are_told),
         cmocka_unit_test(gpsd_reports),
         cmocka_unit_test(urls),
         cmocka_unit_test(floods_are_cut_by_rule),

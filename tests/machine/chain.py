@@ -138,8 +138,8 @@ def make_ws_site(folder, v, url):
     return make_site(folder, v, url.replace("http", "ws"))
 
 
-def live(site, v, ledger):
-    catch = lambda: catch_up(site, v)
+def begin(site, v):
+    """Its manifest, then its law from the constitution."""
     checked = lambda: dam("config", "check", site.folder)
     first = checked()
     check("its manifest is good before its law is there", first.returncode == 0 and "are not checked" in first.stderr, first)
@@ -149,7 +149,9 @@ def live(site, v, ledger):
     check("epoch and mind are the constitution's", (decision["epoch"], decision["mind"]) == (1, v.minds["SurplusMind"]), decision)
     check("its law is kept", os.listdir(os.path.join(site.folder, "law")).count("epoch-1") == 1)
 
-    # signed checkpoints and anchors
+
+def anchors(site, v, ledger):
+    """Signed checkpoints and anchors."""
     site.turn(12)
     head = v.evidence.read("headOf", v.id)
     check("it anchors its log", head["size"] >= 8, (head, site.said()))
@@ -157,23 +159,27 @@ def live(site, v, ledger):
     check("the checkpoint is signed", note.startswith(f"dam/{v.chain.id}/{v.evidence.address.lower()}/") and "\n\n\u2014 dam/" in note, note)
     audit(site, v, ledger)
 
-    # proposed terms are tried, then rule without a restart
+
+def new_terms(site, v):
+    """Proposed terms are tried, then rule without a restart."""
     enact(v, "PeakMind")
-    catch()
+    catch_up(site, v)
     trial = [leaf for leaf in site.leaves() if leaf["kind"] == "trial"]
     check("proposed terms are tried", [t["phase"] for t in trial] == [0], (trial, site.said()))
     site.turn(3)
     check("but do not act", site.last()["epoch"] == 1)
     v.chain.mine(max(v.chain.now, v.constitution.read("proposed", v.id)[1]) + 1)
     v.constitution.send(v.key(0), "enact", v.id)
-    catch()
+    catch_up(site, v)
     site.turn()
     decision = site.last()
     check("enacted terms rule", (decision["epoch"], decision["mind"]) == (2, v.minds["PeakMind"]), (decision, site.said()))
     trial = [leaf for leaf in site.leaves() if leaf["kind"] == "trial"]
     check("the trial is reported", [t["phase"] for t in trial] == [0, 1] and trial[1]["turns"] >= 3, trial)
 
-    # killed, and started again without a chain
+
+def without_chain(site, v, ledger):
+    """Killed, and started again without a chain."""
     site.down(signal.SIGKILL)
     ledger.stop(signal.SIGKILL)
     site.up()
@@ -189,11 +195,13 @@ def live(site, v, ledger):
     site.turn(2)
     check("anchors catch up", v.evidence.read("headOf", v.id)["size"] > away, (v.evidence.read("headOf", v.id), away, site.said()))
 
-    # terms that break the rule are taken back
+
+def bad_terms(site, v):
+    """Terms that break the rule are taken back."""
     enact(v, "SpendthriftMind")
     v.chain.mine(max(v.chain.now, v.constitution.read("proposed", v.id)[1]) + 1)
     v.constitution.send(v.key(0), "enact", v.id)
-    catch()
+    catch_up(site, v)
     site.turn(8)
     leaves = site.leaves()
     phases = [(leaf["phase"], leaf["epoch"]) for leaf in leaves if leaf["kind"] == "trial"]
@@ -203,9 +211,11 @@ def live(site, v, ledger):
     check("the chain hears of it", v.constitution.read("epochOf", v.id) == 4, (v.constitution.read("epochOf", v.id), site.said()))
     check("and the machine follows", (site.last()["epoch"], site.last()["mind"]) == (4, v.minds["PeakMind"]), site.last())
 
-    # the owner stops it
+
+def stopped(site, v):
+    """The owner stops it."""
     vote(v, "Stop the site", [(v.constitution, "stop", v.id)])
-    catch()
+    catch_up(site, v)
     site.turn()
     check("a stop on the chain holds", site.last()["outcome"] == 7, site.last())
     before = int(site.get("/checkpoint").decode().split("\n")[1])
@@ -219,6 +229,15 @@ def live(site, v, ledger):
     check("a stop survives the start", site.last()["outcome"] == 7)
     site.down()
     doctor(site)
+
+
+def live(site, v, ledger):
+    begin(site, v)
+    anchors(site, v, ledger)
+    new_terms(site, v)
+    without_chain(site, v, ledger)
+    bad_terms(site, v)
+    stopped(site, v)
 
 
 if __name__ == "__main__":
