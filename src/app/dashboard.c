@@ -66,11 +66,6 @@ static void reply_document(struct dam_dashboard *dashboard, struct dam_http_exch
     }
 }
 
-static bool path_is(struct dam_bytes path, const char *text)
-{
-    return dam_bytes_eq(path, dam_bytes(text, strlen(text)));
-}
-
 static bool path_starts(struct dam_bytes path, const char *text)
 {
     size_t len = strlen(text);
@@ -94,7 +89,7 @@ static bool host_is_ours(const struct dam_dashboard *dashboard,
     }
     char local[32];
     (void)snprintf(local, sizeof(local), "localhost:%u", dashboard->port);
-    return numeric || path_is(*host, local) || path_is(*host, "localhost");
+    return numeric || dam_bytes_is(*host, local) || dam_bytes_is(*host, "localhost");
 }
 
 /* A page of another origin may send a form, never JSON with our Host and its own Origin. */
@@ -153,7 +148,7 @@ static bool decision_path(struct dam_bytes path, uint64_t *ret_seq, bool *ret_ve
     }
     struct dam_bytes rest = dam_bytes(path.data + at, path.len - at);
     *ret_seq = seq;
-    *ret_verify = path_is(rest, "/verify");
+    *ret_verify = dam_bytes_is(rest, "/verify");
     return at > first && (rest.len == 0 || *ret_verify);
 }
 
@@ -224,24 +219,25 @@ static bool serve_plain(struct dam_dashboard *dashboard, struct dam_http_exchang
                         struct dam_bytes path)
 {
     const struct dam_dashboard_source *source = &dashboard->source;
-    if (path_is(path, "/") || path_is(path, "/accounts")) {
+    if (dam_bytes_is(path, "/") || dam_bytes_is(path, "/accounts")) {
         serve_page(exchange);
-    } else if (path_is(path, "/healthz")) {
+    } else if (dam_bytes_is(path, "/healthz")) {
         reply(exchange, 200, "text/plain", "ok\n", 3);
-    } else if (path_is(path, "/readyz")) {
+    } else if (dam_bytes_is(path, "/readyz")) {
         bool ready = source->ready == NULL || source->ready(source->ctx);
         reply(exchange, ready ? 200 : 503, "text/plain", ready ? "ready\n" : "not ready\n",
               ready ? 6 : 10);
-    } else if (path_is(path, "/metrics") && source->metrics != NULL) {
+    } else if (dam_bytes_is(path, "/metrics") && source->metrics != NULL) {
         reply_document(dashboard, exchange, source->metrics(source->ctx, &dashboard->out),
                        "text/plain; version=0.0.4");
-    } else if (path_is(path, "/openapi.json")) {
+    } else if (dam_bytes_is(path, "/openapi.json")) {
         reply(exchange, 200, "application/json", dam_web_openapi, sizeof(dam_web_openapi));
-    } else if ((path_is(path, "/checkpoint") || path_starts(path, "/tile/")) &&
+    } else if ((dam_bytes_is(path, "/checkpoint") || path_starts(path, "/tile/")) &&
                source->log_file != NULL) {
         struct dam_bytes name = dam_bytes(path.data + 1, path.len - 1);
         reply_document(dashboard, exchange, source->log_file(source->ctx, name, &dashboard->out),
-                       path_is(path, "/checkpoint") ? "text/plain" : "application/octet-stream");
+                       dam_bytes_is(path, "/checkpoint") ? "text/plain"
+                                                         : "application/octet-stream");
     } else {
         return false;
     }
@@ -256,11 +252,11 @@ static void serve_get(struct dam_dashboard *dashboard, struct dam_http_exchange 
     struct dam_buf *out = &dashboard->out;
     uint64_t seq;
     bool verify;
-    if (path_is(path, "/api/events")) {
+    if (dam_bytes_is(path, "/api/events")) {
         stream_open(dashboard, exchange);
-    } else if (path_is(path, "/api/state")) {
+    } else if (dam_bytes_is(path, "/api/state")) {
         reply_document(dashboard, exchange, source->state(source->ctx, out), "application/json");
-    } else if (path_is(path, "/api/decisions") && source->decisions != NULL) {
+    } else if (dam_bytes_is(path, "/api/decisions") && source->decisions != NULL) {
         uint64_t limit = query_u64(request->query, "limit", 50);
         limit = limit < 1 ? 1 : limit > 200 ? 200 : limit;
         uint64_t before = query_u64(request->query, "before", UINT64_MAX);
@@ -270,7 +266,7 @@ static void serve_get(struct dam_dashboard *dashboard, struct dam_http_exchange 
     } else if (decision_path(path, &seq, &verify) && !verify && source->decision != NULL) {
         reply_document(dashboard, exchange, source->decision(source->ctx, seq, out),
                        "application/json");
-    } else if (path_is(path, "/api/export.csv") && source->export_csv != NULL) {
+    } else if (dam_bytes_is(path, "/api/export.csv") && source->export_csv != NULL) {
         reply_document(dashboard, exchange, source->export_csv(source->ctx, out),
                        "text/csv; charset=utf-8");
     } else if (path_starts(path, "/api/") && source->other != NULL) {
@@ -309,7 +305,7 @@ static void serve_post(struct dam_dashboard *dashboard, struct dam_http_exchange
     uint64_t seq;
     bool verify;
     int status = 404;
-    if (path_is(path, "/api/stop") && source->stop != NULL) {
+    if (dam_bytes_is(path, "/api/stop") && source->stop != NULL) {
         status = serve_stop(dashboard, request->body);
     } else if (decision_path(path, &seq, &verify) && verify && source->verify != NULL) {
         status = source->verify(source->ctx, seq, &dashboard->out);

@@ -35,6 +35,12 @@ static inline bool dam_bytes_eq(struct dam_bytes a, struct dam_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Are they this text, without its NUL? */
+static inline bool dam_bytes_is(struct dam_bytes bytes, const char *text)
+{
+    return dam_bytes_eq(bytes, dam_bytes(text, strlen(text)));
+}
+
 static inline bool dam_hash_eq(const struct dam_hash *a, const struct dam_hash *b)
 {
     return memcmp(a->b, b->b, sizeof(a->b)) == 0;

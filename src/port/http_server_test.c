@@ -35,24 +35,19 @@ struct world {
     size_t flood; /* bytes that /flood answers with */
 };
 
-static bool is(struct dam_bytes text, const char *want)
-{
-    return dam_bytes_eq(text, dam_bytes(want, strlen(want)));
-}
-
 static void on_request(void *ctx, struct dam_http_exchange *exchange,
                        const struct dam_http_request *request)
 {
     struct world *w = ctx;
     w->requests++;
-    if (is(request->path, "/late") && w->late_count < LATE_MAX) {
+    if (dam_bytes_is(request->path, "/late") && w->late_count < LATE_MAX) {
         w->late[w->late_count++] = exchange;
-    } else if (is(request->path, "/stream")) {
+    } else if (dam_bytes_is(request->path, "/stream")) {
         w->stream = exchange;
         dam_http_stream_begin(exchange, 200, "Content-Type: text/event-stream\r\n");
-    } else if (is(request->path, "/ws")) {
+    } else if (dam_bytes_is(request->path, "/ws")) {
         w->ws = dam_ws_upgrade(exchange, request);
-    } else if (is(request->path, "/flood")) {
+    } else if (dam_bytes_is(request->path, "/flood")) {
         char *bytes = calloc(1, w->flood);
         assert_non_null(bytes);
         dam_http_reply(exchange, 200, NULL, bytes, w->flood);

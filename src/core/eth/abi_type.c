@@ -77,11 +77,6 @@ static bool starts(struct dam_bytes word, const char *with)
     return word.len >= len && memcmp(word.data, with, len) == 0;
 }
 
-static bool equals(struct dam_bytes word, const char *text)
-{
-    return word.len == strlen(text) && starts(word, text);
-}
-
 static bool bits_valid(uint32_t bits)
 {
     return bits >= 8 && bits <= 256 && bits % 8 == 0;
@@ -118,7 +113,7 @@ static bool leaf_read(struct dam_bytes word, struct dam_abi_type *type, const ch
     const char *text = (const char *)word.data;
     *ret_name = NULL;
     for (size_t i = 0; i < DAM_COUNT_OF(plain); i++) {
-        if (equals(word, plain[i].name)) {
+        if (dam_bytes_is(word, plain[i].name)) {
             type->kind = plain[i].kind;
             type->size = plain[i].size;
             *ret_name = plain[i].canonical;
@@ -245,7 +240,7 @@ static enum dam_err member_parse(struct parser *p, struct dam_abi_member *ret)
     DAM_TRY(type_parse(p, &ret->type));
     skip_space(p);
     word = word_take(p);
-    if (equals(word, "indexed")) {
+    if (dam_bytes_is(word, "indexed")) {
         ret->indexed = true;
         skip_space(p);
         word = word_take(p);
@@ -290,7 +285,7 @@ static enum dam_err tuple_parse(struct parser *p, const struct dam_abi_type **re
 static enum dam_err type_parse(struct parser *p, const struct dam_abi_type **ret)
 {
     struct dam_bytes word = word_take(p);
-    if ((word.len == 0 || equals(word, "tuple")) && take(p, '(')) {
+    if ((word.len == 0 || dam_bytes_is(word, "tuple")) && take(p, '(')) {
         DAM_TRY(tuple_parse(p, ret));
     } else {
         DAM_TRY(leaf_parse(p->arena, word, ret));
