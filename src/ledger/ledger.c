@@ -47,23 +47,54 @@ static void on_http_reply(void *ctx, const char *text, size_t len)
     free(reply);
 }
 
-static void on_get(struct dam_ledger *ledger, struct dam_http_exchange *exchange,
-                   const struct dam_http_request *request)
+static void reply_text(struct dam_http_exchange *exchange, int status, const char *text)
 {
-    if (dam_bytes_eq(request->path, dam_bytes("/metrics", 8))) {
-        struct dam_ledger_measured measured = {0};
-        struct dam_buf buf;
-        dam_buf_init(&buf, dam_heap(), 1 << 20);
-        dam_ledger_measure(ledger, &measured.metrics);
-        dam_ledger_metrics_put(&buf, &measured, 1, false);
-        dam_http_reply(exchange, 200, "Content-Type: text/plain; version=0.0.4\r\n", buf.data,
-                       buf.len);
-        dam_buf_finish(&buf);
-        return;
+    dam_http_reply(exchange, status, "Content-Type: text/plain\r\n", text, strlen(text));
+}
+
+static void reply_metrics(struct dam_ledger *ledger, struct dam_http_exchange *exchange)
+{
+    struct dam_ledger_measured measured = {0};
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), 1 << 20);
+    dam_ledger_measure(ledger, &measured.metrics);
+    dam_ledger_metrics_put(&buf, &measured, 1, false);
+    dam_http_reply(exchange, 200, "Content-Type: text/plain; version=0.0.4\r\n", buf.data, buf.len);
+    dam_buf_finish(&buf);
+}
+
+/* Does the disk take writes? After one that it refused, another is tried now: nobody may come with
+ * transactions while the answer is no. */
+static void reply_ready(struct dam_ledger *ledger, struct dam_http_exchange *exchange)
+{
+    enum dam_err err = dam_store_refusal(ledger->chain->store);
+    char text[160];
+    if (err != DAM_OK) {
+        err = dam_ledger_chain_settle(ledger->chain);
     }
-    static const char text[] = "This is a ledger's JSON-RPC endpoint: POST a request here, or open "
-                               "a WebSocket. Metrics are at /metrics.\n";
-    dam_http_reply(exchange, 200, "Content-Type: text/plain\r\n", text, sizeof(text) - 1);
+    (void)snprintf(text, sizeof(text), "not ready: the ledger cannot write: %s\n",
+                   dam_err_text(err));
+    reply_text(exchange, err == DAM_OK ? 200 : 503, err == DAM_OK ? "ready\n" : text);
+}
+
+static void on_get(struct dam_ledger *ledger, struct dam_http_exchange *exchange,
+                   struct dam_bytes path)
+{
+    if (dam_bytes_is(path, "/")) { /* 200 as geth answers: load balancers ask this */
+        reply_text(exchange, 200,
+                   "This is a ledger's JSON-RPC endpoint: POST a request here, or open a "
+                   "WebSocket. GET /metrics, /healthz and /readyz are there too.\n");
+    } else if (dam_bytes_is(path, "/metrics")) {
+        reply_metrics(ledger, exchange);
+    } else if (dam_bytes_is(path, "/healthz")) {
+        reply_text(exchange, 200, "ok\n"); /* the loop turns */
+    } else if (dam_bytes_is(path, "/readyz")) {
+        reply_ready(ledger, exchange);
+    } else {
+        reply_text(exchange, 404,
+                   "There is nothing at this path: POST JSON-RPC to /, or GET /metrics, /healthz "
+                   "or /readyz.\n");
+    }
 }
 
 static void on_request(void *ctx, struct dam_http_exchange *exchange,
@@ -81,7 +112,7 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
         return;
     }
     if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
-        on_get(ledger, exchange, request);
+        on_get(ledger, exchange, request->path);
         return;
     }
     if (strcmp(request->method, "POST") != 0) {

@@ -162,9 +162,11 @@ static bool disk_is_full(const struct dam_store *store)
     return statvfs(store->path, &info) == 0 && info.f_bavail * info.f_frsize < DISK_RESERVE;
 }
 
-static enum dam_err write_err(const struct dam_store *store, enum dam_err err)
+/* What became of a durable write. */
+static enum dam_err end_write(struct dam_store *store, enum dam_err err)
 {
-    return err == DAM_EIO && disk_is_full(store) ? DAM_ENOSPC : err;
+    store->refusal = err == DAM_EIO && disk_is_full(store) ? DAM_ENOSPC : err;
+    return store->refusal;
 }
 
 /* Make the file take in the pending transaction, and the journal begin anew. The step has a number
@@ -200,7 +202,7 @@ enum dam_err dam_store_take_in(struct dam_store *store)
         store->in_doubt = false;
         dam_journal_restart(&store->journal, place);
     }
-    return write_err(store, dam_store_err_of(code));
+    return end_write(store, dam_store_err_of(code));
 }
 
 enum dam_err dam_store_read_place(struct dam_store_txn *txn)
@@ -311,10 +313,15 @@ enum dam_err dam_store_settle(struct dam_store *store)
 {
     DAM_ASSERT(!store->is_writing);
     DAM_TRY(restore(store));
-    if (store->pending == NULL && store->in_doubt) {
+    if (store->pending == NULL && (store->in_doubt || store->refusal != DAM_OK)) {
         DAM_TRY(begin_pending(store));
     }
     return store->pending != NULL ? dam_store_take_in(store) : DAM_OK;
+}
+
+enum dam_err dam_store_refusal(const struct dam_store *store)
+{
+    return store->refusal;
 }
 
 uint64_t dam_store_unsettled(const struct dam_store *store)
@@ -417,7 +424,7 @@ enum dam_err dam_store_commit(struct dam_store_txn *txn)
         }
     }
     store->commits += err == DAM_OK;
-    return write_err(store, err);
+    return end_write(store, err);
 }
 
 enum dam_err dam_store_grow(struct dam_store *store)

@@ -107,9 +107,14 @@ DAM_MUST_USE enum dam_err dam_store_commit(struct dam_store_txn *txn);
 /** Forget it. Accepts NULL. */
 void dam_store_abort(struct dam_store_txn *txn);
 
-/** Make the file take in all that was committed. No writer may be open, and no reader but
- * snapshots. Returns: DAM_OK; DAM_ENOSPC, DAM_EIO: it is still in the journal, nothing is lost. */
+/** Make the file take in all that was committed. After a refusal it writes even where there is
+ *  nothing to take in, so that it tells whether the disk is well again. No writer may be open, and
+ *  no reader but snapshots. Returns: DAM_OK; DAM_ENOSPC, DAM_EIO: it is still in the journal,
+ *  nothing is lost. */
 DAM_MUST_USE enum dam_err dam_store_settle(struct dam_store *store);
+
+/** Why the disk refused the last durable write. Returns: DAM_OK if it did not. */
+enum dam_err dam_store_refusal(const struct dam_store *store);
 
 /** How many commits the file has not taken in. */
 uint64_t dam_store_unsettled(const struct dam_store *store);

@@ -27,6 +27,7 @@ struct dam_store {
     struct dam_journal journal;    /* its place: all that was acknowledged */
     struct dam_journal_place done; /* what the file has of it */
     bool in_doubt; /* a record that was refused may be in the journal: settle before the next */
+    enum dam_err refusal;  /* of the last durable write */
     struct dam_buf record; /* of the write under way */
     size_t pending_len;    /* bytes of records in it */
     unsigned riders;       /* readers of the pending transaction */

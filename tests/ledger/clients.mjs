@@ -268,6 +268,9 @@ await attempt('the ledger itself', async () => {
   check('an unknown method is -32601 and named', missing.error.code === -32601 && missing.error.message.includes('eth_nothing'));
   check('no peer needs it, but the id comes back', missing.id === 1);
   check('metrics', (await (await fetch(url + '/metrics')).text()).includes('dam_ledger_transactions_total'));
+  for (const [method, at, status] of [['GET', '/', 200], ['HEAD', '/', 200], ['GET', '/healthz', 200], ['GET', '/readyz', 200], ['GET', '/nothing', 404], ['GET', '/metrics/', 404], ['PUT', '/', 405]]) {
+    check(`${method} ${at} is ${status}`, (await fetch(url + at, { method })).status === status);
+  }
   check('blocks were made', Number(await rpc(url, 'eth_blockNumber')) > 8);
 });
 await ledger.stop();

@@ -43,6 +43,7 @@ async function audit(name, url, s, data, child, gone) {
 
 const told = (s, re) => s.last !== null && s.last.code === -32603 && re.test(s.last.message) && /nothing was accepted/.test(s.last.message);
 const reads = async (name, url, s) => check(`${name}: readers are answered`, Number(await rpc(url, 'eth_blockNumber')) === s.acked.length && (await rpc(url, 'eth_getBalance', [account.address, 'latest'])).length > 10);
+const ready = async (name, url, status) => { const r = await fetch(url + '/readyz'); check(`${name}: /readyz is ${status}`, r.status === status && (status === 200 || /cannot write/.test(await r.text())), `${r.status}`); };
 
 await attempt('a full disk', async () => {
   const mount = tempDir();
@@ -59,7 +60,9 @@ await attempt('a full disk', async () => {
   for (let i = 0; i < 200 && s.refused.length < 3; i++) await s.send();
   check('a full disk: the submitter is told', told(s, /cannot write.*space/), JSON.stringify(s.last));
   await reads('a full disk', ledger.url, s);
+  await ready('a full disk', ledger.url, 503);
   fs.closeSync(filler); fs.unlinkSync(inside('filler'));
+  await ready('a full disk: with space', ledger.url, 200);
   const before = s.acked.length;
   for (let i = 0; i < 10; i++) await s.send();
   check('a full disk: with space it goes on', s.acked.length === before + 10, JSON.stringify(s.last));
@@ -89,7 +92,9 @@ await attempt('a disk with faults', async () => {
       await s.send();
       check(`${fault}, round ${round}: so is the next`, s.refused.length === refused + 2 && s.last.code === -32603, JSON.stringify(s.last));
       if (fault !== 'late') await reads(`${fault}, round ${round}`, ledger.url, s); // the file has to be put right first
+      await ready(`${fault}, round ${round}`, ledger.url, 503);
       fs.unlinkSync(control);
+      await ready(`${fault}, round ${round}, well again`, ledger.url, 200);
       await reads(`${fault}, round ${round}, well again`, ledger.url, s);
       const before = s.acked.length;
       for (let i = 0; i < 3; i++) await s.send();
