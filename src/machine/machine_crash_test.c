@@ -29,6 +29,8 @@
 
 #include <cmocka.h>
 
+#include "machine/folder_fixture.h"
+
 #define FILES 16u
 #define FILE_MAX (256u << 10)
 #define SECTOR 512u
@@ -299,15 +301,6 @@ static const struct dam_link_kind sim = {.name = "sim",
 
 static char folder[] = "/tmp/dam-crash-XXXXXX";
 
-/* Counts in its memory; proposes the count modulo 10. */
-static const char mind_hex[] =
-    "60643560c01c60443560031c026001018060c01b606052600a900660c01b60a05260405f5"
-    "26080602052600860405260086080526" /* and returns */
-    "0c05ff3";
-/* Permits everything, with reason 0. */
-static const char charter_hex[] =
-    "6044356024013560605260405f5260806020526008604052600260805260c05ff3";
-
 static const char manifest[] = "[machine]\nname = \"crash\"\nperiod = \"1s\"\n"
                                "write_timeout = \"100ms\"\n[link.dev]\nkind = \"sim\"\n"
                                "[[actuator]]\nname = \"a\"\nmin = 0\nmax = 100\nsafe = 0\n"
@@ -540,41 +533,22 @@ static void a_lie_is_seen(void **state)
     assert_int_equal(leaves[last].kind, DAM_RECORD_DECISION);
 }
 
-static void file_put(const char *name, const char *text)
-{
-    char path[64];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    assert_int_equal(fclose(file), 0);
-}
-
 static int begin(void **state)
 {
     (void)state;
     world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (world == MAP_FAILED || mkdtemp(folder) == NULL) {
+    if (world == MAP_FAILED || !folder_make(folder, manifest)) {
         return -1;
     }
-    file_put("mind.hex", mind_hex);
-    file_put("charter.hex", charter_hex);
-    file_put(DAM_MANIFEST_FILE, manifest);
     dam_link_kind_add(&sim);
     return 0;
 }
 
 static int end(void **state)
 {
-    static const char *const names[] = {"mind.hex", "charter.hex", DAM_MANIFEST_FILE};
     (void)state;
-    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        (void)unlink(path);
-    }
     (void)munmap(world, sizeof(*world));
-    return rmdir(folder);
+    return folder_remove(folder);
 }
 
 int main(void)

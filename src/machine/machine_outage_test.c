@@ -14,7 +14,6 @@
 
 #include "base/heap.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +22,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "machine/folder_fixture.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS (1440 * MINUTE_MS)
@@ -171,12 +172,6 @@ static const struct dam_link_kind sim = {.name = "sim",
 
 static char folder[] = "/tmp/dam-outage-XXXXXX";
 
-/* Counts in its memory; proposes the count modulo 10. Permits everything. As the crash test's. */
-static const char mind_hex[] = "60643560c01c60443560031c026001018060c01b606052600a900660c01b60a052"
-                               "60405f526080602052600860405260086080526" /* and returns */
-                               "0c05ff3";
-static const char charter_hex[] =
-    "6044356024013560605260405f5260806020526008604052600260805260c05ff3";
 static const char manifest_text[] =
     "[machine]\nname = \"outage\"\nperiod = \"60s\"\nwrite_timeout = \"30s\"\n"
     "[link.dev]\nkind = \"sim\"\nurl = \"device\"\n[link.sense]\nkind = \"sim\"\n"
@@ -385,16 +380,6 @@ static void a_month_of_outages(void **state)
     free(seen.hashes);
 }
 
-static void file_put(const char *name, const char *text)
-{
-    char path[64];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    assert_int_equal(fclose(file), 0);
-}
-
 static int begin(void **state)
 {
     (void)state;
@@ -402,24 +387,11 @@ static int begin(void **state)
     disk.write = disk_write;
     disk.sync = disk_sync;
     disk.sync_disk = disk_sync;
-    if (mkdtemp(folder) == NULL) {
+    if (!folder_make(folder, manifest_text)) {
         return -1;
     }
-    file_put("mind.hex", mind_hex);
-    file_put("charter.hex", charter_hex);
-    file_put(DAM_MANIFEST_FILE, manifest_text);
     dam_link_kind_add(&sim);
     return 0;
-}
-
-static void folder_empty(const char *path)
-{
-    DIR *dir = opendir(path);
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." stay */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
 }
 
 static int end(void **state)
@@ -427,9 +399,7 @@ static int end(void **state)
     char path[64];
     (void)state;
     (void)snprintf(path, sizeof(path), "%s/evidence", folder);
-    folder_empty(path);
-    folder_empty(folder);
-    return 0;
+    return folder_remove(path) != 0 ? -1 : folder_remove(folder);
 }
 
 int main(void)
