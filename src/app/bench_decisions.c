@@ -93,6 +93,9 @@ int dam_bench_decisions(int argc, char **argv)
             failed = true;
         }
     }
+    if (failed) {
+        return DAM_EXIT_FAILED;
+    }
     if (table.lines == 0 && out.only != NULL) {
         return dam_verb_fail(DAM_EXIT_NOT_FOUND,
                              "without --only all are run; --data FOLDER or DAM_SHARED says where "
@@ -103,5 +106,5 @@ int dam_bench_decisions(int argc, char **argv)
         return dam_verb_fail(DAM_EXIT_NOT_FOUND, "--data FOLDER, or DAM_SHARED",
                              "no benchmark was run on the data of %s", folder);
     }
-    return failed ? DAM_EXIT_FAILED : DAM_EXIT_OK;
+    return DAM_EXIT_OK;
 }
