@@ -2,28 +2,35 @@
 /* `dam completion SHELL`: made from the table of verbs, so it cannot lie about them. */
 #include "app/verb.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The second words of a verb stand in the first line of its help: "usage: dam VERB a|b|c ...". */
+/* The second words of a verb stand in the first lines of its help: "dam VERB a|b|c ...", or a line
+ * for each. What is in capitals stands for something else. */
 static void second_words(const struct dam_verb *verb, char *words, size_t size)
 {
-    char usage[160];
-    (void)snprintf(usage, sizeof(usage), "usage: dam %s ", verb->name);
-    const char *rest = strstr(verb->help, usage);
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz-";
+    const char *end = strstr(verb->help, "\n\n");
+    char usage[40];
+    size_t used = 0;
     words[0] = '\0';
-    if (rest == NULL) {
-        return;
+    (void)snprintf(usage, sizeof(usage), "dam %s ", verb->name);
+    for (const char *at = strstr(verb->help, usage); at != NULL && end != NULL && at < end;
+         at = strstr(at, usage)) {
+        at += strlen(usage);
+        for (bool more = true; more;) {
+            size_t len = strspn(at, letters);
+            bool is_word = len > 0 && *at != '-' && strchr("| \n", at[len]) != NULL;
+            if (is_word && used + len + 2 <= size) {
+                used += (size_t)snprintf(words + used, size - used, "%s%.*s", used > 0 ? " " : "",
+                                         (int)len, at);
+            }
+            at += strcspn(at, "| \n[");
+            more = *at == '|';
+            at += more;
+        }
     }
-    rest += strlen(usage);
-    size_t len = strcspn(rest, " \n[");
-    if (memchr(rest, '|', len) == NULL || len >= size) {
-        return;
-    }
-    for (size_t i = 0; i < len; i++) {
-        words[i] = rest[i] == '|' ? ' ' : rest[i];
-    }
-    words[len] = '\0';
 }
 
 static void print_cases(const char *each, const char *prefix)

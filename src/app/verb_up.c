@@ -211,8 +211,10 @@ static int options_make(struct up_args *args, struct dam_runtime_options *ret)
         return dam_verb_fail(DAM_EXIT_USAGE, "Unix seconds or 2024-05-01T00:00:00Z",
                              "'%s' is no time", args->until);
     }
-    if (args->turns != NULL && !dam_args_u64(args->turns, &ret->turns_max)) {
-        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no number of turns", args->turns);
+    if (args->turns != NULL &&
+        (!dam_args_u64(args->turns, &ret->turns_max) || ret->turns_max == 0)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "a whole number from 1", "'%s' is no number of turns",
+                             args->turns);
     }
     return DAM_EXIT_OK;
 }

@@ -94,7 +94,7 @@ def test_stop(tmp):
 def test_commands(tmp):
     """Time that others move, whatever standard input is: each command waits for the one before, and is answered. Wrong words touch nothing."""
     folder = recorded_site(os.path.join(tmp, "commands"))
-    for wrong in (("--api", "1"), ("--speed", "inf"), ("--speed", "0"), ("--epoch", "yesterday"), ("--turns", "-1"), ("--safe", "--step")):
+    for wrong in (("--api", "1"), ("--speed", "inf"), ("--speed", "0"), ("--epoch", "yesterday"), ("--turns", "-1"), ("--turns", "0"), ("--safe", "--step")):
         check(f"refused: {wrong}", dam("up", folder, *wrong).returncode == 2)
     check("and nothing has begun", not os.path.exists(os.path.join(folder, "evidence")))
     path = os.path.join(tmp, "commands.txt")
