@@ -149,13 +149,8 @@ static enum dam_err pilot_open(struct pilot *pilot, struct dam_lab *lab,
         return DAM_OK;
     }
     uint8_t blob[DAM_PLANNER_BLOB_LEN];
-    uint8_t args[32] = {0};
-    struct dam_address slice;
-    size_t count = 0;
     dam_planner_write(&pilot->planner, blob);
-    DAM_TRY(dam_lab_blob(lab, dam_bytes(blob, sizeof(blob)), 1, &slice, &count));
-    memcpy(args + 12, slice.b, sizeof(slice.b));
-    return dam_lab_create(lab, "PlannerMind", dam_bytes(args, sizeof(args)), &pilot->mind);
+    return dam_lab_blob_mind(lab, "PlannerMind", dam_bytes(blob, sizeof(blob)), &pilot->mind);
 }
 
 struct line {

@@ -4,6 +4,7 @@
 #include "app/decide_building.h"
 
 #include "app/decisions.h"
+#include "app/mind_lab.h"
 #include "base/assert.h"
 #include "model/district.h"
 
@@ -108,16 +109,17 @@ static double mean_of(const struct dam_building_score *s)
 
 /* ---- who decides ---- */
 
-/* A decider is shown the hour that ended and says what is to be drawn in the next. */
+/* A decider is shown the hour that ended, as the records of an observation, and says what is to be
+ * drawn in the next. */
 struct decider {
-    void (*decide)(void *ctx, size_t sites, const struct dam_district_hour *hour, int hour_of_day,
-                   double *ret_kwh, const struct battery *batteries);
+    enum dam_err (*decide)(void *ctx, size_t sites, const int64_t *hour, int hour_of_day,
+                           double *ret_kwh, const struct battery *batteries);
     void *ctx;
 };
 
 /* The package's rule: 11 % of the capacity an hour from 6 to 14, 6.7 % out at other times. */
-static void decide_rule(void *ctx, size_t sites, const struct dam_district_hour *hour,
-                        int hour_of_day, double *ret_kwh, const struct battery *batteries)
+static enum dam_err decide_rule(void *ctx, size_t sites, const int64_t *hour, int hour_of_day,
+                                double *ret_kwh, const struct battery *batteries)
 {
     (void)ctx;
     (void)hour;
@@ -125,24 +127,66 @@ static void decide_rule(void *ctx, size_t sites, const struct dam_district_hour 
         double share = hour_of_day >= 6 && hour_of_day <= 14 ? 0.11 : -0.067;
         ret_kwh[i] = share * batteries[i].capacity_kwh;
     }
+    return DAM_OK;
 }
+
+#define RECORDS_MAX (DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS * DAM_DISTRICT_SITES_MAX)
 
 struct planner {
     struct dam_district district;
-    struct dam_district_memory memory;
+    uint8_t memory[2][DAM_DISTRICT_MEMORY_MAX];
+    size_t memory_len;
+    int which;
+    struct dam_lab lab; /* where the bytecode is; open only if it decides, too */
+    struct dam_address mind;
+    size_t by_evm; /* turns that it decides */
+    struct dam_decision_proof proof;
 };
 
-static void decide_plan(void *ctx, size_t sites, const struct dam_district_hour *hour,
-                        int hour_of_day, double *ret_kwh, const struct battery *batteries)
+/* The bytecode's answer to the same question; in: next, draw: C's. */
+static enum dam_err prove(struct planner *p, struct dam_bytes memory, struct dam_bytes seen,
+                          const uint8_t *next, const int64_t *draw)
+{
+    static uint8_t evm_next[DAM_DISTRICT_MEMORY_MAX];
+    int64_t evm_draw[DAM_DISTRICT_SITES_MAX];
+    size_t next_len = dam_district_memory_len(&p->district);
+    size_t evm_next_len = 0;
+    int64_t gas = 0;
+    DAM_TRY(dam_lab_decide(&p->lab, &p->mind, memory, seen, p->district.sites, evm_next,
+                           &evm_next_len, evm_draw, &gas));
+    bool same = evm_next_len == next_len && memcmp(evm_next, next, next_len) == 0 &&
+                memcmp(evm_draw, draw, p->district.sites * sizeof(draw[0])) == 0;
+    p->proof.differences += !same;
+    p->proof.gas_max = gas > p->proof.gas_max ? gas : p->proof.gas_max;
+    p->proof.turns++;
+    return DAM_OK;
+}
+
+static enum dam_err decide_plan(void *ctx, size_t sites, const int64_t *hour, int hour_of_day,
+                                double *ret_kwh, const struct battery *batteries)
 {
     struct planner *p = ctx;
-    int32_t draw[DAM_DISTRICT_SITES_MAX];
+    uint8_t observation[16 * RECORDS_MAX] = {0};
+    int64_t draw[DAM_DISTRICT_SITES_MAX];
+    size_t records = dam_district_records(&p->district);
     (void)hour_of_day;
     (void)batteries;
-    dam_district_decide(&p->district, &p->memory, hour, draw);
-    for (size_t i = 0; i < sites; i++) {
-        ret_kwh[i] = draw[i] / 1000.0;
+    for (size_t i = 0; i < records; i++) {
+        dam_store_be64(observation + 16 * i, (uint64_t)hour[i]);
     }
+    struct dam_bytes seen = dam_bytes(observation, 16 * records);
+    struct dam_bytes memory = dam_bytes(p->memory[p->which], p->memory_len);
+    uint8_t *next = p->memory[!p->which];
+    DAM_TRY(dam_district_decide(&p->district, memory, seen, next, draw));
+    if (p->proof.turns < p->by_evm) {
+        DAM_TRY(prove(p, memory, seen, next, draw));
+    }
+    p->which = !p->which;
+    p->memory_len = dam_district_memory_len(&p->district);
+    for (size_t i = 0; i < sites; i++) {
+        ret_kwh[i] = (double)draw[i] / 1000.0;
+    }
+    return DAM_OK;
 }
 
 /* The battery as the planner knows it: what a move by so many levels draws. */
@@ -169,22 +213,34 @@ static void planner_init(struct planner *p, size_t sites)
     }
 }
 
+static enum dam_err planner_open_mind(struct planner *p, size_t turns)
+{
+    uint8_t blob[DAM_DISTRICT_BLOB_LEN];
+    p->by_evm = turns;
+    dam_district_write(&p->district, blob);
+    DAM_TRY(dam_lab_open(&p->lab));
+    return dam_lab_blob_mind(&p->lab, "DistrictMind", dam_bytes(blob, sizeof(blob)), &p->mind);
+}
+
 /* ---- a year ---- */
 
-static void look(const struct city *c, size_t t, struct dam_district_hour *ret)
+static void look(const struct city *c, size_t t, int64_t *ret)
 {
     const double *row = &c->common.values[t * c->common.columns];
     const double *b = &c->buildings.values[t * c->buildings.columns];
-    ret->price = (int32_t)lround(row[c->price] * PRICE_SCALE);
-    ret->price_in_day = (int32_t)lround(row[c->price_in_day] * PRICE_SCALE);
-    ret->carbon = (int32_t)lround(row[c->carbon] * CARBON_SCALE);
+    ret[DAM_DISTRICT_TIME] = 3600 * (int64_t)t;
+    ret[DAM_DISTRICT_PRICE] = lround(row[c->price] * PRICE_SCALE);
+    ret[DAM_DISTRICT_PRICE_IN_DAY] = lround(row[c->price_in_day] * PRICE_SCALE);
+    ret[DAM_DISTRICT_CARBON] = lround(row[c->carbon] * CARBON_SCALE);
     for (size_t i = 0; i < c->sites_count; i++) {
-        ret->load[i] = (int32_t)lround(1000 * b[c->sites[i].load]);
-        ret->sun[i] = (int32_t)lround(1000 * b[c->sites[i].pv]);
+        int64_t *site = ret + DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS * i;
+        site[DAM_DISTRICT_LOAD] = lround(1000 * b[c->sites[i].load]);
+        site[DAM_DISTRICT_SUN] = lround(1000 * b[c->sites[i].pv]);
     }
 }
 
-static struct dam_building_score run(const struct city *c, struct decider decider)
+static enum dam_err run(const struct city *c, struct decider decider,
+                        struct dam_building_score *ret)
 {
     struct battery batteries[DAM_DISTRICT_SITES_MAX];
     double asked[DAM_DISTRICT_SITES_MAX] = {0}; /* an answer acts in the next hour */
@@ -194,28 +250,30 @@ static struct dam_building_score run(const struct city *c, struct decider decide
         batteries[i] = (struct battery){0, CAPACITY_KWH};
     }
     for (size_t t = 0; t < c->common.rows; t++) {
-        struct dam_district_hour hour;
+        int64_t hour[RECORDS_MAX];
         double net[DAM_DISTRICT_SITES_MAX];
         double plain[DAM_DISTRICT_SITES_MAX];
         const double *b = &c->buildings.values[t * c->buildings.columns];
-        look(c, t, &hour);
+        look(c, t, hour);
         for (size_t i = 0; i < c->sites_count; i++) {
+            int64_t *site = hour + DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS * i;
             double drawn = t == 0 ? 0 : charge(&batteries[i], asked[i]);
             plain[i] = b[c->sites[i].load] - b[c->sites[i].pv];
             net[i] = plain[i] + drawn;
-            hour.drawn[i] = (int32_t)lround(1000 * drawn);
-            hour.level[i] = (uint8_t)lround(batteries[i].stored_kwh / batteries[i].capacity_kwh *
-                                            (DAM_DISTRICT_LEVELS - 1));
+            site[DAM_DISTRICT_DRAWN] = lround(1000 * drawn);
+            site[DAM_DISTRICT_LEVEL] = lround(batteries[i].stored_kwh / batteries[i].capacity_kwh *
+                                              (DAM_DISTRICT_LEVELS - 1));
         }
         count_hour(c, t, net, &with);
         count_hour(c, t, plain, &without);
         int hour_of_day = (int)c->common.values[t * c->common.columns + c->hour];
-        decider.decide(decider.ctx, c->sites_count, &hour, hour_of_day, asked, batteries);
+        DAM_TRY(decider.decide(decider.ctx, c->sites_count, hour, hour_of_day, asked, batteries));
     }
-    return (struct dam_building_score){
+    *ret = (struct dam_building_score){
         .price = with.price / without.price,
         .carbon = with.carbon / without.carbon,
         .grid = (with.ramp / without.ramp + with.load_factor / without.load_factor) / 2};
+    return DAM_OK;
 }
 
 /* ---- the data ---- */
@@ -247,9 +305,28 @@ static enum dam_err find_columns(struct city *c, unsigned first, unsigned last)
     return DAM_OK;
 }
 
+static enum dam_err run_ours(const struct city *c, size_t bytecode, struct dam_building_score *ret,
+                             struct dam_decision_proof *ret_proof)
+{
+    struct planner *planner = malloc(sizeof(*planner));
+    if (planner == NULL) {
+        return DAM_ENOMEM;
+    }
+    planner_init(planner, c->sites_count);
+    enum dam_err err = bytecode > 0 ? planner_open_mind(planner, bytecode) : DAM_OK;
+    if (err == DAM_OK) {
+        err = run(c, (struct decider){decide_plan, planner}, ret);
+    }
+    *ret_proof = planner->proof;
+    dam_lab_close(&planner->lab);
+    free(planner);
+    return err;
+}
+
 enum dam_err dam_building_judge(const char *folder, const struct dam_building_phase *phase,
-                                struct dam_building_score *ret_rule,
-                                struct dam_building_score *ret_ours)
+                                size_t bytecode, struct dam_building_score *ret_rule,
+                                struct dam_building_score *ret_ours,
+                                struct dam_decision_proof *ret_proof)
 {
     struct city city = {0};
     char name[64];
@@ -261,18 +338,12 @@ enum dam_err dam_building_judge(const char *folder, const struct dam_building_ph
     if (err == DAM_OK) {
         err = find_columns(&city, phase->first, phase->last);
     }
-    struct planner *planner = malloc(sizeof(*planner));
-    if (err == DAM_OK && planner == NULL) {
-        err = DAM_ENOMEM;
-    }
     if (err == DAM_OK) {
-        *ret_rule = run(&city, (struct decider){decide_rule, NULL});
+        err = run(&city, (struct decider){decide_rule, NULL}, ret_rule);
     }
     if (err == DAM_OK && ret_ours != NULL) {
-        planner_init(planner, city.sites_count);
-        *ret_ours = run(&city, (struct decider){decide_plan, planner});
+        err = run_ours(&city, bytecode, ret_ours, ret_proof);
     }
-    free(planner);
     dam_rows_close(&city.common);
     dam_rows_close(&city.buildings);
     return err;
@@ -299,7 +370,8 @@ enum dam_err dam_decide_building(const char *folder, const struct dam_decision_o
             found++;
             continue;
         }
-        enum dam_err err = dam_building_judge(folder, &phases[i], &rule, &ours);
+        enum dam_err err =
+            dam_building_judge(folder, &phases[i], out->bytecode, &rule, &ours, &line.proof);
         if (err == DAM_EIO) {
             continue;
         }

@@ -31,7 +31,7 @@ static void the_environment_is_citylearn(void **state)
     struct dam_building_score rule;
     char folder[1024];
     find_data(folder, sizeof(folder));
-    enum dam_err err = dam_building_judge(folder, &phase, &rule, NULL);
+    enum dam_err err = dam_building_judge(folder, &phase, 0, &rule, NULL, NULL);
     if (err == DAM_EIO) {
         (void)fprintf(stderr, "skipped: CityLearn: its data is not in %s\n", folder);
         skip();

@@ -227,8 +227,9 @@ enum dam_err dam_decide_irrigation(const char *folder, const struct dam_decision
         return DAM_EIO;
     }
     if (command == NULL) {
-        (void)fprintf(stderr, "skipped: irrigation: no AquaCrop; bench/decisions/run brings it\n");
-        return DAM_OK;
+        (void)fprintf(stderr, "skipped: irrigation: its field is AquaCrop, which is not here: "
+                              "bench/decisions/run installs it and runs this benchmark\n");
+        return DAM_EUNSUPPORTED;
     }
     enum dam_err err = field_open(&f, command, weather);
     err = err == DAM_OK ? mean_profit(&f, "rain", &line.nothing) : err;

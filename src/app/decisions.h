@@ -10,6 +10,13 @@
 #include "model/forecast.h"
 #include "model/rows.h"
 
+/* How often a mind's bytecode was asked what C had just decided. */
+struct dam_decision_proof {
+    size_t turns;
+    size_t differences;
+    int64_t gas_max;
+};
+
 struct dam_decision_line {
     char benchmark[40];
     const char *metric; /* with its direction */
@@ -20,15 +27,18 @@ struct dam_decision_line {
     bool more; /* more is better */
     const char *rule_name;
     const char *best_name;
+    struct dam_decision_proof proof;
 };
 
 struct dam_decision_out {
     void (*put)(void *ctx, const struct dam_decision_line *line);
     void *ctx;
     const char *only; /* a benchmark, a family of them, or NULL for all */
+    size_t bytecode;  /* turns of each benchmark that a mind's bytecode decides, too */
 };
 
-/* The suites. Each returns DAM_OK, DAM_EIO where its data is not there, or what went wrong.
+/* The suites. Each returns DAM_OK, DAM_EIO where its data is not there, DAM_EUNSUPPORTED where what
+ * plays its world is not (it has said so), or what went wrong.
  * In: folder: .../shared/data. */
 DAM_MUST_USE enum dam_err dam_decide_energy(const char *folder, const struct dam_decision_out *out);
 DAM_MUST_USE enum dam_err dam_decide_prices(const char *folder, const struct dam_decision_out *out);

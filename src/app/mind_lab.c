@@ -118,6 +118,17 @@ enum dam_err dam_lab_model_mind(struct dam_lab *lab, const char *name, struct da
     return dam_lab_create(lab, name, dam_bytes(args, 64 + 32 * count), ret);
 }
 
+enum dam_err dam_lab_blob_mind(struct dam_lab *lab, const char *name, struct dam_bytes blob,
+                               struct dam_address *ret)
+{
+    uint8_t args[32] = {0};
+    struct dam_address slice;
+    size_t count = 0;
+    DAM_TRY(dam_lab_blob(lab, blob, 1, &slice, &count));
+    memcpy(args + 12, slice.b, sizeof(slice.b));
+    return dam_lab_create(lab, name, dam_bytes(args, sizeof(args)), ret);
+}
+
 static void put_word(uint8_t *at, uint64_t v)
 {
     memset(at, 0, 32);

@@ -37,6 +37,10 @@ DAM_MUST_USE enum dam_err dam_lab_create(struct dam_lab *lab, const char *name,
 DAM_MUST_USE enum dam_err dam_lab_model_mind(struct dam_lab *lab, const char *name,
                                              struct dam_bytes blob, struct dam_address *ret);
 
+/** A mind whose constructor's one argument is the address of its one slice. As dam_lab_create. */
+DAM_MUST_USE enum dam_err dam_lab_blob_mind(struct dam_lab *lab, const char *name,
+                                            struct dam_bytes blob, struct dam_address *ret);
+
 /** Ask a mind, with the budget and the refused opcodes of a machine.
  *  Returns: DAM_OK; DAM_EREFUSED if it failed (reverted, ran out of gas); DAM_EPARSE if its answer
  * is no (bytes, bytes) that fits. Out: ret_next: up to 8,192 bytes, *ret_next_len; ret_proposal:

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 const char dam_verb_bench_help[] =
-    "usage: dam bench decisions [--data FOLDER] [--only BENCHMARK] [--json]\n"
+    "usage: dam bench decisions [--data FOLDER] [--only BENCHMARK] [--bytecode TURNS] [--json]\n"
     "       dam bench energy [--data FOLDER] [--only CASE] [--turns N] [--native] [--jobs N]\n"
     "                        [--json]\n"
     "       dam bench model BLOB --data ROWS.csv [--onnx FILE | --xgboost FILE]\n"
@@ -17,7 +17,8 @@ const char dam_verb_bench_help[] =
     "decisions: every public benchmark that there is data for (FOLDER is shared/data): what doing\n"
     "nothing, the usual rule, the best that is known and our deciders reach. docs/decisions.md.\n"
     "--only names one of them, or a family: pymgrid25/1, pymgrid25. irrigation needs AquaCrop:\n"
-    "$DAM_AQUACROP is the command that starts it (bench/decisions/run).\n\n"
+    "$DAM_AQUACROP is the command that starts it (bench/decisions/run). --bytecode lets the mind\n"
+    "of building decide so many turns by its bytecode, too; C must give the same bits.\n\n"
     "energy: storage control on pymgrid25 and Power Laws: prints what doing nothing, the standard\n"
     "rule, perfect foresight (the bound) and our planner cost. The bytecode of PlannerMind "
     "decides\n"

@@ -278,15 +278,8 @@ static void print_verified(const struct subject *s, const struct how *how, const
 static enum dam_err mind_create(struct dam_lab *lab, const struct subject *s, struct dam_bytes blob,
                                 struct dam_address *ret)
 {
-    uint8_t args[32] = {0};
-    struct dam_address slice;
-    size_t count = 0;
-    if (s->is == MODEL) {
-        return dam_lab_model_mind(lab, s->mind, blob, ret);
-    }
-    DAM_TRY(dam_lab_blob(lab, blob, 1, &slice, &count));
-    memcpy(args + 12, slice.b, sizeof(slice.b));
-    return dam_lab_create(lab, s->mind, dam_bytes(args, sizeof(args)), ret);
+    return s->is == MODEL ? dam_lab_model_mind(lab, s->mind, blob, ret)
+                          : dam_lab_blob_mind(lab, s->mind, blob, ret);
 }
 
 static int verify(struct subject *s, struct dam_bytes blob, const struct how *how)

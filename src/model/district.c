@@ -15,10 +15,38 @@
 #define LEARN_DAYS 8
 #define THIRD (INT64_C(1) << 25) /* what the whole usual cost of an hour weighs */
 #define FAR (INT64_MAX / 4)
-/* With these no sum leaves 60 bits, whatever was told. */
+/* With these no sum leaves 60 bits, whatever was told or remembered. */
 #define WEIGHT_MAX (INT64_C(1) << 20)
+#define VALUE_MAX ((INT64_C(1) << 20) - 1)
 #define ENERGY_MAX (INT64_C(1) << 24)
 #define SUN_OFF_MAX (INT64_C(1) << 16)
+#define HOURS_MAX (INT64_C(1) << 40)
+#define NEED_MAX (INT64_C(1) << 29) /* of a district */
+#define COST_MAX (INT64_C(1) << 49) /* of a district's hour */
+
+/* One hour that has ended. */
+struct hour {
+    int32_t price, price_in_day, carbon;
+    struct {
+        int32_t load, sun, drawn, level;
+    } site[DAM_DISTRICT_SITES_MAX];
+};
+
+/* What is remembered; all zero before the first hour. */
+struct memory {
+    int64_t hours; /* told so far */
+    int64_t price_mean, carbon_mean, ramp_mean;
+    int64_t need_before; /* of the district without stores, an hour ago */
+    int32_t price[DAY];  /* published, by the hour's place in the day */
+    int32_t carbon[DAY];
+    struct {
+        int32_t load[DAY];
+        int32_t sun[DAY];
+        int32_t miss[DAY]; /* usual error of the need */
+        int32_t plan[DAY]; /* drawn in the hours to come */
+        int32_t sun_off;   /* today's deviation, in 256ths of the usual */
+    } site[DAM_DISTRICT_SITES_MAX];
+};
 
 /* One hour ahead, as it is expected. */
 struct ahead {
@@ -62,13 +90,12 @@ static int64_t towards(int64_t mean, int64_t x, int64_t seen, int64_t window)
     return mean + (x - mean) / least(seen + 1, window);
 }
 
-static int64_t need_of(const struct dam_district_hour *now, size_t site)
+static int64_t need_of(const struct hour *now, size_t site)
 {
-    return (int64_t)now->load[site] - now->sun[site];
+    return (int64_t)now->site[site].load - now->site[site].sun;
 }
 
-static void learn_means(const struct dam_district *d, struct dam_district_memory *m,
-                        const struct dam_district_hour *now)
+static void learn_means(const struct dam_district *d, struct memory *m, const struct hour *now)
 {
     int64_t need = 0;
     int64_t bought = 0;
@@ -95,8 +122,8 @@ static int64_t sun_off(const int32_t *usual, int64_t hour, int64_t sun)
     return least(off, SUN_OFF_MAX);
 }
 
-static void learn_site(const struct dam_district *d, struct dam_district_memory *m, size_t site,
-                       const struct dam_district_hour *now)
+static void learn_site(const struct dam_district *d, struct memory *m, size_t site,
+                       const struct hour *now)
 {
     __typeof__(&m->site[0]) s = &m->site[site];
     int64_t h = m->hours % DAY;
@@ -104,14 +131,14 @@ static void learn_site(const struct dam_district *d, struct dam_district_memory 
     if (days == 0 || s->sun[h] == 0) {
         s->sun_off = (int32_t)(s->sun_off * d->keep_sun / 256);
     } else {
-        s->sun_off = (int32_t)sun_off(s->sun, h, now->sun[site]);
+        s->sun_off = (int32_t)sun_off(s->sun, h, now->site[site].sun);
     }
     if (days > 0) {
         int64_t miss = distance(need_of(now, site), (int64_t)s->load[h] - s->sun[h]);
         s->miss[h] = (int32_t)towards(s->miss[h], miss, days - 1, LEARN_DAYS);
     }
-    s->load[h] = (int32_t)towards(s->load[h], now->load[site], days, LEARN_DAYS);
-    s->sun[h] = (int32_t)towards(s->sun[h], now->sun[site], days, LEARN_DAYS);
+    s->load[h] = (int32_t)towards(s->load[h], now->site[site].load, days, LEARN_DAYS);
+    s->sun[h] = (int32_t)towards(s->sun[h], now->site[site].sun, days, LEARN_DAYS);
 }
 
 /* ---- forecasts ---- */
@@ -123,7 +150,7 @@ static int64_t weight(int64_t whole, int64_t each, int64_t mean)
 }
 
 /* In: load_off, carbon_off: how far the hour that ended was from its usual day. */
-static void look_ahead(const struct dam_district *d, const struct dam_district_memory *m,
+static void look_ahead(const struct dam_district *d, const struct memory *m,
                        const int64_t *load_off, int64_t carbon_off, struct ahead *ret)
 {
     int64_t load_kept = 256;
@@ -140,15 +167,15 @@ static void look_ahead(const struct dam_district *d, const struct dam_district_m
         a->carbon = weight(THIRD, carbon, m->carbon_mean);
         a->ramp = weight(THIRD / 2, 1, m->ramp_mean);
         a->all = 0;
+        /* What a deviation that fades so leaves unexplained. */
+        int64_t open = root(65536 - load_kept * load_kept);
         int64_t squares = 0;
         for (size_t i = 0; i < d->sites; i++) {
             __typeof__(&m->site[0]) s = &m->site[i];
             int64_t load = most(0, s->load[h] + load_off[i] * load_kept / 256);
             int64_t sun = s->sun[h] + s->sun[h] * (s->sun_off * sun_kept / 256) / 256;
-            /* What a deviation that fades so leaves unexplained. */
-            int64_t open = root(65536 - load_kept * load_kept);
             a->need[i] = load - least(most(0, sun), ENERGY_MAX);
-            a->doubt[i] = s->miss[h] * d->doubt / 64 * open / 256;
+            a->doubt[i] = (int64_t)s->miss[h] * d->doubt / 64 * open / 256;
             a->all += a->need[i] + s->plan[k];
             squares += a->doubt[i] * a->doubt[i];
         }
@@ -189,8 +216,8 @@ static bool can(const struct dam_district *d, int from, int move)
 
 /* Plans one store for a day: the least cost over all ways through its levels. In: worth: of one
  * level beyond the day. */
-static void plan_site(const struct dam_district *d, struct dam_district_memory *m, size_t site,
-                      int level, int64_t now_all, int64_t worth, struct ahead *ahead)
+static void plan_site(const struct dam_district *d, struct memory *m, size_t site, int level,
+                      int64_t now_all, int64_t worth, struct ahead *ahead)
 {
     int64_t value[LEVELS]; /* what is still to be paid, by the level */
     uint8_t best[DAY][LEVELS];
@@ -236,22 +263,21 @@ static int64_t worth_of_level(const struct dam_district *d, const struct ahead *
     return 3 * sum / DAY * -d->move_wh[STILL - 1];
 }
 
-void dam_district_decide(const struct dam_district *d, struct dam_district_memory *m,
-                         const struct dam_district_hour *now, int32_t *ret_draw)
+static void turn(const struct dam_district *d, struct memory *m, const struct hour *now,
+                 int64_t *ret_draw)
 {
     struct ahead ahead[DAY];
     int64_t load_off[DAM_DISTRICT_SITES_MAX];
     int64_t all = 0;
     int64_t h = m->hours % DAY;
-    DAM_ASSERT(d->sites >= 1 && d->sites <= DAM_DISTRICT_SITES_MAX);
     int64_t carbon_off = now->carbon - m->carbon[h];
     learn_means(d, m, now);
     m->price[h] = now->price_in_day;
     m->carbon[h] = (int32_t)towards(m->carbon[h], now->carbon, m->hours / DAY, LEARN_DAYS);
     for (size_t i = 0; i < d->sites; i++) {
-        load_off[i] = now->load[i] - m->site[i].load[h];
+        load_off[i] = now->site[i].load - m->site[i].load[h];
         learn_site(d, m, i, now);
-        all += need_of(now, i) + now->drawn[i];
+        all += need_of(now, i) + now->site[i].drawn;
         ret_draw[i] = 0;
     }
     m->hours++;
@@ -265,8 +291,196 @@ void dam_district_decide(const struct dam_district *d, struct dam_district_memor
     look_ahead(d, m, load_off, carbon_off, ahead);
     int64_t worth = worth_of_level(d, ahead);
     for (size_t i = 0; i < d->sites; i++) {
-        int level = now->level[i] < LEVELS ? now->level[i] : LEVELS - 1;
-        plan_site(d, m, i, level, all, worth, ahead);
+        plan_site(d, m, i, now->site[i].level, all, worth, ahead);
         ret_draw[i] = m->site[i].plan[0];
     }
+}
+
+/* ---- bytes ---- */
+
+static int64_t sat(int64_t x, int64_t min, int64_t max)
+{
+    return x < min ? min : x > max ? max : x;
+}
+
+/* The five int64 that a memory begins with, and what each may be. */
+#define HEAD 5u
+
+static void head_of(struct memory *m, int64_t *ret[HEAD])
+{
+    int64_t *const head[HEAD] = {&m->hours, &m->price_mean, &m->carbon_mean, &m->ramp_mean,
+                                 &m->need_before};
+    memcpy(ret, head, sizeof(head));
+}
+
+static const uint8_t *load_words(const uint8_t *at, int32_t *ret, size_t count, int64_t min,
+                                 int64_t max)
+{
+    for (size_t i = 0; i < count; i++, at += 4) {
+        ret[i] = (int32_t)sat((int32_t)dam_load_be32(at), min, max);
+    }
+    return at;
+}
+
+static void memory_load(const struct dam_district *d, struct dam_bytes bytes, struct memory *ret)
+{
+    static const int64_t least_of[HEAD] = {0, 0, 0, 0, -NEED_MAX};
+    static const int64_t most_of[HEAD] = {HOURS_MAX, COST_MAX, COST_MAX, 2 * NEED_MAX, NEED_MAX};
+    int64_t *head[HEAD];
+    memset(ret, 0, sizeof(*ret));
+    if (bytes.len != dam_district_memory_len(d)) {
+        return;
+    }
+    const uint8_t *at = bytes.data;
+    head_of(ret, head);
+    for (size_t i = 0; i < HEAD; i++, at += 8) {
+        *head[i] = sat((int64_t)dam_load_be64(at), least_of[i], most_of[i]);
+    }
+    at = load_words(at, ret->price, DAY, 0, VALUE_MAX);
+    at = load_words(at, ret->carbon, DAY, 0, VALUE_MAX);
+    for (size_t i = 0; i < d->sites; i++) {
+        __typeof__(&ret->site[0]) s = &ret->site[i];
+        at = load_words(at, s->load, DAY, 0, ENERGY_MAX);
+        at = load_words(at, s->sun, DAY, 0, ENERGY_MAX);
+        at = load_words(at, s->miss, DAY, 0, 2 * ENERGY_MAX);
+        at = load_words(at, s->plan, DAY, -ENERGY_MAX, ENERGY_MAX);
+        at = load_words(at, &s->sun_off, 1, -SUN_OFF_MAX, SUN_OFF_MAX);
+    }
+}
+
+static uint8_t *store_words(uint8_t *at, const int32_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++, at += 4) {
+        dam_store_be32(at, (uint32_t)words[i]);
+    }
+    return at;
+}
+
+static void memory_store(const struct dam_district *d, struct memory *m, uint8_t *at)
+{
+    int64_t *head[HEAD];
+    head_of(m, head);
+    for (size_t i = 0; i < HEAD; i++, at += 8) {
+        dam_store_be64(at, (uint64_t)*head[i]);
+    }
+    at = store_words(at, m->price, DAY);
+    at = store_words(at, m->carbon, DAY);
+    for (size_t i = 0; i < d->sites; i++) {
+        at = store_words(at, m->site[i].load, DAY);
+        at = store_words(at, m->site[i].sun, DAY);
+        at = store_words(at, m->site[i].miss, DAY);
+        at = store_words(at, m->site[i].plan, DAY);
+        at = store_words(at, &m->site[i].sun_off, 1);
+    }
+}
+
+/* A record's value; 0 where it is missing or its device fails. */
+static int32_t read_record(const uint8_t *observation, size_t record, int64_t min, int64_t max)
+{
+    const uint8_t *at = observation + 16 * record;
+    int64_t value = at[12] == 2 || at[12] == 4 ? 0 : (int64_t)dam_load_be64(at);
+    return (int32_t)sat(value, min, max);
+}
+
+static void observation_load(const struct dam_district *d, const uint8_t *o, struct hour *ret)
+{
+    ret->price = read_record(o, DAM_DISTRICT_PRICE, 0, VALUE_MAX);
+    ret->price_in_day = read_record(o, DAM_DISTRICT_PRICE_IN_DAY, 0, VALUE_MAX);
+    ret->carbon = read_record(o, DAM_DISTRICT_CARBON, 0, VALUE_MAX);
+    for (size_t i = 0; i < d->sites; i++) {
+        size_t at = DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS * i;
+        ret->site[i].load = read_record(o, at + DAM_DISTRICT_LOAD, 0, ENERGY_MAX);
+        ret->site[i].sun = read_record(o, at + DAM_DISTRICT_SUN, 0, ENERGY_MAX);
+        ret->site[i].drawn = read_record(o, at + DAM_DISTRICT_DRAWN, -ENERGY_MAX, ENERGY_MAX);
+        ret->site[i].level = read_record(o, at + DAM_DISTRICT_LEVEL, 0, LEVELS - 1);
+    }
+}
+
+size_t dam_district_records(const struct dam_district *d)
+{
+    return DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS * (size_t)d->sites;
+}
+
+size_t dam_district_memory_len(const struct dam_district *d)
+{
+    return 8 * HEAD + 4 * 2 * DAY + d->sites * 4 * (4 * (size_t)DAY + 1);
+}
+
+enum dam_err dam_district_decide(const struct dam_district *d, struct dam_bytes memory,
+                                 struct dam_bytes observation, uint8_t *ret_next, int64_t *ret_draw)
+{
+    struct memory m;
+    struct hour now;
+    DAM_ASSERT(d->sites >= 1 && d->sites <= DAM_DISTRICT_SITES_MAX);
+    if (observation.len != 16 * dam_district_records(d)) {
+        return DAM_ERANGE;
+    }
+    memory_load(d, memory, &m);
+    observation_load(d, observation.data, &now);
+    turn(d, &m, &now, ret_draw);
+    memory_store(d, &m, ret_next);
+    return DAM_OK;
+}
+
+/* ---- the blob ---- */
+
+void dam_district_write(const struct dam_district *d, uint8_t ret[DAM_DISTRICT_BLOB_LEN])
+{
+    memset(ret, 0, 32);
+    memcpy(ret, "DAMS\1", 5);
+    ret[5] = (uint8_t)d->sites;
+    ret[6] = d->keep_load;
+    ret[7] = d->keep_sun;
+    ret[8] = d->doubt;
+    (void)store_words(store_words(ret + 32, d->move_wh, MOVES), d->most_wh, LEVELS);
+}
+
+static const char *check(const struct dam_district *d)
+{
+    if (d->sites < 1 || d->sites > DAM_DISTRICT_SITES_MAX) {
+        return "a district has 1 to 16 sites";
+    }
+    for (size_t i = 0; i < MOVES; i++) {
+        if (distance(d->move_wh[i], 0) >= ENERGY_MAX ||
+            (i > 0 && d->move_wh[i] <= d->move_wh[i - 1])) {
+            return "moves rise and stay below 2^24 Wh";
+        }
+    }
+    for (size_t i = 0; i < LEVELS; i++) {
+        if (d->most_wh[i] < 0 || d->most_wh[i] >= ENERGY_MAX) {
+            return "what a level moves is below 2^24 Wh";
+        }
+    }
+    return d->move_wh[STILL] == 0 ? NULL : "the middle move is none";
+}
+
+enum dam_err dam_district_open(struct dam_bytes blob, struct dam_district *ret,
+                               const char **ret_why)
+{
+    *ret_why = "a district's blob is DAMS and 424 bytes";
+    if (blob.len != DAM_DISTRICT_BLOB_LEN || memcmp(blob.data, "DAMS", 4) != 0) {
+        return DAM_EPARSE;
+    }
+    if (blob.data[4] != 1) {
+        *ret_why = "this program reads version 1 of the district's blob";
+        return DAM_EVERSION;
+    }
+    for (size_t i = 9; i < 32; i++) {
+        if (blob.data[i] != 0) {
+            *ret_why = "a reserved byte is not zero";
+            return DAM_EPARSE;
+        }
+    }
+    struct dam_district d = {.sites = blob.data[5],
+                             .keep_load = blob.data[6],
+                             .keep_sun = blob.data[7],
+                             .doubt = blob.data[8]};
+    const uint8_t *at = load_words(blob.data + 32, d.move_wh, MOVES, INT32_MIN, INT32_MAX);
+    (void)load_words(at, d.most_wh, LEVELS, INT32_MIN, INT32_MAX);
+    *ret_why = check(&d);
+    if (*ret_why != NULL) {
+        return DAM_EPARSE;
+    }
+    *ret = d;
+    return DAM_OK;
 }

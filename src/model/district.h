@@ -4,18 +4,23 @@
  * energy bought together at its price, the carbon of what each site buys, and how much the district
  * moves from hour to hour. All three count by their usual size so far, a third, a third and a
  * sixth. It knows what it was told up to now, in its own memory; the caller learns only what to do
- * next. It is a function of (memory, observation): no floats, no clock, no outside memory. */
+ * next. It is a mind: (memory, observation) -> (memory', proposal), the same bits here and in
+ * DistrictMind.sol. docs/spec/district.md is the definition; nothing here knows floats. */
 #ifndef DAM_MODEL_DISTRICT_H
 #define DAM_MODEL_DISTRICT_H
 
-#include <stdint.h>
+#include "base/bytes.h"
+#include "base/err.h"
 
 #define DAM_DISTRICT_SITES_MAX 16u
 #define DAM_DISTRICT_LEVELS 33 /* of a store, empty and full too */
 #define DAM_DISTRICT_MOVES (2 * DAM_DISTRICT_LEVELS - 1)
 #define DAM_DISTRICT_HOURS 24
+#define DAM_DISTRICT_BLOB_LEN (32u + 4u * (DAM_DISTRICT_MOVES + DAM_DISTRICT_LEVELS))
+#define DAM_DISTRICT_MEMORY_MAX 8192u
 
-/* What does not change. Energies are Wh (an hour: W). */
+/* What does not change: the blob of docs/spec/district.md. Energies are Wh (an hour: W), below
+ * 2^24. */
 struct dam_district {
     uint32_t sites;                      /* 1..DAM_DISTRICT_SITES_MAX */
     int32_t move_wh[DAM_DISTRICT_MOVES]; /* drawn to go up by index - (LEVELS - 1) levels; rising */
@@ -25,38 +30,41 @@ struct dam_district {
     uint8_t doubt;     /* of a forecast's usual error, in 64ths: planned for on both sides */
 };
 
-/* One hour that has ended. Energies are below 2^24 (drawn: on both sides of 0), prices and carbon
- * below 2^20, none of them negative. */
-struct dam_district_hour {
-    int32_t price;        /* any unit of money per Wh */
-    int32_t price_in_day; /* what it will be 24 hours on, as published */
-    int32_t carbon;       /* any unit of mass per Wh */
-    int32_t load[DAM_DISTRICT_SITES_MAX];
-    int32_t sun[DAM_DISTRICT_SITES_MAX];
-    int32_t drawn[DAM_DISTRICT_SITES_MAX]; /* by the store; negative: given */
-    uint8_t level[DAM_DISTRICT_SITES_MAX]; /* of the store now */
+/* Records of an observation: the hour that ended. */
+enum dam_district_record {
+    DAM_DISTRICT_TIME,         /* not read: an observation is an hour */
+    DAM_DISTRICT_PRICE,        /* any unit of money per Wh, below 2^20 */
+    DAM_DISTRICT_PRICE_IN_DAY, /* what it will be 24 hours on, as published */
+    DAM_DISTRICT_CARBON,       /* any unit of mass per Wh, below 2^20 */
+    DAM_DISTRICT_SITE,         /* of the first site; the records of one site follow here */
 };
 
-/* What is remembered; all zero before the first hour. */
-struct dam_district_memory {
-    int64_t hours; /* told so far */
-    int64_t price_mean, carbon_mean, ramp_mean;
-    int64_t need_before;               /* of the district without stores, an hour ago */
-    int32_t price[DAM_DISTRICT_HOURS]; /* published, by the hour's place in the day */
-    int32_t carbon[DAM_DISTRICT_HOURS];
-    struct {
-        int32_t load[DAM_DISTRICT_HOURS];
-        int32_t sun[DAM_DISTRICT_HOURS];
-        int32_t miss[DAM_DISTRICT_HOURS]; /* usual error of the need */
-        int32_t plan[DAM_DISTRICT_HOURS]; /* drawn in the hours to come */
-        int32_t sun_off;                  /* today's deviation, in 256ths of the usual */
-    } site[DAM_DISTRICT_SITES_MAX];
+enum dam_district_site_record {
+    DAM_DISTRICT_LOAD,
+    DAM_DISTRICT_SUN,
+    DAM_DISTRICT_DRAWN, /* by the store; negative: given */
+    DAM_DISTRICT_LEVEL, /* of the store now */
+    DAM_DISTRICT_SITE_RECORDS,
 };
+
+/** Read a blob. Returns: DAM_OK; DAM_EVERSION; DAM_EPARSE; with *ret_why (static text). */
+DAM_MUST_USE enum dam_err dam_district_open(struct dam_bytes blob, struct dam_district *ret,
+                                            const char **ret_why);
+
+/** Write the blob. In: one that dam_district_open would take. */
+void dam_district_write(const struct dam_district *district, uint8_t ret[DAM_DISTRICT_BLOB_LEN]);
+
+/** Records of the observation, bytes of the memory. */
+size_t dam_district_records(const struct dam_district *district);
+size_t dam_district_memory_len(const struct dam_district *district);
 
 /** Learn the hour that ended and say what each store shall draw in the next.
- *  In:  sites the district names. The first day is only watched.
- *  Out: ret_draw: Wh for each site, negative: give. */
-void dam_district_decide(const struct dam_district *district, struct dam_district_memory *memory,
-                         const struct dam_district_hour *hour, int32_t *ret_draw);
+ *  Returns: DAM_OK; DAM_ERANGE if the observation has another length (the mind reverts).
+ *  In:  memory: any bytes; a length that is not the district's counts as the first hour. The first
+ *       day is only watched.
+ *  Out: ret_next: dam_district_memory_len bytes. ret_draw: Wh for each site, negative: give. */
+DAM_MUST_USE enum dam_err dam_district_decide(const struct dam_district *district,
+                                              struct dam_bytes memory, struct dam_bytes observation,
+                                              uint8_t *ret_next, int64_t *ret_draw);
 
 #endif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Prints contracts/test/vectors/planner.json or forecast.json: what a mind's twin in C answers, for
- * the forge tests. Minds with every feature, turns that follow each other, absent values, and a
- * memory that is not theirs; then, for the last blob, which single bytes make it none.
+/* Prints contracts/test/vectors/planner.json, forecast.json or district.json: what a mind's twin in
+ * C answers, for the forge tests. Minds with every feature, turns that follow each other, absent
+ * values, and a memory that is not theirs; then, for the last blob, which single bytes make it
+ * none.
  *
  *   ninja -C build tests/contracts/mind-vectors
  *   build/tests/contracts/mind-vectors planner > contracts/test/vectors/planner.json */
 #include "base/prng.h"
+#include "model/district.h"
 #include "model/forecast.h"
 #include "model/planner.h"
 
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #define RECORDS 8u
+#define RECORDS_MAX 16u
 #define TURNS 40u
 #define BLOB_MAX DAM_FORECAST_BLOB_MAX
 #define MEMORY_MAX 8192u
@@ -22,12 +25,15 @@ struct mind {
     uint8_t blob[BLOB_MAX];
     size_t blob_len;
     size_t memory_len;
+    size_t records;
     size_t outputs;
     enum dam_err (*decide)(const struct mind *mind, struct dam_bytes memory,
                            struct dam_bytes observation, uint8_t *ret_next, int64_t *ret_values);
     bool (*is_blob)(struct dam_bytes blob);
+    void (*observe)(struct dam_prng *prng, unsigned turn, int64_t ret[RECORDS_MAX]);
     struct dam_planner planner;
     struct dam_forecast forecast;
+    struct dam_district district;
 };
 
 static struct dam_planner planner_of(unsigned which)
@@ -85,6 +91,22 @@ static struct dam_planner planner_of(unsigned which)
     return p;
 }
 
+static void site_observe(struct dam_prng *prng, unsigned turn, int64_t ret[RECORDS_MAX])
+{
+    int64_t hour = turn / 2; /* two turns a slot */
+    const int64_t values[RECORDS] = {
+        (int64_t)turn * 1800,
+        (int64_t)dam_prng_below(prng, 200),
+        hour % 4 == 1 || hour % 4 == 2 ? (int64_t)dam_prng_below(prng, 250) : 0,
+        (int64_t)dam_prng_below(prng, 1000),
+        hour % 4 < 2 ? 10 : 30,
+        (int64_t)dam_prng_below(prng, 15),
+        dam_prng_below(prng, 6) != 0,
+        (int64_t)(TURNS - turn),
+    };
+    memcpy(ret, values, sizeof(values));
+}
+
 static enum dam_err planner_decide(const struct mind *mind, struct dam_bytes memory,
                                    struct dam_bytes observation, uint8_t *ret_next,
                                    int64_t *ret_values)
@@ -104,7 +126,9 @@ static struct mind planner_mind(unsigned which)
     struct mind mind = {.planner = planner_of(which),
                         .blob_len = DAM_PLANNER_BLOB_LEN,
                         .decide = planner_decide,
-                        .is_blob = planner_is_blob};
+                        .is_blob = planner_is_blob,
+                        .observe = site_observe,
+                        .records = RECORDS};
     dam_planner_write(&mind.planner, mind.blob);
     mind.memory_len = dam_planner_memory_len(&mind.planner);
     mind.outputs = mind.planner.actuators;
@@ -128,7 +152,11 @@ static bool forecast_is_blob(struct dam_bytes blob)
 /* Forecaster i of three: each method, over seasons and horizons that the case gives. */
 static struct mind forecast_mind(unsigned which)
 {
-    struct mind mind = {.decide = forecast_decide, .is_blob = forecast_is_blob, .outputs = 2};
+    struct mind mind = {.decide = forecast_decide,
+                        .is_blob = forecast_is_blob,
+                        .observe = site_observe,
+                        .records = RECORDS,
+                        .outputs = 2};
     struct dam_forecast *f = &mind.forecast;
     *f = (struct dam_forecast){
         .records = RECORDS, .forecasters_count = 3, .outputs_count = 2, .slot_s = 3600};
@@ -158,6 +186,60 @@ static struct mind forecast_mind(unsigned which)
     return mind;
 }
 
+static enum dam_err district_decide(const struct mind *mind, struct dam_bytes memory,
+                                    struct dam_bytes observation, uint8_t *ret_next,
+                                    int64_t *ret_values)
+{
+    return dam_district_decide(&mind->district, memory, observation, ret_next, ret_values);
+}
+
+static bool district_is_blob(struct dam_bytes blob)
+{
+    struct dam_district district;
+    const char *why;
+    return dam_district_open(blob, &district, &why) == DAM_OK;
+}
+
+/* Sun at noon, dear evenings; the second day is planned. */
+static void district_observe(struct dam_prng *prng, unsigned turn, int64_t ret[RECORDS_MAX])
+{
+    unsigned h = turn % 24;
+    ret[DAM_DISTRICT_PRICE] = h >= 16 && h < 21 ? 5400 : 2200;
+    ret[DAM_DISTRICT_PRICE_IN_DAY] = ret[DAM_DISTRICT_PRICE];
+    ret[DAM_DISTRICT_CARBON] = 10000 + (int64_t)dam_prng_below(prng, 5000);
+    for (size_t at = DAM_DISTRICT_SITE; at < RECORDS_MAX; at += DAM_DISTRICT_SITE_RECORDS) {
+        ret[at + DAM_DISTRICT_LOAD] = 400 + (int64_t)dam_prng_below(prng, 800);
+        ret[at + DAM_DISTRICT_SUN] = h >= 8 && h < 16 ? (int64_t)dam_prng_below(prng, 3000) : 0;
+        ret[at + DAM_DISTRICT_DRAWN] = (int64_t)dam_prng_below(prng, 2000) - 1000;
+        ret[at + DAM_DISTRICT_LEVEL] = (int64_t)dam_prng_below(prng, DAM_DISTRICT_LEVELS);
+    }
+}
+
+/* One to three sites; the stores differ in what they lose, and in how much a full one takes. */
+static struct mind district_mind(unsigned which)
+{
+    struct mind mind = {.blob_len = DAM_DISTRICT_BLOB_LEN,
+                        .decide = district_decide,
+                        .is_blob = district_is_blob,
+                        .observe = district_observe};
+    struct dam_district *d = &mind.district;
+    const int top = DAM_DISTRICT_LEVELS - 1;
+    *d = (struct dam_district){
+        .sites = which + 1, .keep_load = 160, .keep_sun = 240, .doubt = (uint8_t)(64 * which)};
+    for (int move = -top; move <= top; move++) {
+        d->move_wh[move + top] =
+            move * 200 * (move < 0 ? 9 : 10) / (move < 0 ? 10 : 9 - (int)which);
+    }
+    for (int level = 0; level <= top; level++) {
+        d->most_wh[level] = level < 26 ? 4000 + 3000 * (int)which : 1500;
+    }
+    dam_district_write(d, mind.blob);
+    mind.memory_len = dam_district_memory_len(d);
+    mind.records = dam_district_records(d);
+    mind.outputs = d->sites;
+    return mind;
+}
+
 static void hex_put(const uint8_t *data, size_t len)
 {
     printf("\"0x");
@@ -167,21 +249,12 @@ static void hex_put(const uint8_t *data, size_t len)
     printf("\"");
 }
 
-static void observe(struct dam_prng *prng, unsigned turn, uint8_t ret[16 * RECORDS])
+static void observe(struct dam_prng *prng, const struct mind *mind, unsigned turn, uint8_t *ret)
 {
-    int64_t hour = turn / 2; /* two turns a slot */
-    int64_t values[RECORDS] = {
-        (int64_t)turn * 1800,
-        (int64_t)dam_prng_below(prng, 200),
-        hour % 4 == 1 || hour % 4 == 2 ? (int64_t)dam_prng_below(prng, 250) : 0,
-        (int64_t)dam_prng_below(prng, 1000),
-        hour % 4 < 2 ? 10 : 30,
-        (int64_t)dam_prng_below(prng, 15),
-        dam_prng_below(prng, 6) != 0,
-        (int64_t)(TURNS - turn),
-    };
-    memset(ret, 0, 16 * (size_t)RECORDS);
-    for (size_t i = 0; i < RECORDS; i++) {
+    int64_t values[RECORDS_MAX] = {0};
+    mind->observe(prng, turn, values);
+    memset(ret, 0, 16 * mind->records);
+    for (size_t i = 0; i < mind->records; i++) {
         if (dam_prng_below(prng, 40) == 0) { /* a mad reading */
             values[i] = (int64_t)dam_prng_next(prng) >> dam_prng_below(prng, 64);
         }
@@ -194,11 +267,11 @@ static bool case_put(struct dam_prng *prng, const struct mind *mind)
 {
     static uint8_t memories[TURNS][MEMORY_MAX];
     static uint8_t nexts[TURNS][MEMORY_MAX];
-    static uint8_t observations[TURNS][16 * RECORDS];
+    static uint8_t observations[TURNS][16 * RECORDS_MAX];
     int64_t values[TURNS][64];
     size_t lens[TURNS];
     for (unsigned t = 0; t < TURNS; t++) {
-        observe(prng, t, observations[t]);
+        observe(prng, mind, t, observations[t]);
         lens[t] = t == 0 ? 0 : t == TURNS - 2 ? mind->memory_len - 1 : mind->memory_len;
         if (t == TURNS - 1) { /* any memory of the right length */
             dam_prng_fill(prng, memories[t], mind->memory_len);
@@ -206,7 +279,7 @@ static bool case_put(struct dam_prng *prng, const struct mind *mind)
             memcpy(memories[t], nexts[t - 1], lens[t]);
         }
         if (mind->decide(mind, dam_bytes(memories[t], lens[t]),
-                         dam_bytes(observations[t], sizeof(observations[t])), nexts[t],
+                         dam_bytes(observations[t], 16 * mind->records), nexts[t],
                          values[t]) != DAM_OK) {
             return false;
         }
@@ -223,7 +296,7 @@ static bool case_put(struct dam_prng *prng, const struct mind *mind)
             }
             printf(t > 0 ? "," : "");
             const uint8_t *const data[] = {memories[t], observations[t], nexts[t], proposal};
-            const size_t data_len[] = {lens[t], sizeof(observations[t]), mind->memory_len,
+            const size_t data_len[] = {lens[t], 16 * mind->records, mind->memory_len,
                                        8 * mind->outputs};
             hex_put(data[n], data_len[n]);
         }
@@ -247,23 +320,33 @@ static void refused_put(struct mind mind)
 
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        struct mind (*make)(unsigned which);
+        unsigned count;
+    } kinds[] = {{"planner", planner_mind, 4},
+                 {"forecast", forecast_mind, 3},
+                 {"district", district_mind, 3}};
     struct dam_prng prng = {.state = 11};
-    bool is_planner = argc == 2 && strcmp(argv[1], "planner") == 0;
-    if (!is_planner && (argc != 2 || strcmp(argv[1], "forecast") != 0)) {
-        (void)fprintf(stderr, "usage: mind-vectors planner|forecast\n");
+    size_t kind = 0;
+    while (kind < DAM_COUNT_OF(kinds) && (argc != 2 || strcmp(argv[1], kinds[kind].name) != 0)) {
+        kind++;
+    }
+    if (kind == DAM_COUNT_OF(kinds)) {
+        (void)fprintf(stderr, "usage: mind-vectors planner|forecast|district\n");
         return 2;
     }
-    unsigned count = is_planner ? 4 : 3;
+    unsigned count = kinds[kind].count;
     printf("{\"count\":%u,\"cases\":[", count);
     for (unsigned which = 0; which < count; which++) {
-        struct mind mind = is_planner ? planner_mind(which) : forecast_mind(which);
+        struct mind mind = kinds[kind].make(which);
         printf(which > 0 ? ",\n" : "");
         if (!case_put(&prng, &mind)) {
             return 1;
         }
     }
     printf("],\n\"refused\":");
-    refused_put(is_planner ? planner_mind(count - 1) : forecast_mind(count - 1));
+    refused_put(kinds[kind].make(count - 1));
     printf("}\n");
     return 0;
 }

@@ -4,13 +4,14 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IMind} from "../law/IMachineCode.sol";
+import {Words} from "./Words.sol";
 
 /// @title A mind that plans: dynamic programming over the level of a store, with forecasts that it learns itself.
 /// @notice The parameters are a blob of 256 bytes in the code of one contract, behind a 0x00 byte. docs/spec/planner.md
 /// is the definition; src/model/planner.c gives the same bits.
 /// @dev Every quantity is bounded (the blob by the constructor, the rest where it is read) so that nothing here can
 /// leave 63 bits but the two products that are divided at once; hence `unchecked`.
-contract PlannerMind is IMind {
+contract PlannerMind is IMind, Words {
     /// @notice The observation is not 16 bytes for each record.
     error BadShape();
     /// @notice The blob breaks a rule of docs/spec/planner.md; `pos` is the offset of the field.
@@ -739,25 +740,8 @@ contract PlannerMind is IMind {
         }
     }
 
-    function _nextMemory(Config memory c, uint256 s) private pure returns (bytes memory next) {
-        unchecked {
-            uint256 weeks_ = c.weekSlots > c.slots ? c.weekSlots : 0;
-            uint256 words = HEAD + ROW * c.slots;
-            next = new bytes(8 * words + 4 * weeks_ + 32);
-            assembly ("memory-safe") {
-                let to := add(next, 32)
-                for { let i := 0 } lt(i, words) { i := add(i, 1) } {
-                    mstore(to, shl(192, mload(add(s, shl(5, i)))))
-                    to := add(to, 8)
-                }
-                for { let i := words } lt(i, add(words, weeks_)) { i := add(i, 1) } {
-                    mstore(to, shl(224, mload(add(s, shl(5, i)))))
-                    to := add(to, 4)
-                }
-                // the last store wrote beyond the memory: the 32 bytes kept for that are cut off
-                mstore(next, sub(mload(next), 32))
-            }
-        }
+    function _nextMemory(Config memory c, uint256 s) private pure returns (bytes memory) {
+        return _pack(s, HEAD + ROW * c.slots, c.weekSlots > c.slots ? c.weekSlots : 0);
     }
 
     function _word(bytes calldata data, uint256 pos) private pure returns (int256 v) {
@@ -775,36 +759,6 @@ contract PlannerMind is IMind {
     function _week(Config memory c, uint256 weekSlot) private pure returns (uint256) {
         unchecked {
             return HEAD + ROW * c.slots + weekSlot;
-        }
-    }
-
-    function _alloc(uint256 words) private pure returns (uint256 pos) {
-        // zeroed, as Solidity keeps memory beyond the free pointer only by convention
-        uint256[] memory array = new uint256[](words);
-        assembly ("memory-safe") {
-            pos := add(array, 32)
-        }
-    }
-
-    function _get(uint256 pos, uint256 index) private pure returns (int256 v) {
-        assembly ("memory-safe") {
-            v := mload(add(pos, shl(5, index)))
-        }
-    }
-
-    function _set(uint256 pos, uint256 index, int256 v) private pure {
-        assembly ("memory-safe") {
-            mstore(add(pos, shl(5, index)), v)
-        }
-    }
-
-    function _sat(int256 x, int256 min, int256 max) private pure returns (int256) {
-        return x < min ? min : x > max ? max : x;
-    }
-
-    function _distance(int256 a, int256 b) private pure returns (int256) {
-        unchecked {
-            return a < b ? b - a : a - b;
         }
     }
 

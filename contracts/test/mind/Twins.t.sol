@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IMind} from "../../src/law/IMachineCode.sol";
+import {DistrictMind} from "../../src/mind/DistrictMind.sol";
 import {ForecastMind} from "../../src/mind/ForecastMind.sol";
 import {PlannerMind} from "../../src/mind/PlannerMind.sol";
 import {Model} from "./Model.sol";
@@ -107,5 +108,23 @@ contract ForecastTest is TwinTest {
         address data = store(bytes.concat(hex"00", blob, new bytes(64 + 96)));
         vm.expectRevert(abi.encodeWithSelector(ForecastMind.BadBlob.selector, 32));
         make(data);
+    }
+}
+
+contract DistrictTest is TwinTest {
+    function file() internal pure override returns (string memory) {
+        return "test/vectors/district.json";
+    }
+
+    function make(address blob) public override returns (IMind) {
+        return new DistrictMind(blob);
+    }
+
+    function badBlob() internal pure override returns (bytes4) {
+        return DistrictMind.BadBlob.selector;
+    }
+
+    function badShape() internal pure override returns (bytes4) {
+        return DistrictMind.BadShape.selector;
     }
 }
