@@ -96,6 +96,8 @@ struct dam_http_server {
     uint32_t listener_count;
     uv_prepare_t flush;
     uv_timer_t sweep;
+    uint64_t swept_ms; /* when it last came, */
+    bool was_late;     /* and it did nothing then */
     struct dam_http_conn *first, *last;
     struct dam_http_conn *dirty;
     struct dam_buf spare[DAM_HTTP_SPARE_MAX];

@@ -302,6 +302,12 @@ static void on_sweep(uv_timer_t *timer)
     struct dam_http_server *server = timer->data;
     uint64_t now = uv_now(server->loop);
     struct dam_http_conn *next;
+    /* The loop was held up: it first reads and writes what is no client's delay. */
+    server->was_late = !server->was_late && now - server->swept_ms > 2 * SWEEP_MS;
+    server->swept_ms = now;
+    if (server->was_late) {
+        return;
+    }
     for (struct dam_http_conn *conn = server->first; conn != NULL; conn = next) {
         next = conn->next;
         if (conn->writing && conn->u.stream.write_queue_size != conn->write_left) {
@@ -311,7 +317,7 @@ static void on_sweep(uv_timer_t *timer)
         bool slow_reader = conn->writing && now - conn->write_ms > server->limits.write_ms_max;
         bool slow_sender = conn->in_request && now - conn->since_ms > server->limits.request_ms_max;
         bool idle = !conn->in_request && conn->exchange_count == 0 && conn->ws == NULL &&
-                    !conn->writing && now - conn->since_ms > server->limits.idle_ms_max;
+                    !conn->writing && now - conn->moved_ms > server->limits.idle_ms_max;
         if (slow_reader || slow_sender || idle) {
             server->stats.dropped_slow += idle ? 0 : 1;
             dam_http_conn_close(conn);
@@ -354,6 +360,7 @@ enum dam_err dam_http_server_create(uv_loop_t *loop, const struct dam_http_handl
     server->flush.data = server->sweep.data = server;
     (void)uv_prepare_start(&server->flush, on_flush);
     (void)uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    server->swept_ms = uv_now(loop);
     uv_unref((uv_handle_t *)&server->flush);
     uv_unref((uv_handle_t *)&server->sweep);
     server->handles_open = 2;

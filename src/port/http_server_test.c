@@ -21,6 +21,7 @@
 
 #define LATE_MAX 8
 #define TURNS 400
+#define BLOCK_MS 1200 /* more than two sweeps */
 
 /* What the handler below has seen and keeps for later. */
 struct world {
@@ -33,6 +34,7 @@ struct world {
     struct dam_ws *ws;
     int streams_closed, ws_closed, requests;
     size_t flood; /* bytes that /flood answers with */
+    int half;     /* a connection with half a request, whose rest comes during /block */
 };
 
 static void on_request(void *ctx, struct dam_http_exchange *exchange,
@@ -53,6 +55,10 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
         dam_http_reply(exchange, 200, NULL, bytes, w->flood);
         free(bytes);
     } else {
+        if (dam_bytes_is(request->path, "/block")) {
+            assert_int_equal(send(w->half, "bc", 2, MSG_NOSIGNAL), 2);
+            (void)usleep(BLOCK_MS * 1000);
+        }
         dam_http_reply(exchange, 200, NULL, request->body.data, request->body.len);
     }
 }
@@ -300,6 +306,28 @@ static void test_slow_sender(void **state)
     assert_int_equal(stats.open, 1); /* who has asked nothing yet may stay */
     (void)close(fd);
     (void)close(quiet);
+    stop(&w);
+}
+
+/* What comes while the loop is held up has come in time, and who waited for an answer was not idle.
+ */
+static void test_blocked_loop(void **state)
+{
+    struct dam_http_limits limits = {.request_ms_max = 100, .idle_ms_max = 100};
+    struct world w;
+    char text[1000];
+    (void)state;
+    start(&w, &limits);
+    w.half = dial(&w);
+    int fd = dial(&w);
+    say_text(&w, w.half, "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na");
+    assert_int_equal(send(fd, "GET /block HTTP/1.1\r\n\r\n", 23, MSG_NOSIGNAL), 23);
+    assert_true(hear(&w, fd, text, sizeof(text), "200 OK"));
+    assert_true(hear(&w, w.half, text, sizeof(text), "abc"));
+    wait_ms(&w, 1000);
+    assert_true(is_closed(&w, fd)); /* now it is */
+    (void)close(fd);
+    (void)close(w.half);
     stop(&w);
 }
 
@@ -621,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_slow_sender),
+        cmocka_unit_test(test_blocked_loop),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_too_many),
