@@ -324,18 +324,16 @@ static bool do_pass(void *ctx, struct dam_http_exchange *exchange,
 static int tell_other(void *ctx, const char *method, struct dam_bytes path, struct dam_bytes query,
                       struct dam_bytes body, struct dam_buf *out)
 {
-    (void)query;
     struct dam_face *face = ctx;
-    static const char clock[] = "/api/clock";
-    if (strcmp(method, "POST") == 0 && dam_bytes_eq(path, dam_bytes(clock, sizeof(clock) - 1))) {
+    bool is_get = strcmp(method, "GET") == 0;
+    (void)query;
+    if (strcmp(method, "POST") == 0 && dam_bytes_is(path, "/api/clock")) {
         return do_clock(face, body, out);
     }
-    static const char days[] = "/api/days";
-    if (strcmp(method, "GET") == 0 && dam_bytes_eq(path, dam_bytes(days, sizeof(days) - 1))) {
+    if (is_get && dam_bytes_is(path, "/api/days")) {
         return dam_face_days(machine_of(face), out);
     }
-    static const char series[] = "/api/series";
-    if (strcmp(method, "GET") == 0 && dam_bytes_eq(path, dam_bytes(series, sizeof(series) - 1))) {
+    if (is_get && dam_bytes_is(path, "/api/series")) {
         return dam_face_series(machine_of(face), out);
     }
     dam_buf_put_text(out, "there is nothing at this path; /openapi.json lists what there is");
