@@ -7,12 +7,23 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct table {
     bool json;
     size_t lines;
     size_t differences; /* between C and bytecode */
+    size_t skipped;     /* suites for what has no world here */
+    bool failed;
+    bool tty;
 };
+
+static void clear_progress(const struct table *table)
+{
+    if (table->tty) {
+        (void)fprintf(stderr, "\r\033[K");
+    }
+}
 
 static void put_number(char *text, size_t size, double v)
 {
@@ -32,6 +43,7 @@ static void put_line(void *ctx, const struct dam_decision_line *l)
     for (size_t i = 0; i < 4; i++) {
         put_number(text[i], sizeof(text[i]), values[i]);
     }
+    clear_progress(table);
     table->lines++;
     table->differences += l->proof.differences;
     if (table->json) {
@@ -63,19 +75,48 @@ static void put_line(void *ctx, const struct dam_decision_line *l)
     (void)fflush(stdout);
 }
 
-int dam_bench_decisions(int argc, char **argv)
+static void run_suites(const char *folder, const struct dam_decision_out *out, struct table *table)
 {
     static const struct {
         const char *name;
         enum dam_err (*run)(const char *folder, const struct dam_decision_out *out);
+        const char *needs; /* what plays its world, where that is another program */
     } suites[] = {
-        {"microgrid", dam_decide_energy},      {"prices", dam_decide_prices},
-        {"irrigation", dam_decide_irrigation}, {"delivery", dam_decide_delivery},
-        {"building", dam_decide_building},     {"charging", dam_decide_charging},
-        {"sensor", dam_decide_sensor},         {"nab", dam_decide_nab},
-        {"cloud", dam_decide_cloud},           {"treasury", dam_decide_treasury},
-        {"coldchain", dam_decide_cold},        {"forecasting", dam_decide_m4},
+        {"microgrid", dam_decide_energy, NULL},
+        {"prices", dam_decide_prices, NULL},
+        {"irrigation", dam_decide_irrigation,
+         "AquaCrop: bench/decisions/run installs and names it"},
+        {"delivery", dam_decide_delivery, NULL},
+        {"building", dam_decide_building, NULL},
+        {"charging", dam_decide_charging, NULL},
+        {"sensor", dam_decide_sensor, NULL},
+        {"nab", dam_decide_nab, NULL},
+        {"cloud", dam_decide_cloud, NULL},
+        {"treasury", dam_decide_treasury, NULL},
+        {"coldchain", dam_decide_cold, NULL},
+        {"forecasting", dam_decide_m4, NULL},
     };
+    for (size_t i = 0; i < DAM_COUNT_OF(suites); i++) {
+        if (table->tty) {
+            (void)fprintf(stderr, "\r%zu of %zu: %s\033[K", i + 1, DAM_COUNT_OF(suites),
+                          suites[i].name);
+        }
+        enum dam_err err = suites[i].run(folder, out);
+        clear_progress(table);
+        if (err == DAM_EIO) {
+            (void)fprintf(stderr, "skipped: %s: its data is not in %s\n", suites[i].name, folder);
+        } else if (err == DAM_EUNSUPPORTED && suites[i].needs != NULL) {
+            (void)fprintf(stderr, "skipped: %s: it needs %s\n", suites[i].name, suites[i].needs);
+            table->skipped++;
+        } else if (err != DAM_OK) {
+            (void)fprintf(stderr, "%s: %s\n", suites[i].name, dam_err_text(err));
+            table->failed = true;
+        }
+    }
+}
+
+int dam_bench_decisions(int argc, char **argv)
+{
     char shared[1024];
     const char *folder = NULL;
     struct table table = {0};
@@ -103,28 +144,17 @@ int dam_bench_decisions(int argc, char **argv)
         (void)printf("%-28s %-30s %10s %10s %10s %10s %8s  %s\n", "benchmark", "metric", "nothing",
                      "rule", "best", "ours", "closed", "the rule; the best");
     }
-    bool failed = false;
-    size_t skipped = 0; /* for what has no world here */
-    for (size_t i = 0; i < DAM_COUNT_OF(suites); i++) {
-        enum dam_err err = suites[i].run(folder, &out);
-        if (err == DAM_EIO) {
-            (void)fprintf(stderr, "skipped: %s: its data is not in %s\n", suites[i].name, folder);
-        } else if (err == DAM_EUNSUPPORTED) {
-            skipped++;
-        } else if (err != DAM_OK) {
-            (void)fprintf(stderr, "%s: %s\n", suites[i].name, dam_err_text(err));
-            failed = true;
-        }
-    }
-    if (failed) {
+    table.tty = isatty(STDERR_FILENO) == 1;
+    run_suites(folder, &out, &table);
+    if (table.failed) {
         return DAM_EXIT_FAILED;
     }
     if (table.differences > 0) {
         return dam_verb_fail(DAM_EXIT_FAILED, "this is a bug: keep the line and report it",
                              "bytecode and C decided differently %zu times", table.differences);
     }
-    if (table.lines == 0 && skipped > 0) {
-        return DAM_EXIT_NOT_FOUND; /* the suite has said what to install */
+    if (table.lines == 0 && table.skipped > 0) {
+        return DAM_EXIT_NOT_FOUND; /* what to install has been said */
     }
     if (table.lines == 0 && out.only != NULL) {
         return dam_verb_fail(DAM_EXIT_NOT_FOUND,

@@ -227,8 +227,6 @@ enum dam_err dam_decide_irrigation(const char *folder, const struct dam_decision
         return DAM_EIO;
     }
     if (command == NULL) {
-        (void)fprintf(stderr, "skipped: irrigation: its field is AquaCrop, which is not here: "
-                              "bench/decisions/run installs it and runs this benchmark\n");
         return DAM_EUNSUPPORTED;
     }
     enum dam_err err = field_open(&f, command, weather);

@@ -38,7 +38,7 @@ struct dam_decision_out {
 };
 
 /* The suites. Each returns DAM_OK, DAM_EIO where its data is not there, DAM_EUNSUPPORTED where what
- * plays its world is not (it has said so), or what went wrong.
+ * plays its world is not, or what went wrong.
  * In: folder: .../shared/data. */
 DAM_MUST_USE enum dam_err dam_decide_energy(const char *folder, const struct dam_decision_out *out);
 DAM_MUST_USE enum dam_err dam_decide_prices(const char *folder, const struct dam_decision_out *out);
