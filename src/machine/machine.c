@@ -265,8 +265,8 @@ void dam_machine_clock_jump(struct dam_machine *m, const struct dam_now *now, in
 {
     char reason[160];
     (void)snprintf(reason, sizeof(reason), "the clock went %s by %lld s: %s",
-                   by_ms > 0 ? "forward" : "back", (long long)(by_ms > 0 ? by_ms : -by_ms) / 1000,
-                   meaning);
+                   by_ms > 0 ? "forward" : "back",
+                   ((long long)(by_ms > 0 ? by_ms : -by_ms) + 500) / 1000, meaning);
     dam_machine_gap(m, now, now->wall_ms, reason);
 }
 

@@ -124,7 +124,7 @@ static enum dam_err past_read(struct dam_machine *m, const struct dam_now *now, 
         } else if (leaf.kind == DAM_RECORD_BOOT && ret->boots == 0) {
             ret->boots = leaf.boot.boot_count;
         } else if (leaf.kind == DAM_RECORD_STOP && !stop_seen && ret->boots == 0 &&
-                   dam_bytes_eq(leaf.stop.who, dam_bytes("operator", 8))) {
+                   dam_bytes_is(leaf.stop.who, "operator")) {
             stop_seen = true; /* of the last run: each run records a stop that stands; a shutdown's
                                * ends with this boot, the guardian's is kept by pin.h */
             ret->stopped = leaf.stop.on;
