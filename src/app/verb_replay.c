@@ -38,9 +38,13 @@ static bool range_read(const char *text, uint64_t size, struct dam_history_range
 }
 
 static int print(const struct dam_history_replayed *r, const struct dam_history_finding *f,
-                 double seconds, bool json)
+                 struct dam_history_range range, double seconds, bool json)
 {
     char digest[65];
+    if (range.end - range.first == 1 && r->decisions == 0 && r->foreign == 0) {
+        return dam_verb_fail(DAM_EXIT_NOT_FOUND, "`dam why` shows what it is",
+                             "leaf %" PRIu64 " is no decision", range.first);
+    }
     dam_hex_encode(r->digest.b, 32, digest);
     if (json) {
         (void)printf("{\"decisions\":%" PRIu64 ",\"same\":%" PRIu64 ",\"different\":%" PRIu64
@@ -93,7 +97,7 @@ int dam_verb_replay(int argc, char **argv)
         double seconds =
             (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
         code = err == DAM_OK
-                   ? print(&replayed, &finding, seconds, json)
+                   ? print(&replayed, &finding, range, seconds, json)
                    : dam_verb_fail(DAM_EXIT_FAILED, NULL, "leaf %" PRIu64 ": %s", finding.seq,
                                    finding.text[0] == 0 ? dam_err_text(err) : finding.text);
     }

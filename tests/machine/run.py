@@ -33,6 +33,8 @@ def test_runs(tmp):
     check("verify", verify["good"] and verify["kinds"]["decision"] == 301, verify)
     replay = json.loads(dam("replay", "all", folder, "--json").stdout)
     check("replay", replay["same"] == 301 and replay["different"] == 0 and replay["foreign"] == 0, replay)
+    none = dam("replay", "0", folder)
+    check("replay of what is no decision", none.returncode == 4 and "leaf 0 is no decision" in none.stderr, none.stderr)
     why = json.loads(dam("why", "20", folder, "--json").stdout)
     check("why", why["leaf"]["kind"] == "decision" and why["leaf"]["seq"] == 20)
     check("proof", len(why["proof"]) >= 8 and why["root"] == verify["root"])
