@@ -41,11 +41,16 @@ const inputs = [ // precompile and what it is given
 await attempt('a chain of its own', async () => {
   const data = tempDir(), genesis = path.join(tempDir(), 'genesis.json');
   const forks = Object.fromEntries(['homestead', 'eip150', 'eip155', 'eip158', 'byzantium', 'constantinople', 'petersburg', 'istanbul', 'berlin', 'london'].map(f => [f + 'Block', 0]));
+  // A block is valid only where the system contracts are (EIP-7002, EIP-7251): those of the genesis that is built in.
+  const builtIn = await startLedger(['--data', tempDir()]);
+  const system = await Promise.all(['0x00000961Ef480Eb55e80D19ad83579A64c007002', '0x0000BBdDc7CE488642fb579F8B00f3a590007251'].map(async address =>
+    [address, { balance: '0x0', nonce: '0x1', code: await rpc(builtIn.url, 'eth_getCode', [address, 'latest']) }]));
+  await builtIn.stop();
   const blob = { target: 6, max: 9, baseFeeUpdateFraction: 5007716 };
   fs.writeFileSync(genesis, JSON.stringify({
     config: { chainId: 1337, ...forks, terminalTotalDifficulty: 0, shanghaiTime: 0, cancunTime: 0, pragueTime: 0, osakaTime: 0, blobSchedule: { cancun: blob, prague: blob, osaka: blob } },
     timestamp: '0x65000000', gasLimit: '0x2faf080', difficulty: '0x0', baseFeePerGas: '0x3b9aca00',
-    alloc: Object.fromEntries(accounts.map(a => [a.address, { balance: '0xd3c21bcecceda1000000' }])),
+    alloc: Object.fromEntries([...system, ...accounts.map(a => [a.address, { balance: '0xd3c21bcecceda1000000' }])]),
   }));
   const { url, stop } = await startLedger(['--dev', '--data', data, '--genesis', genesis]);
   await rpc(url, 'evm_setAutomine', [false]);
