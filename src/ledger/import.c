@@ -144,6 +144,13 @@ static enum dam_err run(struct dam_ledger_chain *chain, struct dam_evm *evm,
     enum dam_err err = add_all(&builder, arena, block, fault);
     if (err == DAM_OK) {
         err = dam_builder_seal(&builder, true);
+        if (err == DAM_EREFUSED) {
+            err = refuse(fault, err, "block %" PRIu64 ": %s", block->header.number,
+                         builder.fork >= DAM_FORK_PRAGUE
+                             ? "a system contract is missing or fails; the genesis has to have "
+                               "those of EIP-7002 and EIP-7251"
+                             : "an uncle is no relative, or too old a one");
+        }
     }
     if (err == DAM_OK) {
         dam_header_hash(&block->header, &hash);

@@ -253,6 +253,22 @@ await attempt('too many arguments', async () => {
   check('what old tools ask', await rpc(url, 'eth_mining') === false && await rpc(url, 'eth_hashrate') === '0x0' && /^0x/.test(await rpc(url, 'eth_protocolVersion')));
 });
 
+await attempt('an import that is refused', async () => {
+  const dir = tempDir(), genesis = path.join(dir, 'genesis.json'), [made, other] = ['made', 'other'].map(name => path.join(dir, name)), blocks = path.join(dir, 'blocks');
+  const blob = { target: 6, max: 9, baseFeeUpdateFraction: 5007716 };
+  fs.writeFileSync(genesis, JSON.stringify({
+    config: { chainId: 7, terminalTotalDifficulty: 0, shanghaiTime: 0, cancunTime: 0, pragueTime: 0, osakaTime: 0, blobSchedule: { cancun: blob, prague: blob, osaka: blob } },
+    gasLimit: '0x2faf080', difficulty: '0x0', baseFeePerGas: '0x1', alloc: {},
+  }));
+  const without = await startLedger(['--dev', '--data', made, '--genesis', genesis]);
+  await rpc(without.url, 'evm_mine');
+  await without.stop();
+  run(['ledger', 'export', blocks, '--data', made]);
+  let said = '';
+  try { run(['ledger', 'import', blocks, '--data', other, '--genesis', genesis]); } catch (e) { said = e.stderr; }
+  check('it says which contracts are missing', /block 1: a system contract is missing.*EIP-7002 and EIP-7251/.test(said), said);
+});
+
 await attempt('the end', async () => {
   const { WebSocket } = peers('ws');
   const ws = new WebSocket(url.replace('http', 'ws'));
