@@ -317,11 +317,12 @@ enum dam_err dam_decide_charging(const char *folder, const struct dam_decision_o
     };
     size_t found = 0;
     for (size_t i = 0; i < DAM_COUNT_OF(sites); i++) {
-        struct dam_decision_line line = {.metric = "dollars a day less CO2's",
-                                         .nothing = 0,
-                                         .more = true,
-                                         .rule_name = "at once, equal shares of the site's cap",
-                                         .best_name = "perfect foresight, no cap"};
+        struct dam_decision_line line = {
+            .metric = "dollars a day less CO2's",
+            .nothing = 0,
+            .more = true,
+            .rule_name = "at once, equal shares of the site's cap",
+            .best_name = "perfect foresight, no cap; NOT PROVEN: its check values do not come out"};
         (void)snprintf(line.benchmark, sizeof(line.benchmark), "charging/%s", sites[i].name);
         if (!dam_decision_wanted(out, line.benchmark)) {
             found++;
