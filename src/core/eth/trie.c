@@ -242,22 +242,28 @@ static enum dam_err descend(struct dam_trie *trie, const struct trie_path *key,
 /* What is left of a node, nibbles and one child, is made one with the child where it hangs, so that
  * no extension points to a short node. at: the way down to the node. */
 static enum dam_err join(struct dam_trie *trie, struct dam_bytes at, const uint8_t *path,
-                         size_t path_len, struct dam_trie_node *child, struct dam_trie_node **ret)
+                         size_t path_len, struct dam_trie_node **child_slot,
+                         struct dam_trie_node **ret)
 {
     uint8_t joined[2 * DAM_TRIE_KEY_MAX];
     uint8_t child_path[2 * DAM_TRIE_KEY_MAX];
+    if (at.len + path_len > sizeof(child_path)) {
+        return DAM_ECORRUPT; /* longer than any key: the store holds somebody else's nodes */
+    }
+    memcpy(child_path, at.data, at.len);
+    memcpy(child_path + at.len, path, path_len);
+    DAM_TRY(trie_resolve(trie, child_slot, child_path, at.len + path_len));
+    struct dam_trie_node *child = *child_slot;
     size_t child_len = child->kind == TRIE_LEAF        ? trie_leaf(child)->path_len
                        : child->kind == TRIE_EXTENSION ? trie_extension(child)->path_len
                                                        : 0;
     if (at.len + path_len + child_len > sizeof(joined)) {
-        return DAM_ECORRUPT; /* longer than any key: the store holds somebody else's nodes */
+        return DAM_ECORRUPT;
     }
-    memcpy(joined, path, path_len);
     if (child->kind != TRIE_BRANCH) { /* it moves up, a branch stays where it is */
-        memcpy(child_path, at.data, at.len);
-        memcpy(child_path + at.len, path, path_len);
         DAM_TRY(trie_drop(trie, child_path, at.len + path_len));
     }
+    memcpy(joined, path, path_len);
     if (child->kind == TRIE_LEAF) {
         const struct trie_leaf *leaf = trie_leaf(child);
         memcpy(joined + path_len, leaf->path, leaf->path_len);
@@ -277,7 +283,6 @@ static enum dam_err join(struct dam_trie *trie, struct dam_bytes at, const uint8
 static enum dam_err branch_shrink(struct dam_trie *trie, struct dam_trie_node **slot,
                                   struct dam_bytes at)
 {
-    uint8_t child_path[2 * DAM_TRIE_KEY_MAX + 1];
     struct trie_branch *branch = trie_branch(*slot);
     size_t used = 0;
     uint8_t last = 0;
@@ -294,10 +299,7 @@ static enum dam_err branch_shrink(struct dam_trie *trie, struct dam_trie_node **
         *slot = trie_leaf_new(trie->arena, NULL, 0, branch->value);
         return *slot == NULL ? DAM_ENOMEM : DAM_OK;
     }
-    memcpy(child_path, at.data, at.len);
-    child_path[at.len] = last;
-    DAM_TRY(trie_resolve(trie, &branch->children[last], child_path, at.len + 1));
-    return join(trie, at, &last, 1, branch->children[last], slot);
+    return join(trie, at, &last, 1, &branch->children[last], slot);
 }
 
 enum dam_err dam_trie_delete(struct dam_trie *trie, struct dam_bytes key)
@@ -329,7 +331,7 @@ enum dam_err dam_trie_delete(struct dam_trie *trie, struct dam_bytes key)
             struct trie_extension *extension = trie_extension(*slot);
             if (extension->child->kind != TRIE_BRANCH) {
                 DAM_TRY(
-                    join(trie, at, extension->path, extension->path_len, extension->child, slot));
+                    join(trie, at, extension->path, extension->path_len, &extension->child, slot));
             }
         }
     }
