@@ -515,22 +515,21 @@ enum dam_err dam_state_undo(struct dam_store_txn *txn, struct dam_arena *arena, 
 enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version)
 {
     uint8_t key[8];
-    struct dam_bytes record;
+    struct dam_hash root;
+    struct dam_bytes changes;
     uint8_t value[ACCOUNT_RLP_MAX];
     size_t len = 0;
     bool found = false;
-    dam_store_be64(key, version);
-    enum dam_err err = dam_store_get(txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key)), &record);
+    enum dam_err err = open_changes(txn, version, &root, &changes);
     if (err != DAM_OK) {
         return err == DAM_ENOTFOUND ? DAM_OK : err;
     }
-    uint8_t *copy = malloc(record.len + 1); /* pages move while records are deleted */
-    if (copy == NULL || record.len < 32) {
-        free(copy);
-        return copy == NULL ? DAM_ENOMEM : DAM_ECORRUPT;
+    uint8_t *copy = malloc(changes.len + 1); /* pages move while records are deleted */
+    if (copy == NULL) {
+        return DAM_ENOMEM;
     }
-    memcpy(copy, record.data, record.len);
-    struct change_reader change = {.left = dam_bytes(copy + 32, record.len - 32)};
+    memcpy(copy, changes.data, changes.len);
+    struct change_reader change = {.left = dam_bytes(copy, changes.len)};
     for (err = change_next(&change); err == DAM_OK; err = change_next(&change)) {
         uint8_t slot[SLOT_KEY_LEN];
         memcpy(slot, change.address.b, ADDRESS_LEN);
@@ -550,6 +549,7 @@ enum dam_err dam_state_forget(struct dam_store_txn *txn, uint64_t version)
         return err;
     }
     DAM_TRY(dam_state_nodes_forget(txn, version));
+    dam_store_be64(key, version);
     return dam_store_delete(txn, DAM_STORE_CHANGES, dam_bytes(key, sizeof(key)));
 }
 
