@@ -140,3 +140,17 @@ void dam_buf_put_hex(struct dam_buf *buf, const uint8_t *data, size_t len)
         buf->len += 2 * len;
     }
 }
+
+void dam_buf_put_base64(struct dam_buf *buf, const uint8_t *data, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        size_t have = len - i < 3 ? len - i : 3;
+        uint32_t group = (uint32_t)data[i] << 16;
+        group |= have > 1 ? (uint32_t)data[i + 1] << 8 : 0;
+        group |= have > 2 ? data[i + 2] : 0;
+        for (size_t k = 0; k < 4; k++) {
+            dam_buf_put_byte(buf, (uint8_t)(k <= have ? digits[group >> (18 - 6 * k) & 63] : '='));
+        }
+    }
+}

@@ -208,12 +208,6 @@ bool dam_ws_client_is_opened(struct dam_bytes head, const char accept[DAM_WS_ACC
            parser.status_code == 101 && o.is_upgraded && o.is_accepted && !o.is_wrong;
 }
 
-static void put_base64(struct dam_buf *out, struct dam_bytes data)
-{
-    uint8_t *to = dam_buf_reserve(out, 4 * ((data.len + 2) / 3) + 1);
-    out->len += to == NULL ? 0 : (size_t)EVP_EncodeBlock(to, data.data, (int)data.len);
-}
-
 /* A part of a URL, after `before`, if it is there. */
 static bool put_part(struct dam_buf *out, const char *before, CURLU *url, CURLUPart part,
                      unsigned flags)
@@ -240,7 +234,7 @@ static void request_put(struct dam_buf *out, CURLU *url, const char *key)
         dam_buf_put_text(&login, ":");
         (void)put_part(&login, "", url, CURLUPART_PASSWORD, CURLU_URLDECODE);
         dam_buf_put_text(out, "\r\nAuthorization: Basic ");
-        put_base64(out, dam_buf_bytes(&login));
+        dam_buf_put_base64(out, login.data, login.len);
     }
     dam_buf_put_text(out, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");

@@ -253,7 +253,7 @@ static void reply(struct dam_http_exchange *exchange, int status, const char *he
     dam_buf_put_text(&headers, "Content-Type: application/json\r\n");
     dam_buf_put_text(&headers, header);
     dam_buf_put_text(&headers, ": ");
-    dam_x402_put_base64(&headers, packed);
+    dam_buf_put_base64(&headers, packed.data, packed.len);
     dam_buf_put_text(&headers, "\r\n");
     dam_buf_put_byte(&headers, 0);
     bool ok = dam_buf_err(&headers) == DAM_OK && dam_buf_err(body) == DAM_OK;

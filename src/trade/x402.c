@@ -13,16 +13,6 @@
 
 /* ---- base64 ---------------------------------------------------------------------------------- */
 
-void dam_x402_put_base64(struct dam_buf *out, struct dam_bytes data)
-{
-    for (size_t i = 0; i < data.len; i += 48) {
-        uint8_t text[65];
-        int len = (int)(data.len - i < 48 ? data.len - i : 48);
-        int text_len = EVP_EncodeBlock(text, data.data + i, len);
-        dam_buf_put(out, text, (size_t)text_len);
-    }
-}
-
 static bool base64_read(struct dam_arena *arena, struct dam_bytes text, struct dam_bytes *ret)
 {
     size_t padding = 0;

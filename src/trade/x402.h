@@ -56,7 +56,4 @@ DAM_MUST_USE enum dam_err dam_x402_calldata(struct dam_arena *arena,
 void dam_x402_put_receipt(struct dam_buf *out, const struct dam_x402_terms *terms,
                           const struct dam_x402_payment *payment, const struct dam_hash *tx_hash);
 
-/** Base64, as x402 puts JSON into headers. */
-void dam_x402_put_base64(struct dam_buf *out, struct dam_bytes data);
-
 #endif

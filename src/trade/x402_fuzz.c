@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dam_buf buf;
     check(dam_bytes(data, size));
     dam_buf_init_fixed(&buf, packed, sizeof(packed));
-    dam_x402_put_base64(&buf, dam_bytes(data, size));
+    dam_buf_put_base64(&buf, data, size);
     if (dam_buf_err(&buf) == DAM_OK) {
         check(dam_buf_bytes(&buf));
     }

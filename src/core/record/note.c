@@ -2,6 +2,7 @@
 #include "core/record/note.h"
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "core/crypto/sha256.h"
 
 /* ---- text pieces ----------------------------------------------------------------------------- */
@@ -51,15 +52,11 @@ static void put_u64(struct text *t, uint64_t value)
 
 static void put_base64(struct text *t, const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < len; i += 3) {
-        size_t have = len - i < 3 ? len - i : 3;
-        uint32_t group = (uint32_t)data[i] << 16;
-        group |= have > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-        group |= have > 2 ? data[i + 2] : 0;
-        for (size_t k = 0; k < 4; k++) {
-            put_char(t, k <= have ? digits64[group >> (18 - 6 * k) & 63] : '=');
-        }
-    }
+    struct dam_buf buf;
+    dam_buf_init_fixed(&buf, (uint8_t *)t->data + t->len, t->size - t->len);
+    dam_buf_put_base64(&buf, data, len);
+    t->full = t->full || dam_buf_err(&buf) != DAM_OK;
+    t->len += t->full ? 0 : buf.len;
 }
 
 static int digit64(uint8_t c)
