@@ -238,23 +238,6 @@ int dam_model_read_blob(const char *path, struct dam_model *ret, struct dam_byte
 
 /* ---- import ---- */
 
-const char *dam_model_mind_name(enum dam_model_kind kind)
-{
-    switch (kind) {
-    case DAM_MODEL_LINEAR:
-        return "LinearMind";
-    case DAM_MODEL_MLP:
-        return "MlpMind";
-    case DAM_MODEL_FOREST:
-        return "ForestMind";
-    case DAM_MODEL_WIDE:
-        return "WideMind";
-    case DAM_MODEL_INT8:
-        return "Int8Mind";
-    }
-    return "?";
-}
-
 /* A line an input: record, decimals, min, max. */
 static bool use_channels(const struct dam_rows *table, uint32_t inputs, struct dam_quantise *how)
 {

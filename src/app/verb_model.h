@@ -16,9 +16,6 @@ int dam_verb_model_verify(int argc, char **argv);
 int dam_verb_model_make(int argc, char **argv);
 int dam_verb_model_train(int argc, char **argv);
 
-/** The contract that reads blobs of a kind. */
-const char *dam_model_mind_name(enum dam_model_kind kind);
-
 /* Files as the verbs read them: each prints what is wrong and returns the exit code. */
 
 /** Any file. Out: its bytes, free them. */

@@ -223,12 +223,9 @@ static enum dam_err rules_put(struct loader *l, struct dam_address *ret)
 /* The generic mind that reads a blob; "" if none does. */
 static const char *mind_of(struct dam_bytes blob)
 {
-    static const char *const names[] = {"",           "LinearMind", "MlpMind",
-                                        "ForestMind", "WideMind",   "Int8Mind"};
-    if (memcmp(blob.data, "DAMM", 4) == 0) {
-        return blob.data[5] < DAM_COUNT_OF(names) ? names[blob.data[5]] : "";
-    }
-    return memcmp(blob.data, "DAMP", 4) == 0   ? "PlannerMind"
+    return memcmp(blob.data, "DAMM", 4) == 0
+               ? dam_model_mind_name((enum dam_model_kind)blob.data[5])
+           : memcmp(blob.data, "DAMP", 4) == 0 ? "PlannerMind"
            : memcmp(blob.data, "DAMF", 4) == 0 ? "ForecastMind"
                                                : "";
 }

@@ -484,6 +484,23 @@ static bool read_forest(struct reader *in, struct dam_model *model)
     return true;
 }
 
+const char *dam_model_mind_name(enum dam_model_kind kind)
+{
+    switch (kind) {
+    case DAM_MODEL_LINEAR:
+        return "LinearMind";
+    case DAM_MODEL_MLP:
+        return "MlpMind";
+    case DAM_MODEL_FOREST:
+        return "ForestMind";
+    case DAM_MODEL_WIDE:
+        return "WideMind";
+    case DAM_MODEL_INT8:
+        return "Int8Mind";
+    }
+    return "";
+}
+
 enum dam_err dam_model_open(struct dam_bytes blob, struct dam_model *ret_model,
                             const char **ret_why)
 {

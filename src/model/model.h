@@ -102,6 +102,9 @@ struct dam_model {
     struct dam_group groups[DAM_MODEL_OUTPUTS_MAX];
 };
 
+/** The contract that reads blobs of a kind. Returns: static text; "" for a kind that is none. */
+const char *dam_model_mind_name(enum dam_model_kind kind);
+
 /** Read a blob and check every rule of docs/spec/model.md.
  *  Returns: DAM_OK with *ret_model owning its memory; DAM_EVERSION; DAM_EPARSE with *ret_why
  * (static text, may be NULL) naming the rule that it breaks; DAM_ENOMEM. On failure *ret_model is
