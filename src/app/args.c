@@ -2,7 +2,7 @@
 #include "app/args.h"
 
 #include "app/verb.h"
-#include "base/toml.h"
+#include "base/suggest.h"
 #include "machine/manifest.h"
 #include "port/http_client.h"
 #include "port/link_csv.h"
@@ -27,12 +27,13 @@ static bool unknown(const char *verb, const struct dam_arg *args, const char *te
     for (; args->name != NULL && count < DAM_COUNT_OF(names); args++) {
         names[count++] = args->name;
     }
-    const char *close = dam_toml_suggest(dam_bytes(text, strcspn(text, "=")), names, count);
-    char hint[160];
-    (void)snprintf(hint, sizeof(hint),
-                   close == NULL ? "`dam help %s` lists the options" : "did you mean '%s'?",
-                   close == NULL ? verb : close);
-    (void)dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s has no option '%s'", verb, text);
+    char help[80];
+    char hint[DAM_SUGGEST_HINT_SIZE];
+    (void)snprintf(help, sizeof(help), "`dam help %s` lists the options", verb);
+    (void)dam_verb_fail(
+        DAM_EXIT_USAGE,
+        dam_suggest_hint(dam_bytes(text, strcspn(text, "=")), names, count, help, hint),
+        "dam %s has no option '%s'", verb, text);
     return false;
 }
 

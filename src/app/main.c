@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `dam`: finds the verb and runs it. */
 #include "app/verb.h"
+#include "base/assert.h"
+#include "base/suggest.h"
 #include "trade/link_access_pass.h"
 #include "trade/link_energy_market.h"
 #include "trade/link_errands.h"
@@ -12,13 +14,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#define VERBS_MAX 32u
+
+/* Returns: NULL after telling that there is none. */
 static const struct dam_verb *find(const char *name)
 {
+    const char *names[VERBS_MAX];
+    size_t count = 0;
     for (const struct dam_verb *verb = dam_verbs; verb->name != NULL; verb++) {
         if (strcmp(verb->name, name) == 0) {
             return verb;
         }
+        DAM_ASSERT(count < VERBS_MAX);
+        names[count++] = verb->name;
     }
+    char hint[DAM_SUGGEST_HINT_SIZE];
+    (void)dam_verb_fail(DAM_EXIT_USAGE,
+                        dam_suggest_hint(dam_bytes(name, strlen(name)), names, count,
+                                         "`dam help` lists the verbs", hint),
+                        "there is no verb '%s'", name);
     return NULL;
 }
 
@@ -41,8 +55,7 @@ static int help(int argc, char **argv)
     }
     const struct dam_verb *verb = find(argv[1]);
     if (verb == NULL) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help` lists the verbs", "there is no verb '%s'",
-                             argv[1]);
+        return DAM_EXIT_USAGE;
     }
     (void)fputs(verb->help, stdout);
     return DAM_EXIT_OK;
@@ -71,8 +84,7 @@ int main(int argc, char **argv)
     }
     const struct dam_verb *verb = find(argv[1]);
     if (verb == NULL) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "`dam help` lists the verbs", "there is no verb '%s'",
-                             argv[1]);
+        return DAM_EXIT_USAGE;
     }
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0) {

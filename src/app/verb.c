@@ -10,8 +10,13 @@
 #include "app/verb_model.h"
 #include "app/verb_signer.h"
 
+#include "base/assert.h"
+#include "base/suggest.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+
+#define PARTS_MAX 16u
 
 /* Sorted by the order in which a newcomer needs them. */
 const struct dam_verb dam_verbs[] = {
@@ -182,18 +187,27 @@ int dam_verb_fail(int code, const char *hint, const char *fmt, ...)
 
 int dam_verb_part(int argc, char **argv, const struct dam_verb_part *parts)
 {
-    char hint[160] = "there are";
+    char list[160] = "there are";
+    const char *names[PARTS_MAX];
+    size_t count = 0;
     size_t before = strlen(argv[0]) + 1;
     for (const struct dam_verb_part *part = parts; part->name != NULL; part++) {
         const char *name = part->name + before;
-        size_t len = strlen(hint);
+        size_t len = strlen(list);
         if (argc > 1 && strcmp(argv[1], name) == 0) {
             argv[1] = (char *)(uintptr_t)part->name; /* only read */
             return part->run(argc - 1, argv + 1);
         }
-        (void)snprintf(hint + len, sizeof(hint) - len, "%s %s", part == parts ? "" : ",", name);
+        (void)snprintf(list + len, sizeof(list) - len, "%s %s", part == parts ? "" : ",", name);
+        DAM_ASSERT(count < PARTS_MAX);
+        names[count++] = name;
     }
-    return argc > 1
-               ? dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s has no part '%s'", argv[0], argv[1])
-               : dam_verb_fail(DAM_EXIT_USAGE, hint, "dam %s: which part of it?", argv[0]);
+    if (argc < 2) {
+        return dam_verb_fail(DAM_EXIT_USAGE, list, "dam %s: which part of it?", argv[0]);
+    }
+    char hint[DAM_SUGGEST_HINT_SIZE];
+    return dam_verb_fail(
+        DAM_EXIT_USAGE,
+        dam_suggest_hint(dam_bytes(argv[1], strlen(argv[1])), names, count, list, hint),
+        "dam %s has no part '%s'", argv[0], argv[1]);
 }

@@ -12,9 +12,13 @@
 #include <uv.h>
 
 #include "app/verb.h"
+#include "base/assert.h"
 #include "base/hex.h"
+#include "base/suggest.h"
 #include "core/eth/address.h"
 #include "ledger/config.h"
+
+#define OPTIONS_MAX 64u
 
 const char dam_verb_ledger_help[] =
     "usage: dam ledger [OPTION...]                          run it\n"
@@ -62,6 +66,27 @@ struct running {
     char temp[64];
 };
 
+/* The table of names writes '_' where the command line has '-'. */
+static int unknown(const char *option)
+{
+    char texts[OPTIONS_MAX][32];
+    const char *names[OPTIONS_MAX];
+    char hint[DAM_SUGGEST_HINT_SIZE];
+    size_t count = 0;
+    for (; dam_ledger_config_names[count] != NULL; count++) {
+        DAM_ASSERT(count < OPTIONS_MAX);
+        (void)snprintf(texts[count], sizeof(texts[count]), "--%s", dam_ledger_config_names[count]);
+        for (char *c = texts[count]; *c != 0; c++) {
+            *c = (char)(*c == '_' ? '-' : *c);
+        }
+        names[count] = texts[count];
+    }
+    return dam_verb_fail(DAM_EXIT_USAGE,
+                         dam_suggest_hint(dam_bytes(option, strlen(option)), names, count,
+                                          "`dam help ledger` lists the options", hint),
+                         "dam ledger has no option '%s'", option);
+}
+
 static int read_args(int argc, char **argv, struct dam_ledger_config *config)
 {
     static const char hint[] = "`dam help ledger` lists the options";
@@ -74,7 +99,7 @@ static int read_args(int argc, char **argv, struct dam_ledger_config *config)
         const char *value = is_switch ? "true" : i + 1 < argc ? argv[i + 1] : "";
         enum dam_err err = dam_ledger_config_set(config, name, value);
         if (err == DAM_ENOTFOUND) {
-            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: unknown option '%s'", argv[i]);
+            return unknown(argv[i]);
         }
         if (!is_switch && i + 1 >= argc) {
             return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: %s needs a value", argv[i]);

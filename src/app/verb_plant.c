@@ -88,7 +88,6 @@ static bool port_take(const char *text, unsigned *ret)
     return true;
 }
 
-/* The word is the plant's name. */
 static int options_take(int argc, char **argv, struct dam_plant_options *o)
 {
     static struct dam_args args; /* large */
@@ -102,7 +101,7 @@ static int options_take(int argc, char **argv, struct dam_plant_options *o)
         {"--modbus-port", &ports[1], NULL}, {"--http-port", &ports[2], NULL},
         {"--gpsd-port", &ports[3], NULL},   {NULL, NULL, NULL},
     };
-    if (!dam_args_parse(argc, argv, table, 1, &args)) {
+    if (!dam_args_parse(argc, argv, table, 0, &args)) {
         return DAM_EXIT_USAGE;
     }
     if (!port_take(ports[0], &o->mqtt_port) || !port_take(ports[1], &o->modbus_port) ||
@@ -165,23 +164,27 @@ static int solar_site(int argc, char **argv)
     return code == DAM_EXIT_OK ? dam_plant_solar_run(&options) : code;
 }
 
+/* argv[0] is "plant NAME". */
+static int simulated(int argc, char **argv)
+{
+    static struct run r;
+    const char *name = strchr(argv[0], ' ') + 1;
+    size_t i = 0;
+    while (strcmp(kinds[i]->name, name) != 0) {
+        i++;
+    }
+    r.kind = kinds[i];
+    struct dam_plant_options options = r.kind->defaults;
+    int code = options_take(argc, argv, &options);
+    return code == DAM_EXIT_OK ? run(&r, &options) : code;
+}
+
 int dam_verb_plant(int argc, char **argv)
 {
-    static const char hint[] = "there are solar-site, irrigation, rover, cloud-agent, building";
-    static struct run r;
-    if (argc < 2) {
-        return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam plant NAME: which plant?");
-    }
-    if (strcmp(argv[1], "solar-site") == 0) {
-        return solar_site(argc, argv);
-    }
-    for (size_t i = 0; i < DAM_COUNT_OF(kinds); i++) {
-        if (strcmp(argv[1], kinds[i]->name) == 0) {
-            struct dam_plant_options options = kinds[i]->defaults;
-            int code = options_take(argc, argv, &options);
-            r.kind = kinds[i];
-            return code == DAM_EXIT_OK ? run(&r, &options) : code;
-        }
-    }
-    return dam_verb_fail(DAM_EXIT_NOT_FOUND, hint, "there is no plant '%s'", argv[1]);
+    static const struct dam_verb_part parts[] = {
+        {"plant solar-site", solar_site}, {"plant irrigation", simulated},
+        {"plant rover", simulated},       {"plant cloud-agent", simulated},
+        {"plant building", simulated},    {NULL, NULL},
+    };
+    return dam_verb_part(argc, argv, parts);
 }

@@ -63,8 +63,4 @@ const struct dam_toml *dam_toml_get(const struct dam_toml *table, const char *ke
 /** A type in words, with its article ("a string"). Returns: static text. */
 const char *dam_toml_type_text(enum dam_toml_type type);
 
-/** The entry of a list that looks most like a misspelt word, to suggest it. Returns: NULL if none
- * is close. In: names: `count` NUL-terminated names. */
-const char *dam_toml_suggest(struct dam_bytes word, const char *const *names, size_t count);
-
 #endif

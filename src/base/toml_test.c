@@ -129,22 +129,12 @@ static void depth_and_memory_have_limits(void **state)
     dam_arena_finish(&small);
 }
 
-static void suggestions(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"decimals", "period", "range", "unit"};
-    assert_string_equal(dam_toml_suggest(dam_bytes("decimal", 7), names, 4), "decimals");
-    assert_string_equal(dam_toml_suggest(dam_bytes("peroid", 6), names, 4), "period");
-    assert_null(dam_toml_suggest(dam_bytes("colour", 6), names, 4));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
         cmocka_unit_test(refused_with_a_place),
         cmocka_unit_test(depth_and_memory_have_limits),
-        cmocka_unit_test(suggestions),
     };
     return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

@@ -2,6 +2,7 @@
 #include "machine/manifest.h"
 
 #include "base/assert.h"
+#include "base/suggest.h"
 #include "machine/manifest_read.h"
 
 #include <stdio.h>
@@ -199,13 +200,13 @@ static enum dam_err link_kind_read(struct dam_manifest_reader *r, const struct d
     if (link->kind != NULL) {
         return DAM_OK;
     }
-    char hint[DAM_MANIFEST_COMPLAINT_MAX] = "known kinds:";
-    size_t used = strlen(hint);
-    for (size_t i = 0; dam_link_kinds[i] != NULL; i++) {
-        used += (size_t)snprintf(hint + used, sizeof(hint) - used, " %s", dam_link_kinds[i]->name);
+    const char *names[DAM_LINK_KINDS_MAX];
+    size_t count = 0;
+    for (; dam_link_kinds[count] != NULL; count++) {
+        names[count] = dam_link_kinds[count]->name;
     }
-    return dam_manifest_complain(r, dam_toml_get(table, "kind"), hint,
-                                 "there is no kind of link named '%s'", kind);
+    return dam_manifest_unknown(r, dam_toml_get(table, "kind"), "there is no kind of link named",
+                                dam_bytes(kind, strlen(kind)), names, count);
 }
 
 static enum dam_err link_read(struct dam_manifest_reader *r, const struct dam_toml *table)
@@ -255,14 +256,12 @@ static enum dam_err link_find(struct dam_manifest_reader *r, const struct dam_to
             return DAM_OK;
         }
     }
-    char hint[128] = "add a table [link.NAME] for it";
-    const char *close =
-        dam_toml_suggest(dam_bytes(name, strlen(name)), names, r->manifest->link_count);
-    if (close != NULL) {
-        (void)snprintf(hint, sizeof(hint), "did you mean '%s'?", close);
-    }
-    return dam_manifest_complain(r, dam_toml_get(table, key), hint, "there is no link named '%s'",
-                                 name);
+    char hint[DAM_SUGGEST_HINT_SIZE];
+    return dam_manifest_complain(r, dam_toml_get(table, key),
+                                 dam_suggest_hint(dam_bytes(name, strlen(name)), names,
+                                                  r->manifest->link_count,
+                                                  "add a table [link.NAME] for it", hint),
+                                 "there is no link named '%s'", name);
 }
 
 static enum dam_err link_key_read(struct dam_manifest_reader *r, const struct dam_toml *table,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "machine/manifest_read.h"
 
+#include "base/suggest.h"
 #include "core/flow/fixed.h"
 
 #include <errno.h>
@@ -22,6 +23,21 @@ enum dam_err dam_manifest_complain(struct dam_manifest_reader *r, const struct d
     va_end(args);
     (void)snprintf(c->hint, sizeof(c->hint), "%s", hint == NULL ? "" : hint);
     return DAM_EPARSE;
+}
+
+enum dam_err dam_manifest_unknown(struct dam_manifest_reader *r, const struct dam_toml *at,
+                                  const char *what, struct dam_bytes word, const char *const *names,
+                                  size_t count)
+{
+    char known[DAM_MANIFEST_COMPLAINT_MAX] = "known:";
+    char hint[DAM_SUGGEST_HINT_SIZE];
+    size_t used = strlen(known);
+    for (size_t i = 0; i < count && used + 32 < sizeof(known); i++) {
+        used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", names[i]);
+    }
+    int len = (int)(word.len < 60 ? word.len : 60);
+    return dam_manifest_complain(r, at, dam_suggest_hint(word, names, count, known, hint),
+                                 "%s '%.*s'", what, len, (const char *)word.data);
 }
 
 static bool is_known(struct dam_bytes key, const char *const *names)
@@ -46,19 +62,9 @@ enum dam_err dam_manifest_keys(struct dam_manifest_reader *r, const struct dam_t
         if (is_known(member->key, names)) {
             continue;
         }
-        char hint[DAM_MANIFEST_COMPLAINT_MAX];
-        const char *close = dam_toml_suggest(member->key, names, count);
-        if (close != NULL) {
-            (void)snprintf(hint, sizeof(hint), "did you mean '%s'?", close);
-        } else {
-            size_t used = (size_t)snprintf(hint, sizeof(hint), "known keys:");
-            for (size_t i = 0; i < count && used + 32 < sizeof(hint); i++) {
-                used += (size_t)snprintf(hint + used, sizeof(hint) - used, " %s", names[i]);
-            }
-        }
-        int len = (int)(member->key.len < 60 ? member->key.len : 60);
-        return dam_manifest_complain(r, member, hint, "%s has no key '%.*s'", where, len,
-                                     (const char *)member->key.data);
+        char what[120];
+        (void)snprintf(what, sizeof(what), "%s has no key", where);
+        return dam_manifest_unknown(r, member, what, member->key, names, count);
     }
     return DAM_OK;
 }

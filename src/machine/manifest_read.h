@@ -18,6 +18,12 @@ struct dam_manifest_reader {
 enum dam_err dam_manifest_complain(struct dam_manifest_reader *r, const struct dam_toml *at,
                                    const char *hint, const char *fmt, ...) DAM_PRINTF(4, 5);
 
+/** Complain of a word that is none of the names: "WHAT 'WORD'", and which was meant, or which there
+ *  are. */
+enum dam_err dam_manifest_unknown(struct dam_manifest_reader *r, const struct dam_toml *at,
+                                  const char *what, struct dam_bytes word, const char *const *names,
+                                  size_t count);
+
 /** Refuse every key of the table that is not in names (ended by NULL), with a suggestion. */
 DAM_MUST_USE enum dam_err dam_manifest_keys(struct dam_manifest_reader *r,
                                             const struct dam_toml *table, const char *where,

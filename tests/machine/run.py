@@ -129,7 +129,8 @@ def test_refusals(tmp):
         ('when = "tariff > 0.3"', 'when = "tarif > 0.3"', "no channel named 'tarif'"),
         ('then = "all safe"', 'then = "all save"', "not understood"),
         ("safe = 0", "safe = 5000", "needs 'safe' from 'min' to 'max'"),
-        ('kind = "csv"', 'kind = "cvs"', "known kinds"),
+        ('kind = "csv"', 'kind = "cvs"', "did you mean 'csv'"),
+        ('kind = "csv"', 'kind = "telepathy"', "known: "),
         ('name = "pv"', 'name = "time"', "is taken"),
         ("[machine]", "[machine", "expected"),
         ("[machine]", "[api]\nport = 8080\n[machine]", "has no key 'api'"),
@@ -149,6 +150,14 @@ def test_refusals(tmp):
     check("and is not made", not os.path.exists(os.path.join(tmp, "no")))
     shown = dam("config", "show", "--origin", folder, env={"DAM_MACHINE_PERIOD": "2h"}).stdout
     check("the environment stands above the file", 'machine.period = "2h"    # DAM_MACHINE_PERIOD' in shown, shown)
+
+
+def test_misspelt():
+    for words, meant in ((("replya",), "replay"), (("help", "statsu"), "status"), (("up", "--sped", "1"), "--speed"), (("model", "mkae"), "make"),
+                         (("ledger", "--dve"), "--dev"), (("ledger", "--block-tiem", "1"), "--block-time"), (("plant", "rovr"), "rover"), (("zzz",), None)):
+        run = dam(*words)
+        hint = run.stderr.splitlines()[-1]
+        check(f"misspelt: {' '.join(words)}", run.returncode == 2 and (f"did you mean '{meant}'?" in hint if meant else "did you mean" not in hint), run.stderr)
 
 
 def test_service(tmp):
@@ -316,6 +325,7 @@ def test_crash_points(tmp):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
+        test_misspelt()
         for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
