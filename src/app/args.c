@@ -3,6 +3,7 @@
 
 #include "app/verb.h"
 #include "base/suggest.h"
+#include "base/u256_text.h"
 #include "machine/manifest.h"
 #include "port/http_client.h"
 #include "port/link_csv.h"
@@ -79,18 +80,8 @@ bool dam_args_parse(int argc, char **argv, const struct dam_arg *args, int words
 
 bool dam_args_u64(const char *text, uint64_t *ret)
 {
-    uint64_t value = 0;
-    if (*text == 0) {
-        return false;
-    }
-    for (; *text != 0; text++) {
-        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value)) {
-            return false;
-        }
-    }
-    *ret = value;
-    return true;
+    struct dam_u256 value;
+    return dam_u256_from_dec(text, strlen(text), &value) == DAM_OK && dam_u256_to_u64(&value, ret);
 }
 
 bool dam_args_time(const char *text, int64_t now_ms, int64_t *ret_ms)

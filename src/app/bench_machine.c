@@ -2,6 +2,7 @@
 /* How long a turn takes: from the first look at the inputs until the decision is durable and the
  * devices are told. The machine is the real one, on its own disk; its time is stepped. */
 #include "app/args.h"
+#include "app/opened.h"
 #include "app/verb.h"
 #include "app/verb_bench.h"
 #include "base/heap.h"
@@ -115,8 +116,7 @@ int dam_bench_machine(int argc, char **argv)
     if (err == DAM_OK) {
         print(times, turns, json);
     } else {
-        code = dam_verb_fail(DAM_EXIT_FAILED, complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
-                             complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);
+        code = dam_opened_fail(&complaint, err);
     }
     dam_machine_close(m);
     dam_decider_destroy(decider);

@@ -6,6 +6,7 @@
 #include "base/heap.h"
 #include "base/hex.h"
 #include "chain/rpc.h"
+#include "machine/explain.h"
 #include "signer/home.h"
 
 #include <errno.h>
@@ -269,6 +270,12 @@ static void law_check(struct dam_doctor *d, const struct dam_manifest *m)
     enum dam_err err = dam_decider_create(dam_heap(), &decider);
     err = err == DAM_OK ? dam_law_load(m, NULL, decider, &law, &complaint) : err;
     dam_decider_destroy(decider);
+    struct dam_manifest_complaint unexplained = {0};
+    enum dam_err explains = dam_explain_check(m, &unexplained);
+    if (explains != DAM_OK) {
+        dam_doctor_find(d, DAM_DOCTOR_BAD, "explanations", unexplained.hint, "%s",
+                        unexplained.text[0] == 0 ? dam_err_text(explains) : unexplained.text);
+    }
     if (err == DAM_OK) {
         dam_doctor_find(d, DAM_DOCTOR_GOOD, "mind and charter", NULL, "they load; %zu interlocks",
                         m->rules.interlock_count);

@@ -198,8 +198,9 @@ static bool because_find(const struct dam_manifest *m, struct dam_evidence *evid
                          const struct dam_record_leaf *leaf, struct because *ret)
 {
     struct dam_explain *explain = NULL;
+    struct dam_manifest_complaint complaint; /* no model is no fault here */
     struct dam_record_explanation again;
-    ret->asked = dam_explain_open(m, &explain) == DAM_OK;
+    ret->asked = dam_explain_open(m, &explain, &complaint) == DAM_OK;
     ret->gave = ret->asked && dam_explain_decision(explain, &leaf->decision, leaf->seq, ret->again,
                                                    &again) == DAM_OK;
     dam_explain_close(explain);

@@ -13,10 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static int complain(const struct dam_manifest_complaint *c, enum dam_err err)
+int dam_opened_fail(const struct dam_manifest_complaint *complaint, enum dam_err err)
 {
-    int code = err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_CONFIG;
-    return dam_verb_fail(code, c->hint[0] == 0 ? NULL : c->hint, "%s", c->text);
+    bool is_config = err == DAM_EPARSE || err == DAM_ERANGE || err == DAM_EREFUSED;
+    return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND
+                         : is_config          ? DAM_EXIT_CONFIG
+                                              : DAM_EXIT_FAILED,
+                         complaint->hint[0] == 0 ? NULL : complaint->hint, "%s",
+                         complaint->text[0] == 0 ? dam_err_text(err) : complaint->text);
 }
 
 /* The law kept from the constitution, or what the manifest names. */
@@ -57,7 +61,7 @@ int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opene
     dam_arena_init(&opened->arena, dam_heap(), 0);
     enum dam_err err = dam_manifest_load(folder, &opened->arena, &opened->manifest, &complaint);
     if (err != DAM_OK) {
-        return complain(&complaint, err);
+        return dam_opened_fail(&complaint, err);
     }
     if ((parts & DAM_OPENED_EVIDENCE) != 0) {
         const char *path = dam_manifest_path(&opened->manifest, opened->manifest.evidence_folder);
@@ -76,7 +80,7 @@ int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opene
             err = law_open(opened, (parts & DAM_OPENED_LAW_IF_KEPT) != 0, &complaint);
         }
         if (err != DAM_OK) {
-            return complain(&complaint, err);
+            return dam_opened_fail(&complaint, err);
         }
     }
     return DAM_EXIT_OK;

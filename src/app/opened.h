@@ -32,6 +32,10 @@ enum dam_opened_parts {
 int dam_opened_open(const char *folder, unsigned parts, struct dam_opened *opened);
 void dam_opened_close(struct dam_opened *opened);
 
+/** Print why a machine's folder, or a part of it, is refused. Returns: the exit code that fits. In:
+ *  complaint: as the call that gave err left it; without a text err says it. */
+int dam_opened_fail(const struct dam_manifest_complaint *complaint, enum dam_err err);
+
 /** Does a process run this machine? It holds a lock on the log. */
 bool dam_opened_is_running(const struct dam_manifest *manifest);
 

@@ -4,6 +4,7 @@
 #include "app/verb.h"
 #include "app/verb_machine.h"
 #include "base/heap.h"
+#include "machine/explain.h"
 
 static int show(struct dam_opened *o, bool origin, bool json)
 {
@@ -37,6 +38,24 @@ static int show(struct dam_opened *o, bool origin, bool json)
     return dam_opened_print(&buf);
 }
 
+/* What `dam up` would refuse beyond the law, which loads. */
+static int checked(const struct dam_opened *o)
+{
+    struct dam_manifest_complaint complaint = {0};
+    const struct dam_manifest *m = &o->manifest;
+    enum dam_err err = dam_explain_check(m, &complaint);
+    if (err != DAM_OK) {
+        return dam_opened_fail(&complaint, err);
+    }
+    (void)fprintf(stderr, "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; %s\n",
+                  m->name, m->channel_count, m->actuator_count, m->link_count,
+                  m->rules.interlock_count,
+                  o->has_law ? "mind and charter load"
+                             : "mind and charter are not checked: its constitution has them, and "
+                               "the first `dam up` takes them from the chain");
+    return DAM_EXIT_OK;
+}
+
 int dam_verb_config(int argc, char **argv)
 {
     bool origin = false;
@@ -58,13 +77,7 @@ int dam_verb_config(int argc, char **argv)
     if (code == DAM_EXIT_OK && !check) {
         code = show(&opened, origin, json);
     } else if (code == DAM_EXIT_OK) {
-        const struct dam_manifest *m = &opened.manifest;
-        (void)fprintf(
-            stderr, "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; %s\n",
-            m->name, m->channel_count, m->actuator_count, m->link_count, m->rules.interlock_count,
-            opened.has_law ? "mind and charter load"
-                           : "mind and charter are not checked: its constitution has "
-                             "them, and the first `dam up` takes them from the chain");
+        code = checked(&opened);
     }
     dam_opened_close(&opened);
     return code;

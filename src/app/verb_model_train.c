@@ -316,8 +316,7 @@ static enum dam_err ask_whatif(struct training *t, struct dam_history_whatif *re
     enum dam_err err = dam_law_load_one(&t->opened->manifest, NULL, t->opened->decider, &code,
                                         false, ".", &law.mind, &complaint);
     if (err != DAM_OK) {
-        (void)dam_verb_fail(DAM_EXIT_FAILED, complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
-                            complaint.text);
+        (void)dam_opened_fail(&complaint, err);
         return err;
     }
     return dam_history_ask_whatif(t->opened->evidence, t->opened->decider, &t->opened->manifest,

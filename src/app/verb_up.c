@@ -2,6 +2,7 @@
 #include "app/args.h"
 #include "app/face.h"
 #include "app/input.h"
+#include "app/opened.h"
 #include "app/verb.h"
 #include "app/verb_machine.h"
 #include "machine/runtime.h"
@@ -250,11 +251,7 @@ static int machines_start(struct up *up, const struct up_args *args)
     if (err == DAM_OK) {
         return args->api == NULL ? DAM_EXIT_OK : face_open(up, args);
     }
-    return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND
-                         : err == DAM_EPARSE  ? DAM_EXIT_CONFIG
-                                              : DAM_EXIT_FAILED,
-                         complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
-                         complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);
+    return dam_opened_fail(&complaint, err);
 }
 
 /* When the runtime has ended by itself, the signal handles are all that keeps the loop. What was

@@ -169,8 +169,7 @@ static int whatif(struct dam_opened *o, const char *mind, const char *charter, c
     struct dam_law law;
     enum dam_err err = law_make(o, mind, charter, &candidate, &law, &complaint);
     if (err != DAM_OK) {
-        return dam_verb_fail(DAM_EXIT_CONFIG, complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
-                             complaint.text);
+        return dam_opened_fail(&complaint, err);
     }
     if (since != NULL) {
         struct dam_record_leaf leaf;

@@ -20,28 +20,51 @@ struct dam_explain {
     double parts[DAM_MODEL_INPUTS_MAX];
 };
 
-enum dam_err dam_explain_open(const struct dam_manifest *manifest, struct dam_explain **ret)
+static enum dam_err no_model(const struct dam_manifest *manifest,
+                             struct dam_manifest_complaint *ret_complaint)
+{
+    (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text),
+                   "[evidence] explain: '%s' cannot be read as a model", manifest->mind.model);
+    (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint),
+                   "`dam model info` tells what it is; planners and forecasters are not explained");
+    return DAM_EPARSE;
+}
+
+enum dam_err dam_explain_open(const struct dam_manifest *manifest, struct dam_explain **ret,
+                              struct dam_manifest_complaint *ret_complaint)
 {
     const char *why = NULL;
     const char *path =
         manifest->mind.model == NULL ? NULL : dam_manifest_path(manifest, manifest->mind.model);
     FILE *file = path == NULL ? NULL : fopen(path, "rbe");
     if (file == NULL) {
-        return DAM_ENOTFOUND;
+        return no_model(manifest, ret_complaint);
     }
     struct dam_explain *e = calloc(1, sizeof(*e));
     uint8_t *data = malloc(DAM_MODEL_BLOB_MAX + 1);
-    enum dam_err err = e == NULL || data == NULL ? DAM_ENOMEM : DAM_ENOTFOUND;
-    size_t len = err == DAM_ENOMEM ? 0 : fread(data, 1, DAM_MODEL_BLOB_MAX + 1, file);
+    enum dam_err err = e == NULL || data == NULL ? DAM_ENOMEM : DAM_OK;
+    size_t len = err != DAM_OK ? 0 : fread(data, 1, DAM_MODEL_BLOB_MAX + 1, file);
     if (len > 0 && dam_model_open(dam_bytes(data, len), &e->model, &why) == DAM_OK) {
         dam_sha256(data, len, &e->hash);
         *ret = e;
-        err = DAM_OK;
     } else {
+        err = err == DAM_OK ? no_model(manifest, ret_complaint) : err;
         free(e);
     }
     free(data);
     (void)fclose(file); /* only read from */
+    return err;
+}
+
+enum dam_err dam_explain_check(const struct dam_manifest *manifest,
+                               struct dam_manifest_complaint *ret_complaint)
+{
+    struct dam_explain *explain = NULL;
+    if (!manifest->evidence_explain) {
+        return DAM_OK;
+    }
+    enum dam_err err = dam_explain_open(manifest, &explain, ret_complaint);
+    dam_explain_close(explain);
     return err;
 }
 

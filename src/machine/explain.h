@@ -12,10 +12,16 @@
 
 struct dam_explain; /* private */
 
-/** Read the model that [mind] names. Returns: DAM_OK; DAM_ENOTFOUND where the mind is no model or
- * its file cannot be read as one; DAM_ENOMEM. */
+/** Read the model that [mind] names. Returns: DAM_OK; DAM_EPARSE with *ret_complaint where the mind
+ *  is no model, or its file cannot be read as one that is explained; DAM_ENOMEM. */
 DAM_MUST_USE enum dam_err dam_explain_open(const struct dam_manifest *manifest,
-                                           struct dam_explain **ret);
+                                           struct dam_explain **ret,
+                                           struct dam_manifest_complaint *ret_complaint);
+
+/** Would a machine find what its [evidence] explain asks for? Returns: DAM_OK, also where it asks
+ *  for nothing; else as dam_explain_open. */
+DAM_MUST_USE enum dam_err dam_explain_check(const struct dam_manifest *manifest,
+                                            struct dam_manifest_complaint *ret_complaint);
 
 /** Explain a decision. Returns: DAM_OK; DAM_ECONFLICT if the model does not give this proposal:
  *  another mind decided, or it failed.

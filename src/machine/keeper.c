@@ -84,16 +84,11 @@ static void watcher_init(struct dam_watcher *w, struct dam_envoy *envoy,
     };
 }
 
-static struct dam_u256 id_of(const struct dam_manifest *manifest)
-{
-    return dam_u256_from_u64(manifest->token == NULL ? 0 : strtoull(manifest->token, NULL, 10));
-}
-
 enum dam_err dam_keeper_first(struct dam_envoy *envoy, const struct dam_manifest *manifest,
                               struct dam_arena *arena, struct dam_constitution *ret)
 {
     struct dam_watcher watcher;
-    const struct dam_u256 id = id_of(manifest);
+    const struct dam_u256 id = dam_u256_from_u64(manifest->token);
     DAM_TRY(dam_envoy_connect(envoy));
     watcher_init(&watcher, envoy, manifest);
     DAM_TRY(dam_watcher_begin(&watcher, &envoy->arena));
@@ -533,13 +528,10 @@ enum dam_err dam_keeper_create(struct dam_machine *machine, uv_loop_t *loop, int
     k->envoy = dam_envoy_share(envoy);
     k->poll_ms = (uint64_t)(m->chain.poll_ms > poll_ms_min ? m->chain.poll_ms : poll_ms_min);
     k->signed_ms = NEVER_MS;
-    k->id = id_of(m);
+    k->id = dam_u256_from_u64(m->token);
     k->origin.chain_id = m->chain_id;
-    k->origin.token = k->id.w[0];
-    if (m->registry != NULL &&
-        dam_address_from_text(m->registry, strlen(m->registry), &k->origin.registry) != DAM_OK) {
-        k->origin.registry = (struct dam_address){{0}}; /* machine/open has complained of it */
-    }
+    k->origin.token = m->token;
+    k->origin.registry = m->registry;
     watcher_init(&k->watcher, envoy, m);
     dam_arena_init(&k->arena, dam_heap(), 0);
     *ret = k;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Opening a machine, finding what its last run left, recording the boot; and its end. */
 #include "base/heap.h"
-#include "base/hex.h"
 #include "core/crypto/keccak.h"
 #include "core/crypto/sha256.h"
 #include "core/record/note.h"
@@ -17,31 +16,19 @@
 /* ---- opening --------------------------------------------------------------------------------- */
 
 /* keccak256(abi.encode(chainId, registry, tokenId)); the name stands in for a token not yet had. */
-static enum dam_err identity(const struct dam_manifest *manifest, struct dam_hash *ret)
+static void identity(const struct dam_manifest *manifest, struct dam_hash *ret)
 {
     uint8_t words[96] = {0};
     dam_store_be64(words + 24, manifest->chain_id);
-    if (manifest->registry != NULL &&
-        dam_hex_decode_exact(manifest->registry, strlen(manifest->registry), words + 44, 20) !=
-            DAM_OK) {
-        return DAM_EPARSE;
-    }
-    if (manifest->token == NULL) {
+    memcpy(words + 44, manifest->registry.b, 20);
+    if (manifest->has_token) {
+        dam_store_be64(words + 88, manifest->token);
+    } else {
         struct dam_hash hash;
         dam_keccak256((const uint8_t *)manifest->name, strlen(manifest->name), &hash);
         memcpy(words + 64, hash.b, 32);
-    } else {
-        uint64_t token = 0;
-        for (const char *c = manifest->token; *c != 0; c++) {
-            if (*c < '0' || *c > '9' || __builtin_mul_overflow(token, (uint64_t)10, &token) ||
-                __builtin_add_overflow(token, (uint64_t)(*c - '0'), &token)) {
-                return DAM_EPARSE;
-            }
-        }
-        dam_store_be64(words + 88, token);
     }
     dam_keccak256(words, sizeof(words), ret);
-    return DAM_OK;
 }
 
 /* What the last run left: its newest decision, whether that has a receipt, its boot. */
@@ -305,31 +292,17 @@ static void checkpoint_open(struct dam_machine *m, const char *folder)
     }
 }
 
-static enum dam_err explain_open(struct dam_machine *m,
-                                 struct dam_manifest_complaint *ret_complaint)
-{
-    enum dam_err err = dam_explain_open(&m->manifest, &m->explain);
-    if (err != DAM_ENOTFOUND) {
-        return err;
-    }
-    (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text),
-                   "[evidence] explain: '%s' cannot be read as a model", m->manifest.mind.model);
-    (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint),
-                   "`dam model info` tells what it is; planners and forecasters are not explained");
-    return DAM_EPARSE;
-}
-
 static enum dam_err open_parts(struct dam_machine *m, const char *folder,
                                const struct dam_machine_options *options,
                                struct dam_manifest_complaint *ret_complaint)
 {
     struct dam_hash machine;
     DAM_TRY(dam_manifest_load(folder, &m->arena, &m->manifest, ret_complaint));
-    DAM_TRY(identity(&m->manifest, &machine));
+    identity(&m->manifest, &machine);
     m->decider = options->decider;
     DAM_TRY(law_open(m, options->chain, ret_complaint));
     if (m->manifest.evidence_explain) {
-        DAM_TRY(explain_open(m, ret_complaint));
+        DAM_TRY(dam_explain_open(&m->manifest, &m->explain, ret_complaint));
     }
     dam_sense_init(&m->sense, &m->manifest);
     int len = snprintf(m->stop_path, sizeof(m->stop_path), "%s/stop", folder);

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/suggest.h"
+#include "base/u256_text.h"
 #include "machine/manifest_read.h"
 
 #include <stdio.h>
@@ -87,15 +88,28 @@ static enum dam_err machine_read(struct dam_manifest_reader *r, const struct dam
 static enum dam_err identity_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
     static const char *const keys[] = {"chain_id", "registry", "token", "account", "epoch", NULL};
+    struct dam_manifest *m = r->manifest;
+    struct dam_address account;
+    bool found = false;
+    const char *token = NULL;
     int64_t chain_id = 0;
     int64_t epoch = 0;
     DAM_TRY(dam_manifest_keys(r, table, "[identity]", keys));
     DAM_TRY(dam_manifest_integer(r, table, "chain_id", 0, INT64_MAX, &chain_id));
-    r->manifest->chain_id = (uint64_t)chain_id;
+    m->chain_id = (uint64_t)chain_id;
     DAM_TRY(dam_manifest_integer(r, table, "epoch", 0, UINT32_MAX, &epoch));
-    r->manifest->epoch = (uint32_t)epoch;
-    DAM_TRY(dam_manifest_text(r, table, "registry", false, &r->manifest->registry));
-    return dam_manifest_text(r, table, "token", false, &r->manifest->token);
+    m->epoch = (uint32_t)epoch;
+    DAM_TRY(dam_manifest_address(r, table, "registry", &m->registry, &m->has_registry));
+    DAM_TRY(dam_manifest_address(r, table, "account", &account, &found)); /* for people */
+    DAM_TRY(dam_manifest_text(r, table, "token", false, &token));
+    struct dam_u256 number = {0};
+    if (token != NULL && (dam_u256_from_dec(token, strlen(token), &number) != DAM_OK ||
+                          !dam_u256_to_u64(&number, &m->token))) {
+        return dam_manifest_complain(r, dam_toml_get(table, "token"), NULL,
+                                     "'token' is a whole number below 2^64, this is \"%s\"", token);
+    }
+    m->has_token = token != NULL;
+    return DAM_OK;
 }
 
 static enum dam_err evidence_read(struct dam_manifest_reader *r, const struct dam_toml *table)

@@ -124,8 +124,10 @@ struct dam_manifest {
     int64_t period_ms;
     int64_t write_timeout_ms;
     uint64_t chain_id;
-    const char *registry;
-    const char *token;
+    bool has_registry;
+    struct dam_address registry;
+    bool has_token;
+    uint64_t token;
     uint32_t epoch; /* of the constitution's terms that mind and charter stand for; 0: none */
     struct dam_manifest_link links[DAM_MANIFEST_LINKS_MAX];
     size_t link_count;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* [ledger], [chain], [signer], [evidence.anchor] and [upgrade]: what the machine's keeper goes by.
  */
-#include "core/eth/address.h"
 #include "machine/manifest_read.h"
 #include "port/http_client.h"
 
@@ -76,20 +75,6 @@ static enum dam_err ledger_read(struct dam_manifest_reader *r, const struct dam_
 }
 
 /* ---- the chain ------------------------------------------------------------------------------- */
-
-static enum dam_err address_read(struct dam_manifest_reader *r, const struct dam_toml *table,
-                                 const char *key, struct dam_address *ret, bool *ret_found)
-{
-    const char *text = NULL;
-    DAM_TRY(dam_manifest_text(r, table, key, false, &text));
-    *ret_found = text != NULL;
-    if (text != NULL && dam_address_from_text(text, strlen(text), ret) != DAM_OK) {
-        return dam_manifest_complain(r, dam_toml_get(table, key),
-                                     "an address is 0x and 40 hexadecimal digits",
-                                     "'%s' is no address", text);
-    }
-    return DAM_OK;
-}
 
 static enum dam_err url_add(struct dam_manifest_reader *r, const struct dam_toml *at,
                             const char *url)
@@ -178,8 +163,8 @@ static enum dam_err chain_read(struct dam_manifest_reader *r, const struct dam_t
     DAM_TRY(dam_manifest_span(r, table, "timeout", &c->timeout_ms));
     DAM_TRY(dam_manifest_span(r, table, "poll", &c->poll_ms));
     DAM_TRY(dam_manifest_integer(r, table, "depth", 0, INT32_MAX, &c->depth));
-    DAM_TRY(address_read(r, table, "constitution", &c->constitution, &c->has_constitution));
-    if (c->has_constitution && (m->registry == NULL || m->token == NULL || m->chain_id == 0)) {
+    DAM_TRY(dam_manifest_address(r, table, "constitution", &c->constitution, &c->has_constitution));
+    if (c->has_constitution && (!m->has_registry || !m->has_token || m->chain_id == 0)) {
         return dam_manifest_complain(r, table, "its constitution is found by chain_id and token",
                                      "[identity] must say who the machine is: chain_id, registry "
                                      "and token");

@@ -2,6 +2,7 @@
 #include "machine/manifest_read.h"
 
 #include "base/suggest.h"
+#include "core/eth/address.h"
 #include "core/flow/fixed.h"
 
 #include <errno.h>
@@ -223,6 +224,20 @@ enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r, const struct da
                                  err == DAM_ERANGE ? "'%s' does not fit 64 bits: %.*s"
                                                    : "'%s' is no number: %.*s",
                                  key, (int)text.len, (const char *)text.data);
+}
+
+enum dam_err dam_manifest_address(struct dam_manifest_reader *r, const struct dam_toml *table,
+                                  const char *key, struct dam_address *ret, bool *ret_found)
+{
+    const char *text = NULL;
+    DAM_TRY(dam_manifest_text(r, table, key, false, &text));
+    *ret_found = text != NULL;
+    if (text != NULL && dam_address_from_text(text, strlen(text), ret) != DAM_OK) {
+        return dam_manifest_complain(r, dam_toml_get(table, key),
+                                     "an address is 0x and 40 hexadecimal digits",
+                                     "'%s' is no address", text);
+    }
+    return DAM_OK;
 }
 
 enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const char *path,

@@ -42,6 +42,9 @@ DAM_MUST_USE enum dam_err dam_manifest_flag(struct dam_manifest_reader *r,
 DAM_MUST_USE enum dam_err dam_manifest_span(struct dam_manifest_reader *r,
                                             const struct dam_toml *table, const char *key,
                                             int64_t *ret_ms);
+DAM_MUST_USE enum dam_err dam_manifest_address(struct dam_manifest_reader *r,
+                                               const struct dam_toml *table, const char *key,
+                                               struct dam_address *ret, bool *ret_found);
 /** A number in a unit with decimals: 12, 12.5 or "12.5". *ret_found may be NULL. */
 DAM_MUST_USE enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r,
                                                const struct dam_toml *table, const char *key,

@@ -6,12 +6,14 @@
 #include "port/file.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define VERSION 1u
 #define FILE_LEN_MAX (8u << 20)
 #define PATH_SIZE 4096u
+#define TOKEN_SIZE 24u
 
 static enum dam_err path_of(const struct dam_manifest *m, const char *name, char ret[PATH_SIZE])
 {
@@ -77,15 +79,23 @@ static void put_data(struct dam_json_writer *w, const char *key, const uint8_t *
     dam_json_put_data(w, data, len);
 }
 
+/* A decimal text, as in the manifest. */
+static const char *token_text(uint64_t token, char text[TOKEN_SIZE])
+{
+    (void)snprintf(text, TOKEN_SIZE, "%" PRIu64, token);
+    return text;
+}
+
 static void epoch_write(struct dam_json_writer *w, const struct dam_manifest *m,
                         const struct dam_terms *t, const struct dam_law_codes *codes)
 {
+    char token[TOKEN_SIZE];
     dam_json_put_object(w);
     put_u64(w, "version", VERSION);
     put_u64(w, "chain_id", m->chain_id);
     put_data(w, "constitution", m->chain.constitution.b, 20);
     dam_json_put_key(w, "token");
-    dam_json_put_cstr(w, m->token);
+    dam_json_put_cstr(w, token_text(m->token, token));
     put_u64(w, "epoch", t->epoch);
     put_data(w, "mind", t->mind.b, 20);
     put_u64(w, "mind_gas", t->mind_gas);
@@ -125,6 +135,7 @@ static enum dam_err epoch_parse(const struct dam_manifest *m, const struct dam_j
     uint64_t epoch = 0;
     struct dam_address constitution;
     struct dam_terms t = {0};
+    char token[TOKEN_SIZE];
     if (!u64_get(root, "version", &version)) {
         return DAM_ECORRUPT;
     }
@@ -142,7 +153,7 @@ static enum dam_err epoch_parse(const struct dam_manifest *m, const struct dam_j
         return DAM_ECORRUPT;
     }
     if (chain_id != m->chain_id || !dam_address_eq(&constitution, &m->chain.constitution) ||
-        !dam_json_is(dam_json_get(root, "token"), m->token)) {
+        !dam_json_is(dam_json_get(root, "token"), token_text(m->token, token))) {
         return DAM_ECONFLICT;
     }
     t.epoch = (uint32_t)epoch;

@@ -27,7 +27,8 @@ static int begin(void **state)
 {
     (void)state;
     memcpy(folder, "/tmp/dam-pin-XXXXXX", sizeof(folder));
-    manifest = (struct dam_manifest){.folder = folder, .chain_id = 31337, .token = "7"};
+    manifest =
+        (struct dam_manifest){.folder = folder, .chain_id = 31337, .has_token = true, .token = 7};
     manifest.chain.constitution.b[19] = 9;
     return mkdtemp(folder) != NULL && dam_decider_create(dam_heap(), &decider) == DAM_OK ? 0 : -1;
 }
@@ -166,9 +167,9 @@ static void another_machines_law_is_refused(void **state)
     manifest.chain_id++;
     assert_int_equal(dam_pin_load(&manifest, decider, &got), DAM_ECONFLICT);
     manifest.chain_id--;
-    manifest.token = "8";
+    manifest.token = 8;
     assert_int_equal(dam_pin_load(&manifest, decider, &got), DAM_ECONFLICT);
-    manifest.token = "7";
+    manifest.token = 7;
     manifest.chain.constitution.b[0]++;
     assert_int_equal(dam_pin_load(&manifest, decider, &got), DAM_ECONFLICT);
     manifest.chain.constitution.b[0]--;

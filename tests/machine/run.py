@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
 import compilers
-from harness import DAM, ENV, check, dam, recorded_site, summary, wishful
+from harness import DAM, ENV, ROOT, check, dam, recorded_site, summary, wishful
 
 LIFE_CALLS = 39  # what a life of nine turns makes of the calls below
 POINTS = int(os.environ.get("DAM_CRASH_POINTS", "120"))
@@ -137,12 +137,21 @@ def test_refusals(tmp):
         ("[machine]", '[chain]\nurl = "ipc://node"\n[machine]', "http://, https://, ws:// or wss://"),
         ('code = "SurplusMind"', 'code = "NoSuchMind"', "no compiled contract"),
         ('key = "pv_wh"', 'kee = "pv_wh"', "did you mean 'key'"),
+        ("[machine]", '[identity]\nregistry = "0x12"\n[machine]', "'0x12' is no address"),
+        ("[machine]", '[identity]\ntoken = "18446744073709551616"\n[machine]', "below 2^64"),
+        ("[machine]", '[identity]\ntoken = "7th"\n[machine]', "below 2^64"),
+        ('code = "SurplusMind"', 'model = "planner.dam"\n[evidence]\nexplain = true', "planners and forecasters are not explained"),
+        ('code = "SurplusMind"', 'model = "none.dam"', "cannot be read"),
     ]
+    made = dam("model", "make", os.path.join(ROOT, "tests/model/fixtures/planner.toml"), "--out", os.path.join(folder, "planner.dam"))
+    check("a planner is made", made.returncode == 0, made.stderr)
     for old, new, want in cases:
         with open(path, "w", encoding="utf-8") as f:
             f.write(good.replace(old, new, 1))
         run = dam("config", "check", folder)
         check(f"refused: {new}", run.returncode in (4, 8) and want in run.stderr, run.stderr)
+        up = dam("up", folder, "--turns", "1", "--speed", "max")
+        check(f"`dam up` says the same: {new}", (up.returncode, up.stderr) == (run.returncode, run.stderr), (up.stderr, run.stderr))
     with open(path, "w", encoding="utf-8") as f:
         f.write(good)
     lost = dam("init", "solar-site", os.path.join(tmp, "no", "such"))
