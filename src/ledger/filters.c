@@ -14,6 +14,8 @@
 #define FILTER_HASHES_MAX 65536u /* hashes kept for a poller; the oldest go */
 #define LOGS_MAX 100000u         /* results of one query */
 #define BLOCK_RANGE_MAX 1000000u
+#define POLL_NS ((uint64_t)20 * 1000 * 1000) /* of new blocks that one poll tells */
+#define NOTHING_NEW UINT64_MAX               /* in a note: another poll is telling it */
 
 enum filter_kind { FILTER_LOGS, FILTER_BLOCKS, FILTER_PENDING, FILTER_SYNCING };
 
@@ -27,6 +29,10 @@ struct filter {
     uint64_t from;        /* polled: the first block not reported yet */
     uint64_t first, last; /* the range that eth_getFilterLogs answers for */
     int64_t polled_ms;
+    unsigned readers;        /* calls on other threads that look at it */
+    bool is_gone;            /* and it goes with the last of them */
+    bool is_polled;          /* one of them tells what is new */
+    uint64_t from_max;       /* meanwhile blocks were taken back: it goes on there at the latest */
     struct dam_hash *hashes; /* pending ones since the last poll */
     size_t hash_count, hash_size;
 };
@@ -37,6 +43,15 @@ struct dam_filters {
     size_t count;
     uint64_t id_next;
 };
+
+static void free_if_gone(struct filter *filter)
+{
+    if (filter->is_gone && filter->readers == 0) {
+        dam_log_query_finish(&filter->query);
+        free(filter->hashes);
+        free(filter);
+    }
+}
 
 enum dam_err dam_filters_create(struct dam_ledger *ledger, struct dam_filters **ret)
 {
@@ -55,9 +70,8 @@ static void remove_at(struct dam_filters *filters, struct filter **at)
     struct filter *gone = *at;
     *at = gone->next;
     filters->count--;
-    dam_log_query_finish(&gone->query);
-    free(gone->hashes);
-    free(gone);
+    gone->is_gone = true;
+    free_if_gone(gone);
 }
 
 void dam_filters_destroy(struct dam_filters *filters)
@@ -68,118 +82,12 @@ void dam_filters_destroy(struct dam_filters *filters)
     free(filters);
 }
 
-/* ---- walking over logs -------------------------------------------------------------------------
- */
-
-/* Called for each log that matches. Returns: false to stop. */
-typedef bool log_fn(void *ctx, const struct dam_log *log,
-                    const struct dam_ledger_chain_block *block, const struct dam_hash *tx_hash,
-                    uint32_t tx_index, uint32_t log_index);
-
-static enum dam_err each_log_of(struct dam_ledger *ledger, const struct dam_log_query *query,
-                                const struct dam_ledger_chain_block *block, log_fn *visit,
-                                void *ctx, bool *ret_more)
-{
-    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
-    uint64_t number = block->header.number;
-    if (txn == NULL) {
-        return DAM_EIO;
-    }
-    for (uint32_t i = 0; i < block->tx_count && *ret_more; i++) {
-        struct dam_ledger_chain_receipt receipt;
-        struct dam_ledger_chain_tx tx = {.number = UINT64_MAX};
-        struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
-        enum dam_err err = dam_ledger_chain_receipt(txn, &ledger->arena, number, i, &receipt);
-        for (size_t k = 0; err == DAM_OK && k < receipt.log_count && *ret_more; k++) {
-            if (!dam_log_query_matches(query, &receipt.logs[k])) {
-                continue;
-            }
-            if (tx.number != number) {
-                err = dam_ledger_chain_tx(txn, number, i, &tx);
-            }
-            *ret_more = err == DAM_OK && visit(ctx, &receipt.logs[k], block, &tx.hash, i,
-                                               receipt.log_start + (uint32_t)k);
-        }
-        dam_arena_release(&ledger->arena, mark);
-        DAM_TRY(err);
-    }
-    return DAM_OK;
-}
-
-/* The next block, from `number` on, that has logs of the address. */
-static enum dam_err next_of_address(struct dam_store_txn *txn, const struct dam_address *address,
-                                    uint64_t number, uint64_t *ret)
-{
-    struct dam_store_cursor cursor = {0};
-    uint8_t key[28];
-    memcpy(key, address->b, 20);
-    dam_store_be64(key + 20, number);
-    enum dam_err err =
-        dam_store_seek(&cursor, txn, DAM_STORE_LOG_INDEX, dam_bytes(key, sizeof(key)));
-    if (err == DAM_OK &&
-        (cursor.key.len != sizeof(key) || memcmp(cursor.key.data, address->b, 20) != 0)) {
-        err = DAM_ENOTFOUND;
-    }
-    if (err == DAM_OK) {
-        *ret = dam_load_be64(cursor.key.data + 20);
-    }
-    dam_store_cursor_close(&cursor);
-    return err;
-}
-
-static enum dam_err next_block(struct dam_store_txn *txn, const struct dam_log_query *query,
-                               uint64_t number, uint64_t *ret)
-{
-    uint64_t best = UINT64_MAX;
-    if (query->address_count == 0) {
-        *ret = number;
-        return DAM_OK;
-    }
-    for (size_t i = 0; i < query->address_count; i++) {
-        uint64_t found;
-        enum dam_err err = next_of_address(txn, &query->addresses[i], number, &found);
-        if (err == DAM_OK && found < best) {
-            best = found;
-        } else if (err != DAM_OK && err != DAM_ENOTFOUND) {
-            return err;
-        }
-    }
-    *ret = best;
-    return DAM_OK;
-}
-
-/* The logs of the blocks first..last. In: rpc: whose time it takes, and which may fail. */
-static enum dam_err each_log(struct dam_rpc *rpc, const struct dam_log_query *query, uint64_t first,
-                             uint64_t last, log_fn *visit, void *ctx)
-{
-    bool more = true;
-    struct dam_ledger *ledger = rpc->ledger;
-    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
-    if (txn == NULL) {
-        return DAM_EIO;
-    }
-    for (uint64_t n = first; n <= last && more; n++) {
-        if (dam_rpc_is_over(rpc)) {
-            return DAM_OK;
-        }
-        struct dam_ledger_chain_block block;
-        DAM_TRY(next_block(txn, query, n, &n));
-        if (n > last) {
-            break;
-        }
-        DAM_TRY(dam_ledger_chain_block(txn, n, &block));
-        if (block.tx_count > 0 && dam_log_query_may_match(query, &block.header.bloom)) {
-            DAM_TRY(each_log_of(ledger, query, &block, visit, ctx, &more));
-        }
-    }
-    return DAM_OK;
-}
-
 /* ---- answering ------------------------------------------------------------------------------- */
 
 struct writer_ctx {
     struct dam_rpc *rpc;
     uint64_t count;
+    uint64_t count_max;
 };
 
 static bool write_log(void *ctx, const struct dam_log *log,
@@ -187,7 +95,7 @@ static bool write_log(void *ctx, const struct dam_log *log,
                       uint32_t tx_index, uint32_t log_index)
 {
     struct writer_ctx *writer = ctx;
-    if (++writer->count > LOGS_MAX) {
+    if (++writer->count > writer->count_max) {
         dam_rpc_fail(writer->rpc, DAM_RPC_LIMIT,
                      "query returned more than %u results: ask for fewer blocks", LOGS_MAX);
         return false;
@@ -199,7 +107,7 @@ static bool write_log(void *ctx, const struct dam_log *log,
 static void put_logs(struct dam_rpc *rpc, const struct dam_log_query *query, uint64_t first,
                      uint64_t last)
 {
-    struct writer_ctx writer = {rpc, 0};
+    struct writer_ctx writer = {rpc, 0, LOGS_MAX};
     uint64_t oldest = rpc->ledger->chain->oldest;
     if (first < oldest && first <= last) {
         dam_rpc_fail(rpc, 4444, "pruned history unavailable: the oldest block kept is %" PRIu64,
@@ -207,7 +115,7 @@ static void put_logs(struct dam_rpc *rpc, const struct dam_log_query *query, uin
         return;
     }
     dam_json_put_array(rpc->w);
-    enum dam_err err = each_log(rpc, query, first, last, write_log, &writer);
+    enum dam_err err = dam_log_query_range(rpc, query, first, last, write_log, &writer);
     if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
         return;
@@ -301,6 +209,11 @@ static void eth_getLogs(struct dam_rpc *rpc)
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
+static int64_t now_ms(const struct dam_ledger *ledger)
+{
+    return (int64_t)(dam_clock_mono_ns(ledger->clock) / 1000000);
+}
+
 static void drop_idle(struct dam_filters *filters, int64_t now)
 {
     for (struct filter **at = &filters->first; *at != NULL;) {
@@ -315,7 +228,7 @@ static void drop_idle(struct dam_filters *filters, int64_t now)
 static struct filter *add_filter(struct dam_rpc *rpc, enum filter_kind kind)
 {
     struct dam_filters *filters = rpc->ledger->filters;
-    int64_t now = (int64_t)(dam_clock_mono_ns(rpc->ledger->clock) / 1000000);
+    int64_t now = now_ms(rpc->ledger);
     drop_idle(filters, now);
     struct filter *filter = filters->count < FILTERS_MAX ? calloc(1, sizeof(*filter)) : NULL;
     if (filter == NULL) {
@@ -408,80 +321,131 @@ static void eth_uninstallFilter(struct dam_rpc *rpc)
     }
 }
 
-static void put_new_hashes(struct dam_rpc *rpc, struct filter *filter, uint64_t head)
+/* The filter that a call names, kept for a worker to read. Returns: NULL if there is none, or if it
+ * is of another kind than those. */
+static struct filter *hold_filter(struct dam_rpc *rpc, unsigned kinds)
 {
-    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
-    dam_json_put_array(rpc->w);
-    for (uint64_t n = filter->from; txn != NULL && n <= head; n++) {
-        struct dam_ledger_chain_block block;
-        if (dam_ledger_chain_block(txn, n, &block) == DAM_OK) {
-            dam_rpc_put_hash(rpc->w, &block.hash);
-        }
+    struct filter **at = find_filter(rpc);
+    if (at == NULL || *at == NULL || (kinds & 1u << (*at)->kind) == 0) {
+        return NULL;
     }
-    dam_json_put_array_end(rpc->w);
+    (*at)->readers++;
+    rpc->note->held = *at;
+    return *at;
 }
 
-/* As many blocks as one call may hold the loop for; the rest comes with the next poll. */
-static void put_new_logs(struct dam_rpc *rpc, struct filter *filter, uint64_t last)
+static void let_go(struct dam_rpc_note *note)
 {
-    struct writer_ctx writer = {rpc, 0};
+    struct filter *filter = note->held;
+    filter->readers--;
+    free_if_gone(filter);
+}
+
+/* What a worker has told is known as told. */
+static void end_poll(struct dam_rpc_note *note)
+{
+    struct filter *filter = note->held;
+    if (note->number != NOTHING_NEW) {
+        filter->from = note->number < filter->from_max ? note->number : filter->from_max;
+        filter->is_polled = false;
+    }
+    let_go(note);
+}
+
+static bool begin_poll(struct dam_rpc *rpc)
+{
+    struct filter *filter = hold_filter(rpc, 1u << FILTER_LOGS | 1u << FILTER_BLOCKS);
+    if (filter == NULL) {
+        return false;
+    }
+    rpc->note->let_go = end_poll;
+    rpc->note->number = filter->is_polled ? NOTHING_NEW : filter->from;
+    filter->polled_ms = now_ms(rpc->ledger);
+    filter->is_polled = true;
+    filter->from_max = UINT64_MAX;
+    return true;
+}
+
+static enum dam_err put_block_hash(struct dam_rpc *rpc, uint64_t number)
+{
+    struct dam_ledger_chain_block block;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(rpc->ledger->chain);
+    enum dam_err err = txn != NULL ? dam_ledger_chain_block(txn, number, &block) : DAM_EIO;
+    if (err == DAM_OK) {
+        dam_rpc_put_hash(rpc->w, &block.hash);
+    }
+    return err;
+}
+
+/* Of as many blocks as make a short call; the rest comes with the next poll. */
+static void put_new(struct dam_rpc *rpc, const struct filter *filter)
+{
+    const struct dam_ledger_chain *chain = rpc->ledger->chain;
+    struct writer_ctx writer = {rpc, 0, UINT64_MAX};
     enum dam_err err = DAM_OK;
+    uint64_t head = chain->head.header.number;
+    uint64_t last = head < filter->last ? head : filter->last;
+    uint64_t n = rpc->note->number;
+    if (filter->kind == FILTER_LOGS && n < chain->oldest) {
+        n = chain->oldest; /* what was pruned nobody can be told */
+    }
     dam_json_put_array(rpc->w);
-    while (filter->from <= last && err == DAM_OK && rpc->error_code == 0 &&
-           writer.count < LOGS_MAX / 2 && uv_hrtime() - rpc->began_ns < DAM_RPC_SLICE_NS) {
-        err = each_log(rpc, &filter->query, filter->from, filter->from, write_log, &writer);
-        filter->from++;
+    for (; n <= last && err == DAM_OK && rpc->error_code == 0 && writer.count < LOGS_MAX / 2 &&
+           uv_hrtime() - rpc->began_ns < POLL_NS;
+         n++) {
+        err = filter->kind == FILTER_LOGS
+                  ? dam_log_query_range(rpc, &filter->query, n, n, write_log, &writer)
+                  : put_block_hash(rpc, n);
     }
     dam_json_put_array_end(rpc->w);
     if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
+    } else if (rpc->error_code == 0) {
+        rpc->note->number = n;
     }
+}
+
+static void put_pending(struct dam_rpc *rpc, struct filter *filter)
+{
+    dam_json_put_array(rpc->w);
+    for (size_t i = 0; i < filter->hash_count; i++) {
+        dam_rpc_put_hash(rpc->w, &filter->hashes[i]);
+    }
+    dam_json_put_array_end(rpc->w);
+    filter->hash_count = 0;
+    filter->polled_ms = now_ms(rpc->ledger);
 }
 
 static void eth_getFilterChanges(struct dam_rpc *rpc)
 {
+    if (rpc->note->held != NULL) {
+        put_new(rpc, rpc->note->held);
+        return;
+    }
     struct filter **at = find_filter(rpc);
-    uint64_t head = rpc->ledger->chain->head.header.number;
-    if (at == NULL) {
-        return;
-    }
-    struct filter *filter = *at;
-    if (filter == NULL) {
+    if (at != NULL && *at == NULL) {
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "filter not found");
-        return;
+    } else if (at != NULL) {
+        put_pending(rpc, *at);
     }
-    filter->polled_ms = (int64_t)(dam_clock_mono_ns(rpc->ledger->clock) / 1000000);
-    if (filter->kind == FILTER_LOGS) {
-        uint64_t oldest = rpc->ledger->chain->oldest; /* what was pruned nobody can be told */
-        filter->from = filter->from < oldest ? oldest : filter->from;
-        put_new_logs(rpc, filter, head < filter->last ? head : filter->last);
-    } else if (filter->kind == FILTER_BLOCKS) {
-        put_new_hashes(rpc, filter, head);
-    } else {
-        dam_json_put_array(rpc->w);
-        for (size_t i = 0; i < filter->hash_count; i++) {
-            dam_rpc_put_hash(rpc->w, &filter->hashes[i]);
-        }
-        dam_json_put_array_end(rpc->w);
-        filter->hash_count = 0;
-    }
-    if (rpc->error_code == 0 && filter->kind != FILTER_LOGS) {
-        filter->from = head + 1;
-    }
+}
+
+static bool hold_for_logs(struct dam_rpc *rpc)
+{
+    bool is_held = hold_filter(rpc, 1u << FILTER_LOGS) != NULL;
+    rpc->note->let_go = is_held ? let_go : NULL;
+    return is_held;
 }
 
 static void eth_getFilterLogs(struct dam_rpc *rpc)
 {
-    struct filter **at = find_filter(rpc);
+    const struct filter *filter = rpc->note->held;
     uint64_t head = rpc->ledger->chain->head.header.number;
-    if (at == NULL) {
-        return;
-    }
-    if (*at == NULL || (*at)->kind != FILTER_LOGS) {
+    if (filter != NULL) {
+        put_logs(rpc, &filter->query, filter->first, head < filter->last ? head : filter->last);
+    } else if (find_filter(rpc) != NULL) { /* there is none, or of another kind */
         dam_rpc_fail(rpc, DAM_RPC_SERVER, "filter not found");
-        return;
     }
-    put_logs(rpc, &(*at)->query, (*at)->first, head < (*at)->last ? head : (*at)->last);
 }
 
 /* ---- subscriptions --------------------------------------------------------------------------- */
@@ -611,7 +575,7 @@ static void send_logs(struct dam_filters *filters, struct filter *filter, struct
     bool more = true;
     if (block->tx_count > 0 && dam_log_query_may_match(&filter->query, &block->header.bloom)) {
         /* A log that cannot be read cannot be told; the store has said so. */
-        (void)each_log_of(filters->ledger, &filter->query, block, send_log, &event, &more);
+        (void)dam_log_query_block(filters->ledger, &filter->query, block, send_log, &event, &more);
     }
 }
 
@@ -658,6 +622,9 @@ void dam_filters_taken_back(struct dam_filters *filters)
             send_head(filter, &buf, head);
         } else if (filter->ws == NULL && filter->from > head->header.number + 1) {
             filter->from = head->header.number + 1;
+        }
+        if (filter->is_polled && filter->from_max > head->header.number + 1) {
+            filter->from_max = head->header.number + 1;
         }
     }
     dam_buf_finish(&buf);
@@ -719,8 +686,8 @@ const struct dam_rpc_method dam_rpc_log_methods[] = {
     {"eth_newFilter", eth_newFilter, false, DAM_RPC_LOOP, 1},
     {"eth_newBlockFilter", eth_newBlockFilter, false},
     {"eth_newPendingTransactionFilter", eth_newPendingTransactionFilter, false, DAM_RPC_LOOP, 1},
-    {"eth_getFilterChanges", eth_getFilterChanges, false, DAM_RPC_LOOP, 1},
-    {"eth_getFilterLogs", eth_getFilterLogs, false, DAM_RPC_LOOP, 1},
+    {"eth_getFilterChanges", eth_getFilterChanges, false, DAM_RPC_WORKER, 1, begin_poll},
+    {"eth_getFilterLogs", eth_getFilterLogs, false, DAM_RPC_WORKER, 1, hold_for_logs},
     {"eth_uninstallFilter", eth_uninstallFilter, false, DAM_RPC_LOOP, 1},
     {"eth_subscribe", eth_subscribe, false, DAM_RPC_LOOP, 2},
     {"eth_unsubscribe", eth_unsubscribe, false, DAM_RPC_LOOP, 1},

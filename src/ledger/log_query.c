@@ -127,3 +127,104 @@ bool dam_log_query_may_match(const struct dam_log_query *query, const struct dam
     }
     return found;
 }
+
+/* ---- walking ----------------------------------------------------------------------------------
+ */
+
+enum dam_err dam_log_query_block(struct dam_ledger *ledger, const struct dam_log_query *query,
+                                 const struct dam_ledger_chain_block *block, dam_log_fn *visit,
+                                 void *ctx, bool *ret_more)
+{
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
+    uint64_t number = block->header.number;
+    if (txn == NULL) {
+        return DAM_EIO;
+    }
+    for (uint32_t i = 0; i < block->tx_count && *ret_more; i++) {
+        struct dam_ledger_chain_receipt receipt;
+        struct dam_ledger_chain_tx tx = {.number = UINT64_MAX};
+        struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
+        enum dam_err err = dam_ledger_chain_receipt(txn, &ledger->arena, number, i, &receipt);
+        for (size_t k = 0; err == DAM_OK && k < receipt.log_count && *ret_more; k++) {
+            if (!dam_log_query_matches(query, &receipt.logs[k])) {
+                continue;
+            }
+            if (tx.number != number) {
+                err = dam_ledger_chain_tx(txn, number, i, &tx);
+            }
+            *ret_more = err == DAM_OK && visit(ctx, &receipt.logs[k], block, &tx.hash, i,
+                                               receipt.log_start + (uint32_t)k);
+        }
+        dam_arena_release(&ledger->arena, mark);
+        DAM_TRY(err);
+    }
+    return DAM_OK;
+}
+
+/* The next block, from `number` on, that has logs of the address. */
+static enum dam_err next_of_address(struct dam_store_txn *txn, const struct dam_address *address,
+                                    uint64_t number, uint64_t *ret)
+{
+    struct dam_store_cursor cursor = {0};
+    uint8_t key[28];
+    memcpy(key, address->b, 20);
+    dam_store_be64(key + 20, number);
+    enum dam_err err =
+        dam_store_seek(&cursor, txn, DAM_STORE_LOG_INDEX, dam_bytes(key, sizeof(key)));
+    if (err == DAM_OK &&
+        (cursor.key.len != sizeof(key) || memcmp(cursor.key.data, address->b, 20) != 0)) {
+        err = DAM_ENOTFOUND;
+    }
+    if (err == DAM_OK) {
+        *ret = dam_load_be64(cursor.key.data + 20);
+    }
+    dam_store_cursor_close(&cursor);
+    return err;
+}
+
+static enum dam_err next_block(struct dam_store_txn *txn, const struct dam_log_query *query,
+                               uint64_t number, uint64_t *ret)
+{
+    uint64_t best = UINT64_MAX;
+    if (query->address_count == 0) {
+        *ret = number;
+        return DAM_OK;
+    }
+    for (size_t i = 0; i < query->address_count; i++) {
+        uint64_t found;
+        enum dam_err err = next_of_address(txn, &query->addresses[i], number, &found);
+        if (err == DAM_OK && found < best) {
+            best = found;
+        } else if (err != DAM_OK && err != DAM_ENOTFOUND) {
+            return err;
+        }
+    }
+    *ret = best;
+    return DAM_OK;
+}
+
+enum dam_err dam_log_query_range(struct dam_rpc *rpc, const struct dam_log_query *query,
+                                 uint64_t first, uint64_t last, dam_log_fn *visit, void *ctx)
+{
+    bool more = true;
+    struct dam_ledger *ledger = rpc->ledger;
+    struct dam_store_txn *txn = dam_ledger_chain_reader(ledger->chain);
+    if (txn == NULL) {
+        return DAM_EIO;
+    }
+    for (uint64_t n = first; n <= last && more; n++) {
+        if (dam_rpc_is_over(rpc)) {
+            return DAM_OK;
+        }
+        struct dam_ledger_chain_block block;
+        DAM_TRY(next_block(txn, query, n, &n));
+        if (n > last) {
+            break;
+        }
+        DAM_TRY(dam_ledger_chain_block(txn, n, &block));
+        if (block.tx_count > 0 && dam_log_query_may_match(query, &block.header.bloom)) {
+            DAM_TRY(dam_log_query_block(ledger, query, &block, visit, ctx, &more));
+        }
+    }
+    return DAM_OK;
+}

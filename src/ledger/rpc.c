@@ -8,8 +8,6 @@
 
 #include "base/hex.h"
 
-#define LOOP_TIME_MAX_NS ((uint64_t)200 * 1000 * 1000) /* of a call on the loop's thread */
-
 /* ---- failing --------------------------------------------------------------------------------- */
 
 void dam_rpc_fail(struct dam_rpc *rpc, int code, const char *fmt, ...)
@@ -25,17 +23,16 @@ void dam_rpc_fail(struct dam_rpc *rpc, int code, const char *fmt, ...)
 }
 
 /* In geth's words. */
-static void fail_time(struct dam_rpc *rpc, uint64_t ms)
+static void fail_time(struct dam_rpc *rpc)
 {
-    dam_rpc_fail(rpc, DAM_RPC_SERVER, "execution aborted (timeout = %gs)", (double)ms / 1000);
+    dam_rpc_fail(rpc, DAM_RPC_SERVER, "execution aborted (timeout = %gs)",
+                 (double)rpc->ledger->call_time_max_ms / 1000);
 }
 
 bool dam_rpc_is_over(struct dam_rpc *rpc)
 {
     if (__atomic_load_n(&rpc->ledger->stop, __ATOMIC_RELAXED) != 0) {
-        fail_time(rpc, rpc->ledger->call_time_max_ms);
-    } else if (rpc->ledger->queue != NULL && uv_hrtime() - rpc->began_ns > LOOP_TIME_MAX_NS) {
-        fail_time(rpc, LOOP_TIME_MAX_NS / 1000000);
+        fail_time(rpc);
     }
     return rpc->error_code != 0;
 }
@@ -43,7 +40,7 @@ bool dam_rpc_is_over(struct dam_rpc *rpc)
 void dam_rpc_fail_err(struct dam_rpc *rpc, enum dam_err err)
 {
     if (err == DAM_ETIMEOUT) {
-        fail_time(rpc, rpc->ledger->call_time_max_ms);
+        fail_time(rpc);
         return;
     }
     const char *fault = dam_store_last_fault(rpc->ledger->chain->store);

@@ -30,6 +30,15 @@ struct dam_rpc_send {
     struct dam_offer_fault fault;
 };
 
+/* What a call that runs in several parts keeps from one to the next. */
+struct dam_rpc_note {
+    uint64_t number; /* the method's own; 0 at first */
+    void *held;      /* what is not to go away until then, */
+    /* called on the loop's thread when its part on a worker has ended, or did not begin; NULL:
+     * nothing is held */
+    void (*let_go)(struct dam_rpc_note *note);
+};
+
 /* One call. The handler writes one JSON value to w, or fails. */
 struct dam_rpc {
     struct dam_ledger *ledger;
@@ -40,11 +49,11 @@ struct dam_rpc {
     struct dam_arena *arena; /* until the call ends */
     struct dam_ws *ws;       /* who asks, for subscriptions; NULL over HTTP */
     uint64_t began_ns;       /* uv_hrtime of it */
-    /* Of a method in slices: a number that it keeps, 0 at first, and its wish to be called again
-     * when others have had their turn; what it wrote is forgotten then. Of a worker's: what
-     * `prepare` left. */
-    uint64_t *progress;
+    /* Its wish to be called again, on the loop's thread, with the note as it leaves it: of a method
+     * in slices, when others have had their turn; of a worker's, when the rest is not for a worker.
+     * What it wrote is forgotten then. */
     bool again;
+    struct dam_rpc_note *note;
     int error_code; /* 0: none */
     char error_text[512];
     struct dam_bytes error_data; /* hex'd into "data" if error_has_data */
@@ -72,9 +81,11 @@ struct dam_rpc_method {
     bool dev; /* only with --dev */
     enum dam_rpc_where where;
     uint8_t arg_max; /* more are refused, as geth does; not with --dev's own, whose peers differ */
-    /* Of a WORKER: called on the loop's thread before, to put into *rpc->progress what only that
-     * thread knows. It writes nothing, and leaves complaints to fn. NULL: nothing to prepare. */
-    dam_rpc_fn *prepare;
+    /* Of a WORKER: called on the loop's thread before, to note what only that thread knows. It
+     * writes nothing, changes nothing that letting go does not change back, and leaves complaints
+     * to fn. Returns: false: it is a small call, and fn may run on the loop's thread; nothing is
+     * noted. NULL: nothing to prepare. */
+    bool (*prepare)(struct dam_rpc *rpc);
 };
 
 /** The methods of each file, ended by an entry without a name. */
@@ -194,6 +205,10 @@ struct dam_rpc_call {
     bool has_from, has_to, has_gas, has_gas_price, has_max_fee, has_priority_fee, has_value,
         has_nonce, has_chain_id;
 };
+
+/** The gas that the call's parameters need, as eth_estimateGas finds it. Returns: false after
+ *  failing the call. */
+bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t *ret);
 
 /** Read a transaction object. In: node: NULL fails. */
 bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct dam_rpc_call *ret);

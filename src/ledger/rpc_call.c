@@ -538,13 +538,13 @@ static bool search_gas(struct dam_rpc *rpc, const struct run *run, uint64_t low,
     return true;
 }
 
-static void eth_estimateGas(struct dam_rpc *rpc)
+bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t *ret)
 {
     struct run run;
     struct dam_evm_receipt receipt;
     struct dam_bytes code = {0};
     if (!prepare(rpc, &run)) {
-        return;
+        return false;
     }
     uint64_t high = run.call.has_gas && run.call.tx.gas_limit >= GAS_TX ? run.call.tx.gas_limit
                                                                         : rpc->ledger->gas_limit;
@@ -553,22 +553,29 @@ static void eth_estimateGas(struct dam_rpc *rpc)
         high = GAS_TX_MAX;
     }
     if (!cap_by_balance(rpc, &run, &high) || !run_once(rpc, &run, high, &receipt)) {
-        return;
+        return false;
     }
     if (!ran_well(&receipt)) {
         fail_estimate(rpc, &receipt, high);
         dam_evm_discard(rpc->ledger->evm);
-        return;
+        return false;
     }
-    uint64_t gas = GAS_TX;
+    *ret = GAS_TX;
     bool plain = run.call.has_to && run.call.tx.data.len == 0 && run.call.tx.access_count == 0 &&
                  run.call.tx.authorization_count == 0 && receipt.gas_used == GAS_TX &&
                  dam_evm_get_code(rpc->ledger->evm, &run.call.tx.to, &code) == DAM_OK &&
                  code.len == 0;
-    if (plain || search_gas(rpc, &run, receipt.gas_used - 1, high, &receipt, &gas)) {
+    bool is_found = plain || search_gas(rpc, &run, receipt.gas_used - 1, high, &receipt, ret);
+    dam_evm_discard(rpc->ledger->evm);
+    return is_found;
+}
+
+static void eth_estimateGas(struct dam_rpc *rpc)
+{
+    uint64_t gas;
+    if (dam_rpc_estimate_gas(rpc, &gas)) {
         dam_json_put_quantity(rpc->w, gas);
     }
-    dam_evm_discard(rpc->ledger->evm);
 }
 
 /* ---- access lists ---------------------------------------------------------------------------- */

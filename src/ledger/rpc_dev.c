@@ -34,18 +34,18 @@ static bool mine_blocks(struct dam_rpc *rpc, uint64_t blocks, uint64_t interval)
         dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "more than %u blocks at once", MINE_MAX);
         return false;
     }
-    while (*rpc->progress < blocks) {
+    while (rpc->note->number < blocks) {
         if (uv_hrtime() - rpc->began_ns > DAM_RPC_SLICE_NS) {
             rpc->again = true;
             return false;
         }
-        if (interval != 0 && *rpc->progress > 0) {
+        if (interval != 0 && rpc->note->number > 0) {
             ledger->dev_state.next_timestamp = ledger->chain->head.header.timestamp + interval;
         }
         if (!mine(rpc)) {
             return false;
         }
-        (*rpc->progress)++;
+        rpc->note->number++;
     }
     return true;
 }
@@ -65,7 +65,7 @@ static void evm_mine(struct dam_rpc *rpc)
     } else if (param != NULL && !dam_rpc_quantity(rpc, 0, &timestamp)) {
         return;
     }
-    if (timestamp != 0 && *rpc->progress == 0) {
+    if (timestamp != 0 && rpc->note->number == 0) {
         rpc->ledger->dev_state.next_timestamp = timestamp;
     }
     if (mine_blocks(rpc, blocks, 0)) {
@@ -105,7 +105,7 @@ static void mine_detailed(struct dam_rpc *rpc)
     if (rpc->again || rpc->error_code != 0) {
         return;
     }
-    uint64_t first = chain->head.header.number + 1 - *rpc->progress;
+    uint64_t first = chain->head.header.number + 1 - rpc->note->number;
     dam_json_put_array(rpc->w);
     for (uint64_t n = first; rpc->error_code == 0 && n <= chain->head.header.number; n++) {
         struct dam_ledger_chain_block block;

@@ -3,7 +3,7 @@
  *
  *   dam_rpc_handle --> sends: nothing but raw transactions --> (turn's end, or another request)
  *         |                                                      recovered together --> run
- *         |--> at work: a call for another thread --> done --> run on
+ *         |--> at work: a call for another thread --> done --> run on, perhaps with its rest
  *         |--> paused: a call in slices --> (turn's end) --> run on
  *         `--> run --> held: a transaction was accepted --> dam_rpc_release (durable) --> reply
  *                `--> reply                                     `--> run on, if calls are left
@@ -33,8 +33,8 @@ struct dam_rpc_request {
     struct dam_arena arena;      /* text and tree of one that is at work */
     const struct dam_json *call; /* the next to run */
     uint32_t left;               /* calls from there on */
-    uint64_t progress;           /* of a call in slices */
-    bool is_paused;              /* it is to be run again */
+    struct dam_rpc_note note;    /* of that call */
+    bool is_paused;              /* it is to be run again, on the loop's thread */
     bool is_batch;
     bool any;                   /* a call wants an answer */
     struct dam_rpc_send *sends; /* of its calls from `call` on; NULL: not looked at ahead */
@@ -121,7 +121,7 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
                           .arena = &ledger->arena,
                           .ws = request->ws,
                           .began_ns = uv_hrtime(),
-                          .progress = &request->progress};
+                          .note = &request->note};
     struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
     dam_rpc_reply_begin(&request->answer, id);
     size_t result_at = w->buf->len;
@@ -258,7 +258,6 @@ static void run_next(struct dam_rpc_request *request, struct dam_ledger *ledger)
     if (request->is_paused) {
         return;
     }
-    request->progress = 0;
     request->call = dam_json_next(request->call);
     request->left--;
     if (request->sends != NULL) {
@@ -266,20 +265,33 @@ static void run_next(struct dam_rpc_request *request, struct dam_ledger *ledger)
     }
 }
 
-static bool is_for_worker(const struct dam_rpc_request *request)
+static void forget_note(struct dam_rpc_request *request)
 {
-    const struct dam_rpc_method *method = request->left > 0 && request->arena.first != NULL
-                                              ? method_of(request->ledger, request->call)
-                                              : NULL;
-    return method != NULL && method->where == DAM_RPC_WORKER;
+    if (request->note.let_go != NULL) {
+        request->note.let_go(&request->note);
+    }
+    request->note = (struct dam_rpc_note){0};
 }
 
-/* On a worker's thread: as many calls as are for it. */
+/* The next call's method, if it is for a worker; else NULL. */
+static const struct dam_rpc_method *worker_method(const struct dam_rpc_request *request)
+{
+    const struct dam_rpc_method *method =
+        request->left > 0 && request->arena.first != NULL && !request->is_paused
+            ? method_of(request->ledger, request->call)
+            : NULL;
+    return method != NULL && method->where == DAM_RPC_WORKER ? method : NULL;
+}
+
+/* On a worker's thread: as many calls as are for it and need no preparation. */
 static void run_at_work(struct dam_rpc_job *job, struct dam_ledger *view)
 {
     struct dam_rpc_request *request = (struct dam_rpc_request *)job;
+    const struct dam_rpc_method *next;
     do {
         const struct dam_json *call = request->call;
+        uint32_t left = request->left;
+        const struct dam_rpc_note note = request->note;
         const struct dam_ledger_counters counters = view->counters;
         size_t len = request->answer.out.len;
         bool comma = request->answer.w.comma;
@@ -288,13 +300,16 @@ static void run_at_work(struct dam_rpc_job *job, struct dam_ledger *view)
         if (dam_rpc_work_is_cut(view)) {
             view->counters = counters;
             request->call = call;
-            request->left++;
+            request->left = left;
+            request->note = note;
+            request->is_paused = false;
             request->answer.out.len = len;
             request->answer.w.comma = comma;
             request->any = any;
             return;
         }
-    } while (is_for_worker(request) && dam_rpc_work_goes_on(view));
+        next = worker_method(request);
+    } while (next != NULL && next->prepare == NULL && dam_rpc_work_goes_on(view));
 }
 
 static bool queue_is_open(const struct dam_rpc_request *request)
@@ -313,7 +328,8 @@ static void skip_next(struct dam_rpc_request *request)
                         : "the ledger is closing");
         request->any = true;
     }
-    request->progress = 0;
+    request->is_paused = false;
+    forget_note(request);
     request->call = dam_json_next(request->call);
     request->left--;
 }
@@ -324,30 +340,35 @@ static void work_done(struct dam_rpc_job *job, bool has_run)
 {
     struct dam_rpc_request *request = (struct dam_rpc_request *)job;
     take_out(&request->ledger->queue->at_work, request);
-    if (!has_run) { /* no memory for it, or the ledger closes */
-        skip_next(request);
+    if (!has_run || (request->is_paused && !queue_is_open(request))) {
+        skip_next(request); /* no memory for it, or the ledger closes */
+    } else if (!request->is_paused) {
+        forget_note(request);
     }
     if (advance(request)) {
         complete(request);
     }
 }
 
-/* Let the next call's method note what a worker cannot see. */
-static void prepare(struct dam_rpc_request *request)
+/* Let the next call's method note what a worker cannot see. Returns: false if it is for none. */
+static bool prepare(struct dam_rpc_request *request)
 {
     struct dam_ledger *ledger = request->ledger;
-    const struct dam_rpc_method *method = method_of(ledger, request->call);
-    const struct dam_json *params = dam_json_get(request->call, "params");
-    if (method->prepare != NULL && params != NULL && params->type == DAM_JSON_ARRAY) {
-        struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
-        struct dam_rpc rpc = {.ledger = ledger,
-                              .request = request,
-                              .params = params,
-                              .arena = &ledger->arena,
-                              .progress = &request->progress};
-        method->prepare(&rpc);
-        dam_arena_release(&ledger->arena, mark);
+    const struct dam_rpc_method *method = worker_method(request);
+    if (method == NULL || method->prepare == NULL) {
+        return method != NULL;
     }
+    const struct dam_json *params = dam_json_get(request->call, "params");
+    struct dam_arena_mark mark = dam_arena_mark(&ledger->arena);
+    struct dam_rpc rpc = {.ledger = ledger,
+                          .request = request,
+                          .params =
+                              params != NULL && params->type == DAM_JSON_ARRAY ? params : NULL,
+                          .arena = &ledger->arena,
+                          .note = &request->note};
+    bool is_for_worker = method->prepare(&rpc);
+    dam_arena_release(&ledger->arena, mark);
+    return is_for_worker;
 }
 
 /* Give the next call to a worker. Returns: false if none takes it. */
@@ -357,7 +378,6 @@ static bool submit(struct dam_rpc_request *request)
     if (!queue_is_open(request)) {
         return false;
     }
-    prepare(request);
     push(&queue->at_work, request);
     if (dam_rpc_work_submit(request->ledger->workers, &request->job)) {
         return true;
@@ -371,9 +391,10 @@ static bool advance(struct dam_rpc_request *request)
 {
     struct dam_rpc_queue *queue = request->ledger->queue;
     while (request->left > 0) {
-        bool for_worker = is_for_worker(request);
+        bool for_worker = prepare(request);
         if (for_worker && request->answer.mark_count > 0) {
             /* The turn's end knows what became of the transactions so far: they come first. */
+            forget_note(request);
             push(&queue->held, request);
             dam_ledger_schedule(request->ledger);
             return false;
@@ -391,6 +412,7 @@ static bool advance(struct dam_rpc_request *request)
             dam_ledger_schedule(request->ledger);
             return false;
         }
+        forget_note(request);
     }
     return true;
 }
@@ -680,7 +702,6 @@ static void run_paused(struct dam_ledger *ledger)
     ledger->queue->paused = (struct list){0};
     for (struct dam_rpc_request *r = shift(&list); r != NULL; r = shift(&list)) {
         if (!queue_is_open(r)) {
-            r->is_paused = false;
             skip_next(r);
         }
         if (advance(r)) {

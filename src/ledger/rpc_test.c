@@ -17,6 +17,8 @@
 #include "ledger/ledger.h"
 
 #define A "\"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266\""
+#define B "\"0x70997970C51812dc3A010C7d01b50e0d17dc79C8\""
+#define LOGGER "\"0x00000000000000000000000000000000000f0106\""
 #define MULTICALL "\"0xcA11bde05977b3631167028862bE2a173976CA11\""
 #define WORD "0x0000000000000000000000000000000000000000000000000000000000000001"
 #define NO_HASH "\"0x1111111111111111111111111111111111111111111111111111111111111111\""
@@ -27,6 +29,7 @@ struct world {
     char dir[64];
     char *reply;
     int replies;
+    int with_logs; /* of all replies ever */
 };
 
 static int open_world(void **state)
@@ -80,20 +83,42 @@ static void on_reply(void *ctx, const char *text, size_t len)
     memcpy(w->reply, text, len);
     w->reply[len] = '\0';
     w->replies++;
+    w->with_logs += strstr(w->reply, "logIndex") != NULL;
+}
+
+static void hand_in(struct world *w, const char *text)
+{
+    dam_ledger_rpc(w->ledger, text, strlen(text), on_reply, w);
+}
+
+/* Turn the loop until there are so many replies. Returns: the last of them. */
+static const char *await(struct world *w, int replies)
+{
+    for (int i = 0; i < 5000 && w->replies < replies; i++) {
+        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+        if (w->replies < replies) {
+            (void)usleep(1000);
+        }
+    }
+    assert_int_equal(w->replies, replies);
+    return w->reply;
 }
 
 static const char *ask(struct world *w, const char *text)
 {
     w->replies = 0;
-    dam_ledger_rpc(w->ledger, text, strlen(text), on_reply, w);
-    for (int i = 0; i < 5000 && w->replies == 0; i++) {
-        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
-        if (w->replies == 0) {
-            (void)usleep(1000);
-        }
+    hand_in(w, text);
+    return await(w, 1);
+}
+
+#define CALL(method, params) "{\"id\":1,\"method\":\"" method "\",\"params\":[" params "]}"
+
+static void expect(struct world *w, const char *text, const char *want)
+{
+    if (strstr(ask(w, text), want) == NULL) {
+        print_error("%s\n  want %s\n  got  %.300s\n", text, want, w->reply);
+        fail();
     }
-    assert_int_equal(w->replies, 1);
-    return w->reply;
 }
 
 struct line {
@@ -271,12 +296,95 @@ static void test_envelopes(void **state)
     };
     struct world *w = *state;
     for (size_t i = 0; i < DAM_COUNT_OF(cases); i++) {
-        const char *reply = ask(w, cases[i].text);
-        if (strstr(reply, cases[i].want) == NULL) {
-            print_error("%s\n  want %s\n  got  %.300s\n", cases[i].text, cases[i].want, reply);
-            fail();
-        }
+        expect(w, cases[i].text, cases[i].want);
     }
+}
+
+/* What may take long is not done while the loop waits for it: it is not answered at once, and what
+ * comes after it is answered first. */
+static void test_long_calls_wait(void **state)
+{
+    static const char *const calls[] = {
+        CALL("eth_getFilterLogs", "\"0x1\""),
+        CALL("eth_getFilterChanges", "\"0x1\""),
+        CALL("eth_getFilterChanges", "\"0x2\""),
+        CALL("eth_getLogs", "{}"),
+        CALL("eth_estimateGas", "{\"from\":" A ",\"to\":" A "}"),
+        CALL("eth_fillTransaction", "{\"from\":" A ",\"to\":" A "}"),
+        CALL("eth_signTransaction", "{\"from\":" A ",\"to\":" A "}"),
+        CALL("eth_sendTransaction", "{\"from\":" A ",\"to\":" A "}"),
+        CALL("eth_sendTransaction", "{\"from\":" A ",\"to\":" LOGGER "}"),
+    };
+    struct world *w = *state;
+    expect(w, CALL("anvil_setCode", LOGGER ",\"0x5f5fa0\""), "null"); /* LOG0 of nothing */
+    expect(w, CALL("eth_newFilter", "{\"address\":" LOGGER "}"), "\"0x1\"");
+    expect(w, CALL("eth_newBlockFilter", ""), "\"0x2\"");
+    for (size_t i = 0; i < DAM_COUNT_OF(calls); i++) {
+        w->replies = 0;
+        hand_in(w, calls[i]);
+        assert_int_equal(w->replies, 0);
+        hand_in(w, CALL("eth_chainId", ""));
+        assert_int_equal(w->replies, 1);
+        assert_non_null(strstr(w->reply, "\"0x7a69\""));
+        assert_non_null(strstr(await(w, 2), "\"result\""));
+    }
+}
+
+/* A filter tells each log and each block once, whatever else goes on while it is read. */
+static void test_filter_is_told_once(void **state)
+{
+    struct world *w = *state;
+    const char *send = CALL("eth_sendTransaction", "{\"from\":" A ",\"to\":" LOGGER "}");
+    const char *poll = CALL("eth_getFilterChanges", "\"0x1\"");
+    expect(w, poll, "\"logIndex\":\"0x0\""); /* of the test before */
+    expect(w, poll, "[]");
+    expect(w, CALL("eth_getFilterChanges", "\"0x2\""), "[\"0x");
+    expect(w, CALL("eth_getFilterChanges", "\"0x2\""), "[]");
+    expect(w, CALL("evm_snapshot", ""), "\"0x1\"");
+    expect(w, send, "\"result\"");
+    w->replies = 0; /* two polls at once: one of them tells it */
+    hand_in(w, poll);
+    hand_in(w, poll);
+    int with_logs = w->with_logs;
+    (void)await(w, 2);
+    assert_int_equal(w->with_logs, with_logs + 1);
+    expect(w, send, "\"result\"");
+    w->replies = 0; /* its blocks are taken back under a poll: the ones after are told again */
+    hand_in(w, poll);
+    hand_in(w, CALL("evm_revert", "\"0x1\""));
+    (void)await(w, 2);
+    expect(w, send, "\"result\"");
+    expect(w, poll, "\"logIndex\":\"0x0\"");
+    expect(w, CALL("eth_getFilterLogs", "\"0x1\""), "logIndex");
+    w->replies = 0; /* it goes while it is read */
+    hand_in(w, CALL("eth_getFilterLogs", "\"0x1\""));
+    hand_in(w, CALL("eth_uninstallFilter", "\"0x1\""));
+    assert_non_null(strstr(w->reply, "true"));
+    assert_non_null(strstr(await(w, 2), "logIndex"));
+    expect(w, poll, "filter not found");
+}
+
+/* The calls of a batch see what those before them did, and what waits in the pool. */
+static void test_batch_sees_pool(void **state)
+{
+    struct world *w = *state;
+#define FILL CALL("eth_fillTransaction", "{\"from\":" B ",\"to\":" A "}")
+#define SEND CALL("eth_sendTransaction", "{\"from\":" B ",\"to\":" A "}")
+    expect(w, CALL("evm_setAutomine", "false"), "null");
+    const char *reply = ask(w, "[" FILL "," SEND "," FILL "," FILL "," SEND "," FILL "]");
+    static const char *const nonces[] = {"0x0", "0x1", "0x1", "0x2"};
+    for (size_t i = 0; i < DAM_COUNT_OF(nonces); i++) {
+        reply = strstr(reply, "\"nonce\":\"");
+        assert_non_null(reply);
+        reply += strlen("\"nonce\":\"");
+        assert_memory_equal(reply, nonces[i], 3);
+    }
+    expect(w, CALL("evm_setAutomine", "true"), "null");
+    /* A failing estimate is the call's failure, and no other's. */
+    expect(w, CALL("anvil_setCode", LOGGER ",\"0xfe\""), "null");
+    expect(w, "[" CALL("eth_sendTransaction", "{\"from\":" B ",\"to\":" LOGGER "}") "," SEND "]",
+           "\"error\":{\"code\":-32000,\"message\":\"invalid opcode\"}},"
+           "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x");
 }
 
 static void test_dev_accounts(void **state)
@@ -337,6 +445,9 @@ int main(void)
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_envelopes),
+        cmocka_unit_test(test_long_calls_wait),
+        cmocka_unit_test(test_filter_is_told_once),
+        cmocka_unit_test(test_batch_sees_pool),
         cmocka_unit_test(test_dev_accounts),
         cmocka_unit_test(test_first_start),
     };

@@ -84,27 +84,6 @@ static void eth_accounts(struct dam_rpc *rpc)
     dam_json_put_array_end(rpc->w);
 }
 
-/* Ask ourselves for an estimate, as the client would. */
-static bool estimate(struct dam_rpc *rpc, const struct dam_json *node, uint64_t *ret)
-{
-    struct dam_buf buf;
-    dam_buf_init_arena(&buf, rpc->arena, 4096);
-    struct dam_json_writer w = {.buf = &buf};
-    struct dam_json_writer *real = rpc->w;
-    const struct dam_json *answer;
-    (void)node; /* it is the first parameter, which the estimate reads itself */
-    rpc->w = &w;
-    for (const struct dam_rpc_method *m = dam_rpc_call_methods; m->name != NULL; m++) {
-        if (strcmp(m->name, "eth_estimateGas") == 0) {
-            m->fn(rpc);
-        }
-    }
-    rpc->w = real;
-    return rpc->error_code == 0 &&
-           dam_json_parse(rpc->arena, (char *)buf.data, buf.len, 1, &answer, NULL) == DAM_OK &&
-           dam_json_quantity(answer, ret) == DAM_OK;
-}
-
 /* The nonce behind the sender's transactions that wait; on a worker, which sees no pool, behind
  * those that waited when the call was handed to it. */
 static bool next_nonce(struct dam_rpc *rpc, const struct dam_address *sender, uint64_t *ret)
@@ -123,28 +102,49 @@ static bool next_nonce(struct dam_rpc *rpc, const struct dam_address *sender, ui
     if (ledger->pool != NULL) {
         *ret = dam_pool_next_nonce(ledger->pool, sender, account.nonce);
     } else {
-        *ret = *rpc->progress > account.nonce ? *rpc->progress : account.nonce;
+        *ret = rpc->note->number > account.nonce ? rpc->note->number : account.nonce;
     }
     return true;
 }
 
-static void note_nonce(struct dam_rpc *rpc)
+static bool note_nonce(struct dam_rpc *rpc)
 {
     struct dam_address from;
     bool has_from = false;
     if (dam_rpc_member_address(rpc, dam_rpc_param(rpc, 0), "from", &from, &has_from) && has_from) {
-        (void)next_nonce(rpc, &from, rpc->progress); /* fn will say what is wrong */
+        (void)next_nonce(rpc, &from, &rpc->note->number); /* fn will say what is wrong */
     }
+    return true;
 }
 
-/* Read a transaction object and fill in what is missing: nonce, gas, fees. */
-static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address *ret_from)
+/* The gas of a transaction object that has none is a worker's to find; it needs nothing for that.
+ */
+static bool lacks_gas(struct dam_rpc *rpc)
+{
+    const struct dam_json *node = dam_rpc_param(rpc, 0);
+    return node != NULL && node->type == DAM_JSON_OBJECT &&
+           dam_json_is_null(dam_json_get(node, "gas"));
+}
+
+/* The part on a worker. Returns: false if this is the loop's thread. */
+static bool find_gas(struct dam_rpc *rpc)
+{
+    if (rpc->ledger->pool != NULL) {
+        return false;
+    }
+    rpc->again = dam_rpc_estimate_gas(rpc, &rpc->note->number);
+    return true;
+}
+
+/* Read a transaction object and fill in what is missing: nonce, gas, fees. In: gas: what was found
+ * for one that has none, or 0. */
+static bool fill_tx(struct dam_rpc *rpc, uint64_t gas, struct dam_tx *ret,
+                    struct dam_address *ret_from)
 {
     struct dam_rpc_call call;
     struct dam_ledger *ledger = rpc->ledger;
-    const struct dam_json *node = dam_rpc_param(rpc, 0);
     struct dam_builder_params params;
-    if (!dam_rpc_read_call(rpc, node, &call)) {
+    if (!dam_rpc_read_call(rpc, dam_rpc_param(rpc, 0), &call)) {
         return false;
     }
     if (call.has_chain_id && call.tx.chain_id != ledger->chain->rules.config.chain_id) {
@@ -156,8 +156,9 @@ static bool fill_tx(struct dam_rpc *rpc, struct dam_tx *ret, struct dam_address 
     if (!call.has_nonce && !next_nonce(rpc, &call.tx.sender, &call.tx.nonce)) {
         return false;
     }
-    if (!call.has_gas && !estimate(rpc, node, &call.tx.gas_limit)) {
-        dam_rpc_fail(rpc, DAM_RPC_SERVER, "the gas cannot be estimated");
+    if (!call.has_gas && gas != 0) {
+        call.tx.gas_limit = gas;
+    } else if (!call.has_gas && !dam_rpc_estimate_gas(rpc, &call.tx.gas_limit)) {
         return false;
     }
     dam_ledger_next_params(ledger, &params);
@@ -214,14 +215,14 @@ static bool sign_tx(struct dam_rpc *rpc, struct dam_tx *tx, const struct dam_add
     return true;
 }
 
-static enum dam_err send_object(struct dam_rpc *rpc, struct dam_hash *ret,
+static enum dam_err send_object(struct dam_rpc *rpc, uint64_t gas, struct dam_hash *ret,
                                 struct dam_offer_fault *fault)
 {
     struct dam_tx tx;
     struct dam_address from;
     struct dam_buf buf;
     bool impersonated;
-    if (!fill_tx(rpc, &tx, &from) || !sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
+    if (!fill_tx(rpc, gas, &tx, &from) || !sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
         return DAM_OK; /* the call has failed */
     }
     return impersonated ? dam_ledger_offer_as(rpc->ledger, dam_buf_bytes(&buf), &from, ret, fault)
@@ -234,7 +235,7 @@ bool dam_rpc_send_as(struct dam_rpc *rpc, const struct dam_json *params)
     struct dam_hash hash;
     struct dam_offer_fault fault;
     rpc->params = params;
-    enum dam_err err = send_object(rpc, &hash, &fault);
+    enum dam_err err = send_object(rpc, 0, &hash, &fault);
     rpc->params = own;
     if (err == DAM_EREFUSED) {
         dam_rpc_fail(rpc, fault.code, "%s", fault.text);
@@ -248,7 +249,10 @@ static void eth_sendTransaction(struct dam_rpc *rpc)
 {
     struct dam_hash hash;
     struct dam_offer_fault fault;
-    enum dam_err err = send_object(rpc, &hash, &fault);
+    if (find_gas(rpc)) {
+        return;
+    }
+    enum dam_err err = send_object(rpc, rpc->note->number, &hash, &fault);
     if (rpc->error_code == 0) {
         offered(rpc, err, &hash, &fault);
     }
@@ -273,7 +277,8 @@ static void eth_signTransaction(struct dam_rpc *rpc)
     struct dam_address from;
     struct dam_buf buf;
     bool impersonated;
-    if (fill_tx(rpc, &tx, &from) && sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
+    if (!find_gas(rpc) && fill_tx(rpc, rpc->note->number, &tx, &from) &&
+        sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
         put_raw_and_tx(rpc, &tx, dam_buf_bytes(&buf), &from);
     }
 }
@@ -283,7 +288,7 @@ static void eth_fillTransaction(struct dam_rpc *rpc)
     struct dam_tx tx;
     struct dam_address from;
     struct dam_buf buf;
-    if (!fill_tx(rpc, &tx, &from)) {
+    if (!fill_tx(rpc, 0, &tx, &from)) {
         return;
     }
     dam_buf_init_arena(&buf, rpc->arena, TX_LEN_MAX);
@@ -522,9 +527,9 @@ const struct dam_rpc_method dam_rpc_tx_methods[] = {
     {"eth_sendRawTransaction", eth_sendRawTransaction, false, DAM_RPC_SEND, 1},
     {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false, DAM_RPC_SEND, 2},
     {"eth_accounts", eth_accounts, false},
-    {"eth_sendTransaction", eth_sendTransaction, true},
-    {"eth_sendUnsignedTransaction", eth_sendTransaction, true},
-    {"eth_signTransaction", eth_signTransaction, true},
+    {"eth_sendTransaction", eth_sendTransaction, true, DAM_RPC_WORKER, 1, lacks_gas},
+    {"eth_sendUnsignedTransaction", eth_sendTransaction, true, DAM_RPC_WORKER, 1, lacks_gas},
+    {"eth_signTransaction", eth_signTransaction, true, DAM_RPC_WORKER, 1, lacks_gas},
     {"eth_fillTransaction", eth_fillTransaction, false, DAM_RPC_WORKER, 1, note_nonce},
     {"eth_sign", eth_sign, true},
     {"personal_sign", personal_sign, true},

@@ -54,9 +54,11 @@ await attempt('calls without end', async () => {
     for (const what of ['reads', 'calls', 'sends']) goOn(`${name}: others' ${what} go on`, others[what], idle[what]);
   }
   // An estimate within another call: at most 16.8 million gas a try, so it ends by itself.
-  const [filled, beside0] = await Promise.all([Promise.all(Array.from({ length: 6 }, () => ask(url, 'eth_fillTransaction', [{ from: me, to: endless }]))), workFor(url, SECONDS * 1000)]);
-  check('eth_fillTransaction fails as its estimate does', filled.every(r => r.error !== undefined), JSON.stringify(filled[0]).slice(0, 200));
-  goOn("eth_fillTransaction: others' reads go on", beside0.reads, idle.reads);
+  for (const method of ['eth_fillTransaction', 'eth_sendTransaction']) {
+    const [filled, others] = await Promise.all([Promise.all(Array.from({ length: 6 }, () => ask(url, method, [{ from: me, to: endless }]))), workFor(url, SECONDS * 1000)]);
+    check(`${method} fails as its estimate does`, filled.every(r => r.error !== undefined), JSON.stringify(filled[0]).slice(0, 200));
+    goOn(`${method}: others' reads go on`, others.reads, idle.reads);
+  }
   // More of them than there are threads: short calls still find one.
   const many = Array.from({ length: 5 }, () => ask(url, 'eth_call', [{ to: endless }, 'latest']));
   const others = await workFor(url, SECONDS * 1000);
@@ -95,16 +97,19 @@ await attempt('many blocks', async () => {
   goOn('anvil_mine: others are answered meanwhile', during.reads, idle.reads * ms / (SECONDS * 1000));
   const detailed = await rpc(url, 'evm_mine_detailed', [{ blocks: 100 }]);
   check('so has evm_mine_detailed, all of them whole', detailed.length === 100 && detailed.every((b, i) => Number(b.number) === Number(detailed[0].number) + i));
-  let asking = true;
-  const askers = Promise.all(Array.from({ length: 4 }, async () => {
-    let good = 0;
-    for (; asking; good++) if (!Array.isArray((await ask(url, 'eth_getLogs', [{ fromBlock: '0x0', toBlock: 'latest' }])).result)) throw new Error('no logs');
-    return good;
-  }));
-  const others = await workFor(url, SECONDS * 1000);
-  asking = false;
-  check('eth_getLogs is answered', (await askers).every(n => n > 0));
-  goOn('eth_getLogs: others go on', others.calls, idle.calls);
+  const range = { fromBlock: '0x0', toBlock: 'latest' };
+  for (const [method, params] of [['eth_getLogs', [range]], ['eth_getFilterLogs', [await rpc(url, 'eth_newFilter', [range])]]]) {
+    let asking = true;
+    const askers = Promise.all(Array.from({ length: 4 }, async () => {
+      let good = 0;
+      for (; asking; good++) if (!Array.isArray((await ask(url, method, params)).result)) throw new Error('no logs');
+      return good;
+    }));
+    const others = await workFor(url, SECONDS * 1000);
+    asking = false;
+    check(`${method} is answered`, (await askers).every(n => n > 0));
+    goOn(`${method}: others go on`, others.calls, idle.calls);
+  }
   await stop();
 });
 
