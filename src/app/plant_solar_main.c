@@ -386,7 +386,8 @@ int dam_plant_solar_run(const struct dam_plant_options *options)
     }
     if (modbus_open(&process, (int)options->modbus_port) < 0) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "choose another with --modbus-port",
-                             "cannot listen on " HOST ":%u", options->modbus_port);
+                             "cannot listen on " HOST ":%u: %s", options->modbus_port,
+                             modbus_strerror(errno));
     } else if (options->mqtt_port != 0 && mqtt_open(&process, (int)options->mqtt_port) < 0) {
         code = dam_verb_fail(DAM_EXIT_FAILED, "is mosquitto running there?",
                              "cannot reach the MQTT broker at " HOST ":%u", options->mqtt_port);

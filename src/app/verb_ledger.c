@@ -105,8 +105,9 @@ static int read_args(int argc, char **argv, struct dam_ledger_config *config)
             return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: %s needs a value", argv[i]);
         }
         if (err != DAM_OK) {
-            return dam_verb_fail(DAM_EXIT_USAGE, hint, "dam ledger: %s: bad value '%s'", argv[i],
-                                 value);
+            return dam_verb_fail(DAM_EXIT_USAGE, hint,
+                                 "dam ledger: %s: bad value '%s'; it takes %s", argv[i], value,
+                                 dam_ledger_config_wants(name));
         }
         i += !is_switch;
     }

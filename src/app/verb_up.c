@@ -229,7 +229,7 @@ static int face_open(struct up *up, const struct up_args *args)
     enum dam_err err = dam_face_create(up->runtime, &options, &taken, &up->face);
     if (err != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED, "choose another with --api",
-                             "cannot listen on %s: %s", args->api, dam_err_text(err));
+                             "cannot listen on %s: %s", args->api, dam_http_listen_text(err));
     }
     (void)fprintf(stderr, "dashboard: http://%s:%u/\n", args->host, taken);
     return DAM_EXIT_OK;

@@ -15,6 +15,7 @@
 #define GAS_LIMIT_DEFAULT 200000000u
 #define BASE_FEE_FIRST 1000000000u
 #define PORT_DEFAULT 8545u
+#define STORE_LEN_LEAST ((size_t)1 << 20) /* the built-in genesis, and some blocks */
 #define GENESIS_LEN_MAX ((size_t)1 << 30)
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -40,7 +41,7 @@ static bool size_read(const char *text, size_t *ret)
     }
     unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
     *ret = (size_t)value << shift;
-    return *ret >> shift == value && value > 0;
+    return *ret >> shift == value;
 }
 
 static bool seconds_read(const char *text, uint64_t *ret_ms)
@@ -114,7 +115,8 @@ static bool read_history(struct dam_ledger_config *c, const char *value)
 
 static bool read_max_size(struct dam_ledger_config *c, const char *value)
 {
-    return size_read(value, &c->options.store_len_max);
+    return size_read(value, &c->options.store_len_max) &&
+           c->options.store_len_max >= STORE_LEN_LEAST;
 }
 
 static bool read_coinbase(struct dam_ledger_config *c, const char *value)
@@ -161,39 +163,41 @@ static bool read_gasless(struct dam_ledger_config *c, const char *value)
     return switch_read(value, &c->genesis.gasless);
 }
 
-/* name, is it a switch, does only a new ledger take it? */
+/* name, is it a switch, does only a new ledger take it? what it takes */
 #define OPTION_LIST(X)                                                                             \
-    X(data, false, false)                                                                          \
-    X(rpc, false, false)                                                                           \
-    X(ipc, false, false)                                                                           \
-    X(cors, false, false)                                                                          \
-    X(dev, true, false)                                                                            \
-    X(block_time, false, false)                                                                    \
-    X(call_timeout, false, false)                                                                  \
-    X(history, false, false)                                                                       \
-    X(max_size, false, false)                                                                      \
-    X(coinbase, false, false)                                                                      \
-    X(gas_limit, false, false)                                                                     \
-    X(genesis, false, false)                                                                       \
-    X(chain_id, false, true)                                                                       \
-    X(fund, false, true)                                                                           \
-    X(base_fee, false, true)                                                                       \
-    X(base_fee_min, false, true)                                                                   \
-    X(gasless, true, true)
+    X(data, false, false, "a folder")                                                              \
+    X(rpc, false, false, "HOST:PORT, as 127.0.0.1:8545")                                           \
+    X(ipc, false, false, "a path")                                                                 \
+    X(cors, false, false, "an origin, or *")                                                       \
+    X(dev, true, false, "true or false")                                                           \
+    X(block_time, false, false, "seconds, as 2 or 0.25s")                                          \
+    X(call_timeout, false, false, "seconds, as 5 or 0.5s")                                         \
+    X(history, false, false, "a number of blocks from 1, or all")                                  \
+    X(max_size, false, false, "a size of at least 1M, as 500M or 20G")                             \
+    X(coinbase, false, false, "an address")                                                        \
+    X(gas_limit, false, false, "a whole number from 21000")                                        \
+    X(genesis, false, false, "a file")                                                             \
+    X(chain_id, false, true, "a whole number from 1")                                              \
+    X(fund, false, true, "an address, 64 times at most")                                           \
+    X(base_fee, false, true, "a whole number of wei")                                              \
+    X(base_fee_min, false, true, "a whole number of wei")                                          \
+    X(gasless, true, true, "true or false")
 
 static const struct option {
     const char *name;
     bool is_switch;
     bool is_about_new;
+    const char *wants;
     bool (*read)(struct dam_ledger_config *config, const char *value);
 } options[] = {
-#define X(name, is_switch, is_about_new) {#name, is_switch, is_about_new, read_##name},
+#define X(name, is_switch, is_about_new, wants)                                                    \
+    {#name, is_switch, is_about_new, wants, read_##name},
     OPTION_LIST(X)
 #undef X
 };
 
 const char *const dam_ledger_config_names[] = {
-#define X(name, is_switch, is_about_new) #name,
+#define X(name, is_switch, is_about_new, wants) #name,
     OPTION_LIST(X)
 #undef X
         NULL};
@@ -231,6 +235,12 @@ bool dam_ledger_config_is_switch(const char *name)
 {
     const struct option *option = option_find(name);
     return option != NULL && option->is_switch;
+}
+
+const char *dam_ledger_config_wants(const char *name)
+{
+    const struct option *option = option_find(name);
+    return option != NULL ? option->wants : NULL;
 }
 
 enum dam_err dam_ledger_config_set(struct dam_ledger_config *config, const char *name,
@@ -337,15 +347,6 @@ enum dam_err dam_ledger_config_open(const struct dam_ledger_config *config, uv_l
     return DAM_OK;
 }
 
-/* The ways in which it fails that have a better name than the general one. */
-static const char *listen_text(enum dam_err err)
-{
-    return err == DAM_EEXIST     ? "another program listens there"
-           : err == DAM_EPARSE   ? "this machine has no such address"
-           : err == DAM_EREFUSED ? "the system does not allow it"
-                                 : dam_err_text(err);
-}
-
 enum dam_err dam_ledger_config_serve(const struct dam_ledger_config *config,
                                      struct dam_ledger *ledger, uint16_t *ret_port,
                                      struct dam_store_fault *fault)
@@ -354,12 +355,12 @@ enum dam_err dam_ledger_config_serve(const struct dam_ledger_config *config,
     enum dam_err err = dam_ledger_serve(ledger, config->host, config->port, cors, ret_port);
     if (err != DAM_OK) {
         return fail(fault, err, "cannot listen on %s:%u: %s; choose another HOST:PORT as rpc",
-                    config->host, config->port, listen_text(err));
+                    config->host, config->port, dam_http_listen_text(err));
     }
     err = config->ipc != NULL ? dam_ledger_serve_unix(ledger, config->ipc) : DAM_OK;
     return err == DAM_OK ? DAM_OK
                          : fail(fault, err, "cannot listen on %s: %s; choose another path as ipc",
-                                config->ipc, listen_text(err));
+                                config->ipc, dam_http_listen_text(err));
 }
 
 void dam_ledger_config_url(const struct dam_ledger_config *config, uint16_t port,

@@ -34,6 +34,10 @@ extern const char *const dam_ledger_config_names[];
 /** Is it a switch, of which nobody must say "true"? In: name: as for set. */
 bool dam_ledger_config_is_switch(const char *name);
 
+/** What values it takes, in words. Returns: NULL if there is none of this name. In: name: as for
+ *  set. */
+const char *dam_ledger_config_wants(const char *name);
+
 /** Read one option; `fund` adds one each time. Returns: DAM_OK; DAM_ENOTFOUND if there is none of
  *  this name; DAM_EPARSE if the value is bad. In: name: '-' is as good as '_'; value: as on the
  *  command line; "true" or "false" for a switch. */

@@ -51,26 +51,40 @@ static void test_values(void **state)
 static void test_refused(void **state)
 {
     static const char *const bad[][2] = {
-        {"rpc", "8545"},        {"rpc", "127.0.0.1:65536"},
-        {"block_time", "0"},    {"block_time", "2m"},
-        {"call_timeout", "-1"}, {"history", "0"},
-        {"history", "some"},    {"max_size", "0"},
-        {"max_size", "1X"},     {"max_size", "99999999T"},
-        {"coinbase", "0x12"},   {"gas_limit", "20999"},
-        {"chain_id", "0"},      {"chain_id", "-5"},
-        {"fund", "0xnobody"},   {"base_fee", "1e9"},
-        {"base_fee_min", ""},   {"gasless", "yes"},
-        {"dev", "1"},           {"data", ""},
+        {"rpc", "8545"},
+        {"rpc", "127.0.0.1:65536"},
+        {"block_time", "0"},
+        {"block_time", "2m"},
+        {"call_timeout", "-1"},
+        {"history", "0"},
+        {"history", "some"},
+        {"max_size", "5"},
+        {"max_size", "1023K"},
+        {"max_size", "1X"},
+        {"max_size", "99999999T"},
+        {"coinbase", "0x12"},
+        {"gas_limit", "20999"},
+        {"chain_id", "0"},
+        {"chain_id", "-5"},
+        {"fund", "0xnobody"},
+        {"base_fee", "1e9"},
+        {"base_fee_min", ""},
+        {"gasless", "yes"},
+        {"dev", "1"},
+        {"data", ""},
     };
     static const char *const unknown[] = {"", "rp", "rpcs", "block", "block-time-", "-rpc", "RPC"};
     (void)state;
     dam_ledger_config_init(&config);
+    assert_int_equal(set("max-size", "1M"), DAM_OK);
+    assert_non_null(strstr(dam_ledger_config_wants("max-size"), "at least 1M"));
     for (size_t i = 0; i < DAM_COUNT_OF(bad); i++) {
         assert_int_equal(set(bad[i][0], bad[i][1]), DAM_EPARSE);
     }
     for (size_t i = 0; i < DAM_COUNT_OF(unknown); i++) {
         assert_int_equal(set(unknown[i], "1"), DAM_ENOTFOUND);
         assert_false(dam_ledger_config_is_switch(unknown[i]));
+        assert_null(dam_ledger_config_wants(unknown[i]));
     }
 }
 

@@ -63,18 +63,20 @@ static void reply_metrics(struct dam_ledger *ledger, struct dam_http_exchange *e
     dam_buf_finish(&buf);
 }
 
-/* Does the disk take writes? After one that it refused, another is tried now: nobody may come with
- * transactions while the answer is no. */
+/* Can blocks be written? After a write that the disk refused, another is tried now: nobody may come
+ * with transactions while the answer is no. */
 static void reply_ready(struct dam_ledger *ledger, struct dam_http_exchange *exchange)
 {
     enum dam_err err = dam_store_refusal(ledger->chain->store);
+    bool is_full = dam_store_is_full(ledger->chain->store);
     char text[160];
     if (err != DAM_OK) {
         err = dam_ledger_chain_settle(ledger->chain);
     }
     (void)snprintf(text, sizeof(text), "not ready: the ledger cannot write: %s\n",
-                   dam_err_text(err));
-    reply_text(exchange, err == DAM_OK ? 200 : 503, err == DAM_OK ? "ready\n" : text);
+                   err == DAM_OK ? "it has reached its max-size" : dam_err_text(err));
+    bool is_ready = err == DAM_OK && !is_full;
+    reply_text(exchange, is_ready ? 200 : 503, is_ready ? "ready\n" : text);
 }
 
 static void on_get(struct dam_ledger *ledger, struct dam_http_exchange *exchange,

@@ -324,6 +324,11 @@ enum dam_err dam_store_refusal(const struct dam_store *store)
     return store->refusal;
 }
 
+bool dam_store_is_full(const struct dam_store *store)
+{
+    return store->is_full;
+}
+
 uint64_t dam_store_unsettled(const struct dam_store *store)
 {
     return store->journal.place.number - store->done.number + store->in_doubt;
@@ -424,6 +429,7 @@ enum dam_err dam_store_commit(struct dam_store_txn *txn)
         }
     }
     store->commits += err == DAM_OK;
+    store->is_full = store->is_full && err != DAM_OK;
     return end_write(store, err);
 }
 
@@ -437,6 +443,7 @@ enum dam_err dam_store_grow(struct dam_store *store)
     size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
     /* Half empty: it was the disk that is full, not the map. */
     if (store->map_len >= store->map_len_max || used < store->map_len / 2) {
+        store->is_full = store->refusal == DAM_OK && store->map_len >= store->map_len_max;
         return DAM_ENOSPC;
     }
     size_t len = store->map_len > store->map_len_max / 2 ? store->map_len_max : store->map_len * 2;

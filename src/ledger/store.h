@@ -116,6 +116,9 @@ DAM_MUST_USE enum dam_err dam_store_settle(struct dam_store *store);
 /** Why the disk refused the last durable write. Returns: DAM_OK if it did not. */
 enum dam_err dam_store_refusal(const struct dam_store *store);
 
+/** Was there no room for the last write, in a file of the largest size that it may have? */
+bool dam_store_is_full(const struct dam_store *store);
+
 /** How many commits the file has not taken in. */
 uint64_t dam_store_unsettled(const struct dam_store *store);
 

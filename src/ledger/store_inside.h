@@ -37,6 +37,7 @@ struct dam_store {
     MDB_dbi dbi[DAM_STORE_TABLE_COUNT];
     size_t map_len;
     size_t map_len_max;
+    bool is_full; /* a write has found no room in the largest map; since then none has been made */
     size_t written_max; /* of a transaction of LMDB since the file was opened */
     uint64_t commits;
     bool read_only;

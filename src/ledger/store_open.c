@@ -260,6 +260,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
         if (fault->text[0] == '\0') {
             (void)refuse(fault, err, dam_err_text(err), store->path,
                          store->fault[0] != '\0' ? store->fault
+                         : err == DAM_ENOSPC     ? "make room, or give it a larger max-size"
                                                  : "restore a copy, or import an export");
         }
         release(store);

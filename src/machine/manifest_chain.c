@@ -43,8 +43,10 @@ static enum dam_err ledger_set(struct dam_manifest_reader *r, const char *key,
     enum dam_err err =
         text == NULL ? DAM_EPARSE : dam_ledger_config_set(&r->manifest->ledger, key, text);
     return err == DAM_OK ? DAM_OK
-                         : dam_manifest_complain(r, value, "`dam help ledger` says what it takes",
-                                                 "[ledger] has a bad '%s'", key);
+                         : dam_manifest_complain(r, value, "`dam help ledger` says what each is",
+                                                 "[ledger] has a bad '%s'%s%s; it takes %s", key,
+                                                 text != NULL ? ": " : "", text != NULL ? text : "",
+                                                 dam_ledger_config_wants(key));
 }
 
 /* Each key is an option of `dam ledger`; `fund` is one address or a list of them. */

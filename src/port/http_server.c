@@ -373,6 +373,8 @@ static enum dam_err err_of(int status)
     switch (status) {
     case 0:
         return DAM_OK;
+    case UV_EADDRNOTAVAIL:
+        return DAM_EPARSE;
     case UV_EADDRINUSE:
         return DAM_EEXIST;
     case UV_EACCES:
@@ -414,6 +416,14 @@ static enum dam_err listen_on(struct dam_http_listener *listener, int status)
         uv_close(&listener->u.handle, on_handle_closed);
     }
     return err_of(status);
+}
+
+const char *dam_http_listen_text(enum dam_err err)
+{
+    return err == DAM_EEXIST     ? "another program listens there"
+           : err == DAM_EPARSE   ? "this machine has no such address"
+           : err == DAM_EREFUSED ? "the system does not allow it"
+                                 : dam_err_text(err);
 }
 
 bool dam_http_address_read(const char *text, char host[DAM_HTTP_HOST_SIZE], uint16_t *port)

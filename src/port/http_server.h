@@ -89,10 +89,14 @@ DAM_MUST_USE enum dam_err dam_http_server_create(uv_loop_t *loop,
 bool dam_http_address_read(const char *text, char host[DAM_HTTP_HOST_SIZE], uint16_t *port);
 
 /** Listen on TCP. Returns: DAM_OK with *ret_port the port that was taken; DAM_EPARSE for an address
- *  that is none; DAM_EEXIST if it is in use; DAM_EREFUSED without the right; DAM_EIO. In: host: a
- *  numeric IPv4 or IPv6 address or "localhost"; port: 0 picks a free one. */
+ *  that is none, or not of this machine; DAM_EEXIST if it is in use; DAM_EREFUSED without the
+ * right; DAM_EIO. In: host: a numeric IPv4 or IPv6 address or "localhost"; port: 0 picks a free
+ * one. */
 DAM_MUST_USE enum dam_err dam_http_listen(struct dam_http_server *server, const char *host,
                                           uint16_t port, uint16_t *ret_port);
+
+/** Why listening failed, in words: in use, no such address, not allowed. */
+const char *dam_http_listen_text(enum dam_err err);
 
 /** Listen on a Unix socket, mode 0600. A socket file that nobody listens on is replaced. Returns:
  * as dam_http_listen. */

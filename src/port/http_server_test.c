@@ -641,6 +641,23 @@ static void test_unix_socket(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* Where nobody can listen, and why. */
+static void test_cannot_listen(void **state)
+{
+    struct world w;
+    uint16_t port = 0;
+    (void)state;
+    start(&w, NULL);
+    assert_int_equal(dam_http_listen(w.server, "127.0.0.1", w.port, &port), DAM_EEXIST);
+    assert_string_equal(dam_http_listen_text(DAM_EEXIST), "another program listens there");
+    assert_int_equal(dam_http_listen(w.server, "nowhere", 0, &port), DAM_EPARSE);
+    assert_int_equal(dam_http_listen(w.server, "192.0.2.1", 0, &port), DAM_EPARSE); /* RFC 5737 */
+    assert_string_equal(dam_http_listen_text(DAM_EPARSE), "this machine has no such address");
+    assert_string_equal(dam_http_listen_text(DAM_EREFUSED), "the system does not allow it");
+    assert_int_equal(port, 0);
+    stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -658,6 +675,7 @@ int main(void)
         cmocka_unit_test(test_websocket_refusals),
         cmocka_unit_test(test_websocket_slow_reader),
         cmocka_unit_test(test_unix_socket),
+        cmocka_unit_test(test_cannot_listen),
         cmocka_unit_test(test_memory_readers),
         cmocka_unit_test(test_large_replies_pipelined),
     };

@@ -113,10 +113,11 @@ static const char *door_open(struct link_access_pass *l, const struct dam_link_s
                                            : NULL;
     }
     enum dam_err err = dam_door_create(setup->loop, address, (uint32_t)visit_ms, &events, &l->door);
-    return err == DAM_OK       ? NULL
-           : err == DAM_EPARSE ? "'listen' is the reader's HOST:PORT"
-           : err == DAM_EEXIST ? "the port of 'listen' is in use"
-                               : "cannot listen there";
+    return err == DAM_OK         ? NULL
+           : err == DAM_EPARSE   ? "'listen' is the reader's HOST:PORT, an address of this machine"
+           : err == DAM_EEXIST   ? "the port of 'listen' is in use"
+           : err == DAM_EREFUSED ? "the system does not allow to listen at 'listen'"
+                                 : "cannot listen at 'listen'";
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

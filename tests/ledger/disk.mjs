@@ -111,11 +111,13 @@ await attempt('a full map', async () => {
   for (let i = 0; i < 400 && s.refused.length < 3; i++) await s.send();
   check('a full map: the submitter is told', told(s, /cannot write.*space/), JSON.stringify(s.last));
   await reads('a full map', ledger.url, s);
+  await ready('a full map', ledger.url, 503);
   await ledger.stop();
   ledger = await startLedger(['--dev', '--data', data, '--max-size', '30M']);
   s.url = ledger.url;
   const before = s.acked.length;
   for (let i = 0; i < 10; i++) await s.send();
+  await ready('a full map: with a larger --max-size', ledger.url, 200);
   check('a full map: with a larger --max-size it goes on', s.acked.length === before + 10, JSON.stringify(s.last));
   await audit('a full map', ledger.url, s, data, ledger.child, ledger.gone);
 });

@@ -170,8 +170,8 @@ def hung(tmp):
 
 # ---- started in a wrong way -------------------------------------------------------------------------------------------------------
 
-def wrong(name, folder, code, *texts):
-    done = dam("up", folder)
+def wrong(name, folder, code, *texts, args=()):
+    done = dam("up", folder, *args)
     check(f"{name}: exit code {code}", done.returncode == code, (done.returncode, done.stderr))
     check(f"{name}: it says what is wrong", all(text in done.stderr for text in texts), done.stderr)
 
@@ -180,12 +180,15 @@ def strangers(tmp, folder, port):
     """While a machine runs in `folder` with its ledger at `port`."""
     wrong("two on one folder", folder, 1, "the ledger", os.path.join(folder, "ledger"), "another ledger is running")
     wrong("a port that is taken", lamp(os.path.join(tmp, "taken"), port), 1, "the ledger", f"127.0.0.1:{port}", "another program listens")
+    wrong("an API's port that is taken", lamp(os.path.join(tmp, "api"), free_port()), 1, f"cannot listen on 127.0.0.1:{port}: another program listens there",
+          args=("--api", f"127.0.0.1:{port}"))
     os.makedirs(os.path.join(tmp, "empty"))
     wrong("an empty folder", os.path.join(tmp, "empty"), 4, "dam.toml", "dam init")
     cases = (("an unknown key", "dvv = true\n", "[ledger] has no key 'dvv'", "did you mean 'dev'?"),
-             ("a bad value", 'block_time = "2m"\n', "dam.toml:15:", "[ledger] has a bad 'block_time'"),
-             ("a list", "cors = []\n", "[ledger] has a bad 'cors'", "dam help ledger"),
-             ("a bad account", 'fund = ["0x12"]\n', "[ledger] has a bad 'fund'", "dam help ledger"))
+             ("a bad value", 'block_time = "2m"\n', "dam.toml:15:", "[ledger] has a bad 'block_time': 2m; it takes seconds"),
+             ("a size too small", "max_size = 5\n", "[ledger] has a bad 'max_size': 5; it takes a size of at least 1M"),
+             ("a list", "cors = []\n", "[ledger] has a bad 'cors'; it takes", "dam help ledger"),
+             ("a bad account", 'fund = ["0x12"]\n', "[ledger] has a bad 'fund': 0x12; it takes an address", "dam help ledger"))
     for name, more, *texts in cases:
         wrong(name, lamp(os.path.join(tmp, name), free_port(), more), 8, *texts)
     wrong("port 0", lamp(os.path.join(tmp, "zero"), 0), 8, "dam.toml:14:", "a port that others can know")
