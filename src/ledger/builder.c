@@ -321,7 +321,7 @@ static enum dam_err pay_rewards(struct dam_builder *b)
     return dam_evm_reward(b->evm, &b->header.beneficiary, &sum);
 }
 
-static enum dam_err take_requests(struct dam_builder *b, bool strict)
+static enum dam_err take_requests(struct dam_builder *b)
 {
     struct dam_bytes parts[2];
     struct dam_bytes requests[3];
@@ -330,22 +330,21 @@ static enum dam_err take_requests(struct dam_builder *b, bool strict)
         return DAM_OK;
     }
     DAM_TRY(dam_evm_block_requests(b->evm, &parts[0], &parts[1], &failed));
-    if (failed && strict) {
-        return DAM_EREFUSED;
+    if (failed != DAM_EVM_REQUESTS_FINE) {
+        return DAM_EUNSUPPORTED;
     }
     DAM_TRY(dam_buf_err(&b->deposits));
     requests[0] = dam_buf_bytes(&b->deposits);
     for (uint8_t i = 0; i < 2; i++) {
-        size_t len = failed ? 0 : parts[i].len;
-        uint8_t *request = dam_arena_alloc(b->arena, len + 1);
+        uint8_t *request = dam_arena_alloc(b->arena, parts[i].len + 1);
         if (request == NULL) {
             return DAM_ENOMEM;
         }
         request[0] = (uint8_t)(i + 1);
-        if (len > 0) {
-            memcpy(request + 1, parts[i].data, len);
+        if (parts[i].len > 0) {
+            memcpy(request + 1, parts[i].data, parts[i].len);
         }
-        requests[i + 1] = dam_bytes(request, len + 1);
+        requests[i + 1] = dam_bytes(request, parts[i].len + 1);
     }
     dam_requests_hash(requests, 3, &b->header.requests_hash);
     return DAM_OK;
@@ -430,7 +429,15 @@ static enum dam_err write_index(struct dam_builder *b)
     return dam_ledger_chain_put_index(b->txn, b->header.number, index, b->count);
 }
 
-enum dam_err dam_builder_seal(struct dam_builder *builder, bool strict)
+const char *dam_builder_err_text(enum dam_err err)
+{
+    return err == DAM_EUNSUPPORTED
+               ? "a system contract is missing or fails; there have to be those "
+                 "of EIP-7002 and EIP-7251"
+               : dam_err_text(err);
+}
+
+enum dam_err dam_builder_seal(struct dam_builder *builder)
 {
     struct dam_builder *b = builder;
     struct dam_evm_diff diff;
@@ -439,7 +446,7 @@ enum dam_err dam_builder_seal(struct dam_builder *builder, bool strict)
         const struct dam_withdrawal *withdrawal = &b->params.withdrawals[i];
         DAM_TRY(dam_evm_withdraw(b->evm, &withdrawal->address, withdrawal->amount_gwei));
     }
-    DAM_TRY(take_requests(b, strict));
+    DAM_TRY(take_requests(b));
     DAM_TRY(pay_rewards(b));
     DAM_TRY(dam_evm_end(b->evm, &diff));
     DAM_TRY(dam_state_write(&b->writer, &diff));

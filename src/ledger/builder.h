@@ -84,9 +84,12 @@ bool dam_builder_has_room(const struct dam_builder *builder, size_t tx_len);
 uint64_t dam_builder_gas_left(const struct dam_builder *builder);
 
 /** End the block: rewards, withdrawals, requests, roots, hash; write all records. builder->result
- * is the block. In: strict: a missing system contract is DAM_EREFUSED (import), else it counts as
- *  making no requests. */
-DAM_MUST_USE enum dam_err dam_builder_seal(struct dam_builder *builder, bool strict);
+ *  is the block. Returns: DAM_OK; DAM_EUNSUPPORTED if the block would be invalid for want of a
+ *  system contract (EIP-7002, EIP-7251); DAM_EREFUSED for its uncles; or an error of the store. */
+DAM_MUST_USE enum dam_err dam_builder_seal(struct dam_builder *builder);
+
+/** What is wrong, in words, where that came of sealing. */
+const char *dam_builder_err_text(enum dam_err err);
 
 /** Make the sealed block durable and the chain's head. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO; on
  *  failure nothing has happened. Ends the builder either way. */

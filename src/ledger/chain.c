@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "core/eth/address.h"
 #include "core/eth/genesis.h"
 #include "ledger/genesis.h"
 #include "ledger/record.h"
@@ -498,6 +499,39 @@ static enum dam_err bad_genesis(struct dam_store_fault *fault, const char *what)
     return DAM_EPARSE;
 }
 
+/* From the fork on no block is valid without these contracts. One that comes later leaves time to
+ * deploy them. */
+static enum dam_err check_contracts(const struct dam_chain_config *config,
+                                    const struct dam_genesis *genesis,
+                                    struct dam_store_fault *fault)
+{
+    static const struct {
+        const struct dam_address *address;
+        unsigned eip;
+    } needed[] = {{&dam_evm_withdrawal_requests, 7002}, {&dam_evm_consolidation_requests, 7251}};
+    if (dam_chain_config_fork(config, 0, genesis->header.timestamp) < DAM_FORK_PRAGUE) {
+        return DAM_OK;
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(needed); i++) {
+        char address[DAM_ADDRESS_TEXT_SIZE];
+        bool is_there = false;
+        for (size_t k = 0; k < genesis->account_count && !is_there; k++) {
+            is_there = genesis->accounts[k].code.len > 0 &&
+                       dam_address_eq(&genesis->accounts[k].address, needed[i].address);
+        }
+        if (!is_there) {
+            dam_address_to_text(needed[i].address, address);
+            (void)snprintf(fault->text, sizeof(fault->text),
+                           "genesis.json: Prague without code at %s: no block would be valid "
+                           "(EIP-%u); add it to alloc, with the code that it has in the built-in "
+                           "genesis, or leave pragueTime and osakaTime out",
+                           address, needed[i].eip);
+            return DAM_EPARSE;
+        }
+    }
+    return DAM_OK;
+}
+
 /* Read the rules from the genesis text and, if a new store is to be filled, write its first block.
  * In: txn: NULL if it is there already. */
 static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes text,
@@ -524,7 +558,7 @@ static enum dam_err use_genesis(struct dam_ledger_chain *chain, struct dam_bytes
                            at != NULL && at->text != NULL ? (int)(at->len > 60 ? 60 : at->len) : 0,
                            at != NULL && at->text != NULL ? at->text : "");
             err = bad_genesis(fault, part);
-        } else {
+        } else if ((err = check_contracts(&chain->rules.config, &genesis, fault)) == DAM_OK) {
             err = write_genesis(chain, txn, &genesis, text);
         }
     }

@@ -125,7 +125,7 @@ static inline enum dam_tx_invalid chain_fixture_add(struct dam_builder *builder,
 
 static inline void chain_fixture_commit(struct dam_builder *builder)
 {
-    assert_int_equal(dam_builder_seal(builder, true), DAM_OK);
+    assert_int_equal(dam_builder_seal(builder), DAM_OK);
     assert_int_equal(dam_builder_commit(builder), DAM_OK);
 }
 

@@ -214,12 +214,61 @@ static void test_genesis(void **state)
     chain_fixture_finish(&f);
 }
 
+/* Where Prague holds from the first block the contracts without which no block is valid have to be
+ * in it; where it comes later they may come till then. */
+static void test_genesis_contracts(void **state)
+{
+    static const char form[] = "{\"config\":{\"chainId\":1,\"terminalTotalDifficulty\":0,"
+                               "\"shanghaiTime\":0,\"cancunTime\":0,\"%s\":%u},\"alloc\":{%s},"
+                               "\"timestamp\":\"0x64\",\"gasLimit\":\"0x5208\","
+                               "\"difficulty\":\"0x0\"}";
+#define WITHDRAWALS(code)                                                                          \
+    "\"00000961ef480eb55e80d19ad83579a64c007002\":{\"balance\":\"0x1\",\"code\":\"" code "\"}"
+#define CONSOLIDATIONS "\"0000bbddc7ce488642fb579f8b00f3a590007251\":{\"code\":\"0x5f5ffd\"}"
+    static const struct {
+        const char *fork;
+        unsigned time;
+        const char *alloc;
+        const char *missing;
+    } cases[] = {
+        {"pragueTime", 100, "", "0x00000961Ef480Eb55e80D19ad83579A64c007002"},
+        {"osakaTime", 0, "", "EIP-7002"},
+        {"pragueTime", 0, CONSOLIDATIONS, "EIP-7002"},
+        {"pragueTime", 0, WITHDRAWALS("0x"), "EIP-7002"},
+        {"pragueTime", 0, WITHDRAWALS("0x00"), "0x0000BBdDc7CE488642fb579F8B00f3a590007251"},
+        {"pragueTime", 0, WITHDRAWALS("0x00"), "EIP-7251"},
+        {"pragueTime", 0, WITHDRAWALS("0x00") "," CONSOLIDATIONS, NULL},
+        {"pragueTime", 101, "", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < DAM_COUNT_OF(cases); i++) {
+        char dir[] = "/tmp/dam-genesis-XXXXXX";
+        char text[1024];
+        struct dam_store_fault fault;
+        struct dam_ledger_chain *chain = NULL;
+        int len = snprintf(text, sizeof(text), form, cases[i].fork, cases[i].time, cases[i].alloc);
+        assert_non_null(mkdtemp(dir));
+        struct dam_ledger_chain_options options = {.store = {.dir = dir, .size_max = 1 << 24},
+                                                   .genesis = text,
+                                                   .genesis_len = (size_t)len};
+        enum dam_err err = dam_ledger_chain_open(&options, &chain, &fault);
+        assert_int_equal(err, cases[i].missing != NULL ? DAM_EPARSE : DAM_OK);
+        if (cases[i].missing != NULL) {
+            assert_non_null(strstr(fault.text, cases[i].missing));
+            assert_non_null(strstr(fault.text, "out")); /* it is not cut off */
+        } else {
+            dam_ledger_chain_close(chain);
+        }
+        chain_fixture_remove(dir);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rollback), cmocka_unit_test(test_undo_of_a_pruned_chain),
         cmocka_unit_test(test_format),   cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_genesis),
+        cmocka_unit_test(test_genesis),  cmocka_unit_test(test_genesis_contracts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,13 +143,11 @@ static enum dam_err run(struct dam_ledger_chain *chain, struct dam_evm *evm,
     DAM_TRY(dam_builder_begin(&builder, chain, evm, &params));
     enum dam_err err = add_all(&builder, arena, block, fault);
     if (err == DAM_OK) {
-        err = dam_builder_seal(&builder, true);
-        if (err == DAM_EREFUSED) {
-            err = refuse(fault, err, "block %" PRIu64 ": %s", block->header.number,
-                         builder.fork >= DAM_FORK_PRAGUE
-                             ? "a system contract is missing or fails; the genesis has to have "
-                               "those of EIP-7002 and EIP-7251"
-                             : "an uncle is no relative, or too old a one");
+        err = dam_builder_seal(&builder);
+        if (err == DAM_EREFUSED || err == DAM_EUNSUPPORTED) {
+            err = refuse(fault, DAM_EREFUSED, "block %" PRIu64 ": %s", block->header.number,
+                         err == DAM_EREFUSED ? "an uncle is no relative, or too old a one"
+                                             : dam_builder_err_text(err));
         }
     }
     if (err == DAM_OK) {

@@ -125,8 +125,8 @@ DAM_MUST_USE enum dam_err dam_ledger_offer_as(struct dam_ledger *ledger, struct 
                                               struct dam_hash *ret_hash,
                                               struct dam_offer_fault *fault);
 
-/** Make one block now, empty or not. Returns: DAM_OK when it is durable; DAM_ENOSPC, DAM_EIO, or
- *  DAM_ECORRUPT: nothing has happened. */
+/** Make one block now, empty or not. Returns: DAM_OK when it is durable; DAM_ENOSPC, DAM_EIO,
+ *  DAM_ECORRUPT, or DAM_EUNSUPPORTED as dam_builder_seal: nothing has happened. */
 DAM_MUST_USE enum dam_err dam_ledger_mine(struct dam_ledger *ledger);
 
 /** Make the pool's new transactions durable. */

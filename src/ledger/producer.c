@@ -673,7 +673,7 @@ static enum dam_err mine_once(struct dam_ledger *ledger, struct taken *taken)
     DAM_TRY(dam_builder_begin(&builder, ledger->chain, ledger->evm, &params));
     enum dam_err err = fill(ledger, &builder, taken);
     if (err == DAM_OK) {
-        err = dam_builder_seal(&builder, false);
+        err = dam_builder_seal(&builder);
     }
     if (err == DAM_OK) {
         err = write_pool(ledger, &builder, taken);

@@ -94,7 +94,7 @@ static bool replace_result(struct dam_ledger *ledger, const struct dam_rpc_mark 
     if (err != DAM_OK) {
         char text[160];
         (void)snprintf(text, sizeof(text), "the ledger cannot write: %s; nothing was accepted",
-                       dam_err_text(err));
+                       dam_builder_err_text(err));
         dam_rpc_put_error(w, DAM_RPC_INTERNAL, text, NULL);
         return true;
     }

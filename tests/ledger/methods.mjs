@@ -253,20 +253,32 @@ await attempt('too many arguments', async () => {
   check('what old tools ask', await rpc(url, 'eth_mining') === false && await rpc(url, 'eth_hashrate') === '0x0' && /^0x/.test(await rpc(url, 'eth_protocolVersion')));
 });
 
-await attempt('an import that is refused', async () => {
+await attempt('a genesis without the system contracts', async () => {
+  const [me] = await rpc(url, 'eth_accounts');
   const dir = tempDir(), genesis = path.join(dir, 'genesis.json'), [made, other] = ['made', 'other'].map(name => path.join(dir, name)), blocks = path.join(dir, 'blocks');
   const blob = { target: 6, max: 9, baseFeeUpdateFraction: 5007716 };
-  fs.writeFileSync(genesis, JSON.stringify({
-    config: { chainId: 7, terminalTotalDifficulty: 0, shanghaiTime: 0, cancunTime: 0, pragueTime: 0, osakaTime: 0, blobSchedule: { cancun: blob, prague: blob, osaka: blob } },
-    gasLimit: '0x2faf080', difficulty: '0x0', baseFeePerGas: '0x1', alloc: {},
+  const write = pragueTime => fs.writeFileSync(genesis, JSON.stringify({
+    config: { chainId: 7, terminalTotalDifficulty: 0, shanghaiTime: 0, cancunTime: 0, pragueTime, osakaTime: pragueTime, blobSchedule: { cancun: blob, prague: blob, osaka: blob } },
+    gasLimit: '0x2faf080', difficulty: '0x0', baseFeePerGas: '0x1', alloc: { [me.slice(2)]: { balance: '0xde0b6b3a7640000' } },
   }));
-  const without = await startLedger(['--dev', '--data', made, '--genesis', genesis]);
-  await rpc(without.url, 'evm_mine');
-  await without.stop();
-  run(['ledger', 'export', blocks, '--data', made]);
+  const needed = ['0x00000961Ef480Eb55e80D19ad83579A64c007002', '0x0000BBdDc7CE488642fb579F8B00f3a590007251'];
+  write(0);
   let said = '';
+  try { await startLedger(['--dev', '--data', made, '--genesis', genesis]); } catch (e) { said = e.message; }
+  check('it is refused, with the first of them', said.includes(needed[0]) && said.includes('EIP-7002') && /ended with 8/.test(said), said);
+  write(1); // they may be deployed till then; after that there is no block without them
+  const late = await startLedger(['--dev', '--data', made, '--genesis', genesis]);
+  for (const [method, params] of [['evm_mine', []], ['eth_sendTransaction', [{ from: me, to: me }]]]) {
+    const { error } = await rpcRaw(late.url, { jsonrpc: '2.0', id: 1, method, params });
+    check(`${method}: no block that nobody could import`, /a system contract is missing.*EIP-7002 and EIP-7251/.test(error?.message), JSON.stringify(error));
+  }
+  for (const address of needed) await rpc(late.url, 'anvil_setCode', [address, await rpc(url, 'eth_getCode', [address, 'latest'])]);
+  await rpc(late.url, 'evm_mine');
+  check('with them it goes on', await rpc(late.url, 'eth_blockNumber') === '0x1');
+  await late.stop();
+  run(['ledger', 'export', blocks, '--data', made]);
   try { run(['ledger', 'import', blocks, '--data', other, '--genesis', genesis]); } catch (e) { said = e.stderr; }
-  check('it says which contracts are missing', /block 1: a system contract is missing.*EIP-7002 and EIP-7251/.test(said), said);
+  check('an import says which are missing', /block 1: a system contract is missing.*EIP-7002 and EIP-7251/.test(said), said);
 });
 
 await attempt('the end', async () => {

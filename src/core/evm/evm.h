@@ -428,6 +428,10 @@ enum dam_evm_requests_fault {
     DAM_EVM_REQUESTS_CALL_FAILED,
 };
 
+/** The contracts without which no Prague block is valid: EIP-7002's and EIP-7251's. */
+extern const struct dam_address dam_evm_withdrawal_requests;
+extern const struct dam_address dam_evm_consolidation_requests;
+
 /** System calls at the end of a Prague block: withdrawal (EIP-7002) and consolidation requests
  *  (EIP-7251). Returns: as dam_evm_call, with *ret_fault. Out: both borrowed until the session
  * ends.

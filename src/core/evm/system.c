@@ -15,14 +15,15 @@ static const struct dam_address history = {/* EIP-2935 */
                                            {0x00, 0x00, 0xf9, 0x08, 0x27, 0xf1, 0xc5,
                                             0x3a, 0x10, 0xcb, 0x7a, 0x02, 0x33, 0x5b,
                                             0x17, 0x53, 0x20, 0x00, 0x29, 0x35}};
-static const struct dam_address withdrawal_requests = {/* EIP-7002 */
-                                                       {0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e,
-                                                        0xb5, 0x5e, 0x80, 0xd1, 0x9a, 0xd8, 0x35,
-                                                        0x79, 0xa6, 0x4c, 0x00, 0x70, 0x02}};
-static const struct dam_address consolidation_requests = {/* EIP-7251 */
-                                                          {0x00, 0x00, 0xbb, 0xdd, 0xc7, 0xce, 0x48,
-                                                           0x86, 0x42, 0xfb, 0x57, 0x9f, 0x8b, 0x00,
-                                                           0xf3, 0xa5, 0x90, 0x00, 0x72, 0x51}};
+const struct dam_address dam_evm_withdrawal_requests = {/* EIP-7002 */
+                                                        {0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e,
+                                                         0xb5, 0x5e, 0x80, 0xd1, 0x9a, 0xd8, 0x35,
+                                                         0x79, 0xa6, 0x4c, 0x00, 0x70, 0x02}};
+const struct dam_address dam_evm_consolidation_requests = {/* EIP-7251 */
+                                                           {0x00, 0x00, 0xbb, 0xdd, 0xc7,
+                                                            0xce, 0x48, 0x86, 0x42, 0xfb,
+                                                            0x57, 0x9f, 0x8b, 0x00, 0xf3,
+                                                            0xa5, 0x90, 0x00, 0x72, 0x51}};
 
 /* Returns: DAM_OK; *ret_ran is false when there is no code to call. */
 static enum dam_err system_call(struct dam_evm *evm, const struct dam_address *to,
@@ -91,11 +92,11 @@ enum dam_err dam_evm_block_requests(struct dam_evm *evm, struct dam_bytes *ret_w
     if (evm->fork < DAM_FORK_PRAGUE) {
         return DAM_OK;
     }
-    DAM_TRY(request_call(evm, &withdrawal_requests, ret_withdrawals, ret_fault));
+    DAM_TRY(request_call(evm, &dam_evm_withdrawal_requests, ret_withdrawals, ret_fault));
     if (*ret_fault != DAM_EVM_REQUESTS_FINE) {
         return DAM_OK;
     }
-    return request_call(evm, &consolidation_requests, ret_consolidations, ret_fault);
+    return request_call(evm, &dam_evm_consolidation_requests, ret_consolidations, ret_fault);
 }
 
 enum dam_err dam_evm_reward(struct dam_evm *evm, const struct dam_address *address,
