@@ -135,9 +135,10 @@ static void answer(struct up *up)
 static bool on_command(void *ctx, const char *line)
 {
     struct up *up = ctx;
+    size_t len = strlen(line);
     int64_t ms = 0;
-    if (strncmp(line, "step ", 5) == 0 &&
-        dam_manifest_duration(dam_bytes(line + 5, strlen(line + 5)), &ms) == DAM_OK) {
+    if (len > 5 && memcmp(line, "step ", 5) == 0 &&
+        dam_manifest_duration(dam_bytes(line + 5, len - 5), &ms) == DAM_OK) {
         up->answer_due = true;
         dam_runtime_step(up->runtime, ms);
     } else if (strcmp(line, "quit") == 0) {

@@ -49,6 +49,58 @@ static bool seen(const struct dam_quantise *how, const struct dam_float *model, 
     return whole;
 }
 
+/* What the rows hold and a tenth beside it, in the decimals of their text. */
+static void input_default(const struct dam_rows *rows, uint32_t input, struct dam_input_spec *ret)
+{
+    bool first = true;
+    *ret = (struct dam_input_spec){
+        .channel = (uint16_t)(input + 1), .decimals = rows->decimals[input], .min = 0, .max = 1};
+    for (size_t r = 0; r < rows->rows; r++) {
+        int64_t raw = dam_quantise_raw(rows->values[r * rows->columns + input], ret->decimals);
+        if (raw != INT64_MIN) {
+            ret->min = first || raw < ret->min ? raw : ret->min;
+            ret->max = first || raw > ret->max ? raw : ret->max;
+            first = false;
+        }
+    }
+    int64_t margin = ret->max / 10 - ret->min / 10;
+    ret->min -= margin;
+    ret->max += margin;
+}
+
+/* The range of each output over the rows. Returns: how many rows the model could take. */
+static size_t outputs_range(const struct dam_quantise *how, const struct dam_float *model,
+                            double *low, double *high)
+{
+    size_t used = 0;
+    for (size_t r = 0; r < how->rows->rows; r++) {
+        int64_t raw[DAM_MODEL_INPUTS_MAX];
+        double x[DAM_MODEL_INPUTS_MAX];
+        double y[DAM_MODEL_OUTPUTS_MAX];
+        if (!seen(how, model, &how->rows->values[r * how->rows->columns], raw, x) &&
+            model->kind == DAM_FLOAT_NET) {
+            continue;
+        }
+        dam_float_eval(model, x, y);
+        for (uint32_t j = 0; j < model->outputs; j++) {
+            low[j] = used == 0 || y[j] < low[j] ? y[j] : low[j];
+            high[j] = used == 0 || y[j] > high[j] ? y[j] : high[j];
+        }
+        used++;
+    }
+    return used;
+}
+
+static struct dam_output_spec output_default(double range)
+{
+    uint8_t decimals = 0;
+    while (decimals < 9 && range * dam_quantise_unit(decimals) < 1000) {
+        decimals++;
+    }
+    return (struct dam_output_spec){decimals, range / 500 + 0.5 / dam_quantise_unit(decimals),
+                                    -(1ll << 53), 1ll << 53};
+}
+
 enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct dam_rows *rows,
                                    struct dam_quantise *ret, char *why)
 {
@@ -73,51 +125,15 @@ enum dam_err dam_quantise_defaults(const struct dam_float *model, const struct d
                        DAM_MODEL_RECORDS_MAX);
     }
     for (uint32_t i = 0; i < model->inputs; i++) {
-        struct dam_input_spec *in = &ret->inputs[i];
-        *in = (struct dam_input_spec){
-            .channel = (uint16_t)(i + 1), .decimals = rows->decimals[i], .min = 0, .max = 1};
-        bool first = true;
-        for (size_t r = 0; r < rows->rows; r++) {
-            int64_t raw = dam_quantise_raw(rows->values[r * rows->columns + i], in->decimals);
-            if (raw != INT64_MIN) {
-                in->min = first || raw < in->min ? raw : in->min;
-                in->max = first || raw > in->max ? raw : in->max;
-                first = false;
-            }
-        }
-        int64_t margin = in->max / 10 - in->min / 10;
-        in->min -= margin;
-        in->max += margin;
+        input_default(rows, i, &ret->inputs[i]);
     }
     double low[DAM_MODEL_OUTPUTS_MAX];
     double high[DAM_MODEL_OUTPUTS_MAX];
-    size_t used = 0;
-    for (size_t r = 0; r < rows->rows; r++) {
-        int64_t raw[DAM_MODEL_INPUTS_MAX];
-        double x[DAM_MODEL_INPUTS_MAX];
-        double y[DAM_MODEL_OUTPUTS_MAX];
-        if (!seen(ret, model, &rows->values[r * rows->columns], raw, x) &&
-            model->kind == DAM_FLOAT_NET) {
-            continue;
-        }
-        dam_float_eval(model, x, y);
-        for (uint32_t j = 0; j < model->outputs; j++) {
-            low[j] = used == 0 || y[j] < low[j] ? y[j] : low[j];
-            high[j] = used == 0 || y[j] > high[j] ? y[j] : high[j];
-        }
-        used++;
-    }
-    if (used == 0) {
+    if (outputs_range(ret, model, low, high) == 0) {
         return dam_why(why, DAM_ERANGE, "every row has a missing value; a net needs whole rows");
     }
     for (uint32_t j = 0; j < model->outputs; j++) {
-        double range = high[j] - low[j];
-        uint8_t decimals = 0;
-        while (decimals < 9 && range * dam_quantise_unit(decimals) < 1000) {
-            decimals++;
-        }
-        ret->outputs[j] = (struct dam_output_spec){
-            decimals, range / 500 + 0.5 / dam_quantise_unit(decimals), -(1ll << 53), 1ll << 53};
+        ret->outputs[j] = output_default(high[j] - low[j]);
     }
     return DAM_OK;
 }

@@ -557,6 +557,70 @@ static void the_search_finds(void **state)
     explicit_bzero(key, sizeof(key));
 }
 
+/* Bytes that only begin like a request. */
+static void send_junk(struct dam_signer *signer, struct dam_prng *prng, struct accountant *a,
+                      struct dam_signer_request *request, struct dam_arena *arena)
+{
+    uint8_t junk[200];
+    struct dam_signer_reply reply;
+    size_t len = 8 + dam_prng_below(prng, sizeof(junk) - 8);
+    dam_prng_fill(prng, junk, len);
+    junk[0] = 1;
+    junk[1] = (uint8_t)dam_prng_below(prng, 8);
+    junk[2] = junk[3] = 0;
+    assert_int_equal(dam_signer_call_raw(signer, dam_bytes(junk, len), &reply), DAM_OK);
+    if (dam_signer_request_decode(junk, len, request) == DAM_OK &&
+        request->kind != DAM_SIGNER_STATUS) {
+        book(a, request, &reply, arena); /* by chance it was a checkpoint */
+    } else {
+        assert_true(reply.refusal != 0 || reply.has_status);
+        a->refused[reply.refusal % 128]++;
+    }
+}
+
+/* What left is at most a full bucket and what refilled while this ran. */
+static void check_spent(const struct accountant *a, uint64_t seconds)
+{
+    assert_true(a->coin <=
+                (unsigned __int128)10 * ETHER + (unsigned __int128)10 * ETHER / HOUR_S * seconds);
+    assert_true(a->token <= 1000 + 1000 * seconds / 86400 + 1);
+    for (size_t i = 0; i < 256; i++) {
+        assert_true(a->token_to[i] <= 300 + 300 * seconds / 86400 + 1);
+    }
+}
+
+/* The attack has met what it was to meet: it cannot pass by being refused at the door. */
+static void check_met(const struct accountant *a, unsigned requests)
+{
+    static const uint8_t seen[] = {5,   6,   8,   9,   10,  13,  14,  102, 103,
+                                   104, 105, 107, 108, 109, 111, 112, 114, 121};
+    assert_true(a->signed_count > requests / 100 && a->coin > 0 && a->token > 0);
+    assert_true(a->nonce_next[0] > 10 && a->checkpoint_size > 10 && a->voucher[0] > 10);
+    for (size_t i = 0; i < sizeof(seen); i++) {
+        if (a->refused[seen[i]] == 0 && requests >= REQUESTS_FULL) {
+            fail_msg("refusal %u was never met", seen[i]);
+        }
+    }
+}
+
+/* An old state put back is behind the chain. */
+static void check_old_state(uint64_t chain_nonce)
+{
+    struct dam_signer *signer;
+    struct dam_signer_reply reply;
+    struct dam_signer_request request = {.kind = DAM_SIGNER_UNLOCK};
+    in_child(child_reset);
+    assert_int_equal(spawn(&signer), DAM_OK);
+    request.unlock.chain_nonce = chain_nonce;
+    assert_int_equal(dam_signer_call(signer, &request, &reply), DAM_OK);
+    assert_int_equal(reply.refusal, DAM_SIGNER_REFUSED_BEHIND);
+    request =
+        (struct dam_signer_request){.kind = DAM_SIGNER_CHECKPOINT, .checkpoint = {1, {{1}}, 1}};
+    assert_int_equal(dam_signer_call(signer, &request, &reply), DAM_OK);
+    assert_int_equal(reply.refusal, DAM_SIGNER_REFUSED_LOCKED);
+    dam_signer_close(signer);
+}
+
 static void no_attack_gets_a_signature(void **state)
 {
     (void)state;
@@ -581,20 +645,7 @@ static void no_attack_gets_a_signature(void **state)
             signer = spawn_unlocked(&chain);
         }
         if (dam_prng_below(&prng, 10) == 0) {
-            uint8_t junk[200];
-            size_t len = 8 + dam_prng_below(&prng, sizeof(junk) - 8);
-            dam_prng_fill(&prng, junk, len);
-            junk[0] = 1;
-            junk[1] = (uint8_t)dam_prng_below(&prng, 8);
-            junk[2] = junk[3] = 0;
-            assert_int_equal(dam_signer_call_raw(signer, dam_bytes(junk, len), &reply), DAM_OK);
-            if (dam_signer_request_decode(junk, len, &request) == DAM_OK &&
-                request.kind != DAM_SIGNER_STATUS) {
-                book(&a, &request, &reply, &arena); /* by chance it was a checkpoint */
-            } else {
-                assert_true(reply.refusal != 0 || reply.has_status);
-                a.refused[reply.refusal % 128]++;
-            }
+            send_junk(signer, &prng, &a, &request, &arena);
             continue;
         }
         random_request(&prng, &a, &request, data);
@@ -602,39 +653,13 @@ static void no_attack_gets_a_signature(void **state)
         book(&a, &request, &reply, &arena);
         dam_arena_reset(&arena);
     }
-    uint64_t seconds = (uint64_t)(time(NULL) - begun) + 2;
-    /* What left is at most a full bucket and what refilled while this ran. */
-    assert_true(a.coin <=
-                (unsigned __int128)10 * ETHER + (unsigned __int128)10 * ETHER / HOUR_S * seconds);
-    assert_true(a.token <= 1000 + 1000 * seconds / 86400 + 1);
-    for (size_t i = 0; i < 256; i++) {
-        assert_true(a.token_to[i] <= 300 + 300 * seconds / 86400 + 1);
-    }
-    assert_true(a.signed_count > requests / 100 && a.coin > 0 && a.token > 0);
-    assert_true(a.nonce_next[0] > 10 && a.checkpoint_size > 10 && a.voucher[0] > 10);
-    static const uint8_t seen[] = {5,   6,   8,   9,   10,  13,  14,  102, 103,
-                                   104, 105, 107, 108, 109, 111, 112, 114, 121};
-    for (size_t i = 0; i < sizeof(seen); i++) {
-        if (a.refused[seen[i]] == 0 && requests >= REQUESTS_FULL) {
-            fail_msg("refusal %u was never met", seen[i]);
-        }
-    }
+    check_spent(&a, (uint64_t)(time(NULL) - begun) + 2);
+    check_met(&a, requests);
     assert_int_equal(search_memory(), 0);
     print_message("%u requests, %llu signed, all inside the policy\n", requests,
                   (unsigned long long)a.signed_count);
     dam_signer_close(signer);
-    /* An old state put back is behind the chain. */
-    in_child(child_reset);
-    assert_int_equal(spawn(&signer), DAM_OK);
-    request = (struct dam_signer_request){.kind = DAM_SIGNER_UNLOCK};
-    request.unlock.chain_nonce = a.nonce_next[0];
-    assert_int_equal(dam_signer_call(signer, &request, &reply), DAM_OK);
-    assert_int_equal(reply.refusal, DAM_SIGNER_REFUSED_BEHIND);
-    request =
-        (struct dam_signer_request){.kind = DAM_SIGNER_CHECKPOINT, .checkpoint = {1, {{1}}, 1}};
-    assert_int_equal(dam_signer_call(signer, &request, &reply), DAM_OK);
-    assert_int_equal(reply.refusal, DAM_SIGNER_REFUSED_LOCKED);
-    dam_signer_close(signer);
+    check_old_state(a.nonce_next[0]);
     dam_arena_finish(&arena);
 }
 

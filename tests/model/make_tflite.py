@@ -48,73 +48,81 @@ def autoencoder(data):
             f.write(",".join(str(int(v)) for v in model.get_tensor(sink["index"]).ravel()) + "\n")
 
 
-def small_net():
-    with open(os.path.join(OUT, "rows.csv"), encoding="utf-8") as f:
-        rows = np.array(list(csv.reader(f))[1:], dtype=np.float64)
-    random = np.random.default_rng(11)
-    sizes = [7, 12, 3]
-    model = tfl.ModelT()
-    model.version, model.buffers = 3, [tfl.BufferT()]
-    model.operatorCodes = []
-    for code in (114, 9, 6):  # QUANTIZE, FULLY_CONNECTED, DEQUANTIZE
-        c = tfl.OperatorCodeT()
-        c.builtinCode, c.deprecatedBuiltinCode, c.version = code, code, 1 if code == 114 else 4 if code == 9 else 2
-        model.operatorCodes.append(c)
-    graph = tfl.SubGraphT()
-    graph.tensors, graph.operators = [], []
+class Net:
+    """A graph under construction."""
 
-    def tensor(shape, kind, values=None, scale=None, zero=0):
+    def __init__(self):
+        self.model, self.graph = tfl.ModelT(), tfl.SubGraphT()
+        self.model.version, self.model.buffers, self.model.operatorCodes = 3, [tfl.BufferT()], []
+        self.model.subgraphs = [self.graph]
+        self.graph.tensors, self.graph.operators = [], []
+        for code in (114, 9, 6):  # QUANTIZE, FULLY_CONNECTED, DEQUANTIZE
+            c = tfl.OperatorCodeT()
+            c.builtinCode, c.deprecatedBuiltinCode, c.version = code, code, 1 if code == 114 else 4 if code == 9 else 2
+            self.model.operatorCodes.append(c)
+
+    def tensor(self, shape, kind, values=None, scale=None, zero=0):
         t = tfl.TensorT()
-        t.shape, t.type, t.buffer, t.name = list(shape), kind, 0, f"t{len(graph.tensors)}"
+        t.shape, t.type, t.buffer, t.name = list(shape), kind, 0, f"t{len(self.graph.tensors)}"
         if scale is not None:
             t.quantization = tfl.QuantizationParametersT()
             t.quantization.scale, t.quantization.zeroPoint = [float(scale)], [int(zero)]
         if values is not None:
             b = tfl.BufferT()
             b.data = np.frombuffer(values.tobytes(), dtype=np.uint8)
-            model.buffers.append(b)
-            t.buffer = len(model.buffers) - 1
-        graph.tensors.append(t)
-        return len(graph.tensors) - 1
+            self.model.buffers.append(b)
+            t.buffer = len(self.model.buffers) - 1
+        self.graph.tensors.append(t)
+        return len(self.graph.tensors) - 1
 
-    def operator(code, inputs, outputs, relu=None):
+    def operator(self, code, inputs, outputs, relu=None):
         o = tfl.OperatorT()
         o.opcodeIndex, o.inputs, o.outputs = code, inputs, outputs
         if relu is not None:
             o.builtinOptionsType, o.builtinOptions = tfl.BuiltinOptions.FullyConnectedOptions, tfl.FullyConnectedOptionsT()
             o.builtinOptions.fusedActivationFunction = 1 if relu else 0
-        graph.operators.append(o)
+        self.graph.operators.append(o)
 
-    def quantisation(a):
-        low, high = min(a.min(), 0), max(a.max(), 0)
-        scale = (high - low) / 255
-        return scale, int(np.clip(round(-128 - low / scale), -128, 127))
+    def blob(self):
+        builder = flatbuffers.Builder(4096)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
 
+
+def quantisation(a):
+    low, high = min(a.min(), 0), max(a.max(), 0)
+    scale = (high - low) / 255
+    return scale, int(np.clip(round(-128 - low / scale), -128, 127))
+
+
+def small_net():
+    with open(os.path.join(OUT, "rows.csv"), encoding="utf-8") as f:
+        rows = np.array(list(csv.reader(f))[1:], dtype=np.float64)
+    random = np.random.default_rng(11)
+    sizes = [7, 12, 3]
+    net = Net()
     a = rows
-    graph.inputs = [tensor([1, sizes[0]], FLOAT)]
+    net.graph.inputs = [net.tensor([1, sizes[0]], FLOAT)]
     scale, zero = quantisation(a)
-    last = tensor([1, sizes[0]], INT8, scale=scale, zero=zero)
-    operator(0, graph.inputs, [last])
+    last = net.tensor([1, sizes[0]], INT8, scale=scale, zero=zero)
+    net.operator(0, net.graph.inputs, [last])
     for i in range(len(sizes) - 1):
         w = random.normal(size=(sizes[i + 1], sizes[i])) / np.sqrt(sizes[i])
         ws = np.abs(w).max() / 127
         wq = np.round(w / ws).astype(np.int8)
         b = random.normal(size=sizes[i + 1]) * 5
-        wt = tensor(w.shape, INT8, wq, ws)
-        bt = tensor([sizes[i + 1]], INT32, np.round(b / (scale * ws)).astype(np.int32), scale * ws)
+        wt = net.tensor(w.shape, INT8, wq, ws)
+        bt = net.tensor([sizes[i + 1]], INT32, np.round(b / (scale * ws)).astype(np.int32), scale * ws)
         relu = i + 2 < len(sizes)
         a = a @ (wq * ws).T + b
         a = np.maximum(a, 0) if relu else a
         scale, zero = quantisation(a)
-        out = tensor([1, sizes[i + 1]], INT8, scale=scale, zero=zero)
-        operator(1, [last, wt, bt], [out], relu)
+        out = net.tensor([1, sizes[i + 1]], INT8, scale=scale, zero=zero)
+        net.operator(1, [last, wt, bt], [out], relu)
         last = out
-    graph.outputs = [tensor([1, sizes[-1]], FLOAT)]
-    operator(2, [last], graph.outputs)
-    model.subgraphs = [graph]
-    builder = flatbuffers.Builder(4096)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    blob = bytes(builder.Output())
+    net.graph.outputs = [net.tensor([1, sizes[-1]], FLOAT)]
+    net.operator(2, [last], net.graph.outputs)
+    blob = net.blob()
     with open(os.path.join(OUT, "net_int8.tflite"), "wb") as f:
         f.write(blob)
     run, source, sink = interpreter(model_content=blob)

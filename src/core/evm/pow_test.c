@@ -21,7 +21,7 @@ static uint64_t next(const struct dam_chain_config *config, uint64_t number, uin
                                 .timestamp = 1000,
                                 .difficulty = {{difficulty, 0, 0, 0}},
                                 .uncles_hash = dam_empty_uncles_hash};
-    uint64_t ret;
+    uint64_t ret = 0;
     if (uncles) {
         parent.uncles_hash.b[0] ^= 1;
     }
