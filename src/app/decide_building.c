@@ -6,14 +6,13 @@
 #include "app/decisions.h"
 #include "app/mind_lab.h"
 #include "base/assert.h"
-#include "model/district.h"
+#include "model/battery.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CAPACITY_KWH 6.4
-#define POWER_KW 5.0
 #define CAPACITY_LOSS 1e-5
 #define WINDOW_HOURS 730u /* of the load factor */
 #define PRICE_SCALE 1e4
@@ -36,36 +35,19 @@ struct battery {
 
 /* ---- the battery ---- */
 
-/* Through the points (x, y), x rising; v is between the first and the last. */
-static double between(const double (*points)[2], size_t count, double v)
-{
-    size_t i = 1;
-    while (i + 1 < count && v > points[i][0]) {
-        i++;
-    }
-    const double *a = points[i - 1];
-    const double *b = points[i];
-    return a[1] + (b[1] - a[1]) * (v - a[0]) / (b[0] - a[0]);
-}
-
-static double power_at(double share_stored)
-{
-    static const double curve[][2] = {{0, 1}, {0.8, 1}, {1, 0.2}};
-    return POWER_KW * between(curve, DAM_COUNT_OF(curve), share_stored);
-}
-
-static double efficiency_at(double kwh)
-{
-    static const double curve[][2] = {{0, 0.83}, {0.3, 0.83}, {0.7, 0.9}, {0.8, 0.9}, {1, 0.85}};
-    return sqrt(between(curve, DAM_COUNT_OF(curve), fabs(kwh) / POWER_KW));
-}
+static const struct dam_battery pack = {
+    .capacity_wh = 1000 * CAPACITY_KWH,
+    .power_w = 5000,
+    .power = {{{0, 1}, {0.8, 1}, {1, 0.2}}, 3},
+    .efficiency = {{{0, 0.83}, {0.3, 0.83}, {0.7, 0.9}, {0.8, 0.9}, {1, 0.85}}, 5},
+};
 
 /* Returns: what was drawn in the hour, kWh; negative: given. */
 static double charge(struct battery *b, double kwh)
 {
-    double power = power_at(fmin(1, b->stored_kwh / b->capacity_kwh));
+    double power = dam_battery_power_w(&pack, fmin(1, b->stored_kwh / b->capacity_kwh)) / 1000;
     kwh = fmax(-power, fmin(power, kwh));
-    double efficiency = efficiency_at(kwh);
+    double efficiency = dam_battery_efficiency(&pack, 1000 * kwh);
     double before = b->stored_kwh;
     b->stored_kwh = kwh >= 0 ? fmin(before + kwh * efficiency, b->capacity_kwh)
                              : fmax(before + kwh / efficiency, 0);
@@ -189,7 +171,6 @@ static enum dam_err decide_plan(void *ctx, size_t sites, const int64_t *hour, in
     return DAM_OK;
 }
 
-/* The battery as the planner knows it: what a move by so many levels draws. */
 static void planner_init(struct planner *p, size_t sites)
 {
     memset(p, 0, sizeof(*p));
@@ -198,19 +179,8 @@ static void planner_init(struct planner *p, size_t sites)
     d->keep_load = 160;
     d->keep_sun = 240;
     d->doubt = 64;
-    const int top = DAM_DISTRICT_LEVELS - 1;
-    for (int move = -top; move <= top; move++) {
-        double stored = move * CAPACITY_KWH / top;
-        double drawn = stored;
-        for (int i = 0; i < 50; i++) { /* the efficiency depends on what is drawn */
-            double efficiency = efficiency_at(fmin(POWER_KW, fabs(drawn)));
-            drawn = move >= 0 ? stored / efficiency : stored * efficiency;
-        }
-        d->move_wh[move + top] = (int32_t)lround(1000 * drawn);
-    }
-    for (int level = 0; level <= top; level++) {
-        d->most_wh[level] = (int32_t)lround(1000 * power_at((double)level / top));
-    }
+    d->level_mul = 1; /* a level is told as such */
+    dam_battery_fit(&pack, d);
 }
 
 static enum dam_err planner_open_mind(struct planner *p, size_t turns)

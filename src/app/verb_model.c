@@ -39,8 +39,8 @@ const char dam_verb_model_help[] =
     "observation, decimals, least and greatest value; without it input i is record i + 1.\n"
     "An int8 net of TensorFlow Lite keeps its own integers and rounds as the reference kernels of\n"
     "TensorFlow Lite do (twice), or as those of LiteRT 2 (once).\n"
-    "make writes the blob of a planner or of forecasters from a description in TOML\n"
-    "(docs/spec/planner.md, docs/spec/forecast.md).\n"
+    "make writes the blob of a planner, of a district's planner or of forecasters from a\n"
+    "description in TOML (docs/spec/planner.md, district.md, forecast.md).\n"
     "train fits trees (XGBoost, looked for when needed) to the machine's own log: what CHANNEL\n"
     "will be some turns ahead, as a proposal for the actuator. The newest part of the log is held\n"
     "back; there the blob is compared with now, yesterday and the mind in force.\n"
@@ -220,8 +220,7 @@ int dam_model_read_blob(const char *path, struct dam_model *ret, struct dam_byte
         return fail_file(path, err);
     }
     err = dam_model_open(blob, ret, &why);
-    if (err != DAM_OK && blob.len >= 4 &&
-        (memcmp(blob.data, "DAMP", 4) == 0 || memcmp(blob.data, "DAMF", 4) == 0)) {
+    if (err != DAM_OK && dam_model_mind_of(blob)[0] != 0 && memcmp(blob.data, "DAMM", 4) != 0) {
         why = "a planner or a forecaster, not a model: `dam model verify` reads it";
     }
     if (err != DAM_OK || ret_blob == NULL) {

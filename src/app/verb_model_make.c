@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `dam model make`: a planner's or a forecast's blob from a description in TOML, whose keys are the
- * fields of docs/spec/planner.md and docs/spec/forecast.md. */
+/* `dam model make`: the blob of a planner, a forecast or a district from a description in TOML,
+ * whose keys are the fields of docs/spec/planner.md and docs/spec/forecast.md, and what
+ * docs/spec/district.md section 7 says of a store. */
 #include "app/args.h"
 #include "app/verb.h"
 #include "app/verb_model.h"
 #include "base/heap.h"
 #include "base/toml.h"
+#include "model/battery.h"
 #include "model/forecast.h"
 #include "model/planner.h"
 
@@ -43,6 +45,12 @@ static int64_t number(struct maker *m, const struct dam_toml *entry, int64_t min
         return min;
     }
     return entry->integer;
+}
+
+static bool is_kind(const struct dam_toml *kind, const char *name)
+{
+    return kind != NULL && kind->type == DAM_TOML_STRING &&
+           dam_bytes_eq(kind->text, dam_bytes(name, strlen(name)));
 }
 
 /* ---- the planner ---- */
@@ -198,6 +206,94 @@ static size_t make_forecast(struct maker *m, const struct dam_toml *root, uint8_
     return m->code == DAM_EXIT_OK ? dam_forecast_write(&f, ret) : 0;
 }
 
+/* ---- the district ---- */
+
+static double real(struct maker *m, const struct dam_toml *entry)
+{
+    if (entry->type != DAM_TOML_INTEGER && entry->type != DAM_TOML_FLOAT) {
+        wrong(m, entry, NULL, "is a number, or a list of pairs of numbers");
+        return 0;
+    }
+    return entry->type == DAM_TOML_INTEGER ? (double)entry->integer
+                                           : strtod((const char *)entry->text.data, NULL);
+}
+
+/* [[x, y], ...], or one number for all x. */
+static void read_curve(struct maker *m, const struct dam_toml *entry, struct dam_battery_curve *ret)
+{
+    *ret = (struct dam_battery_curve){{{0, 0}, {1, 0}}, 2};
+    if (entry->type != DAM_TOML_ARRAY) {
+        ret->points[0][1] = ret->points[1][1] = real(m, entry);
+        return;
+    }
+    ret->count = 0;
+    for (const struct dam_toml *pair = entry->first; pair != NULL; pair = pair->next) {
+        const struct dam_toml *x = pair->type == DAM_TOML_ARRAY ? pair->first : NULL;
+        if (x == NULL || x->next == NULL || x->next->next != NULL ||
+            ret->count == DAM_BATTERY_POINTS_MAX) {
+            wrong(m, entry, NULL, "is a list of at most 16 pairs of numbers");
+            return;
+        }
+        ret->points[ret->count][0] = real(m, x);
+        ret->points[ret->count++][1] = real(m, x->next);
+    }
+}
+
+static void read_level(struct maker *m, const struct dam_toml *entry, struct dam_district *d)
+{
+    const struct dam_toml *empty = entry->type == DAM_TOML_ARRAY ? entry->first : NULL;
+    const struct dam_toml *full = empty == NULL ? NULL : empty->next;
+    bool numbers = full != NULL && full->next == NULL && empty->type == DAM_TOML_INTEGER &&
+                   full->type == DAM_TOML_INTEGER;
+    if (!numbers || !dam_battery_scale(empty->integer, full->integer, d)) {
+        wrong(m, entry, "level = [0, 1000] for a channel in per cent with one decimal",
+              "says what the channel tells of an empty and of a full store, rising");
+    }
+}
+
+static size_t make_district(struct maker *m, const struct dam_toml *root, uint8_t *ret)
+{
+    struct dam_district d = {
+        .sites = 1, .keep_load = 160, .keep_sun = 240, .doubt = 64, .level_mul = 1};
+    struct dam_battery b = {.power = {{{0, 1}, {1, 1}}, 2}, .efficiency = {{{0, 1}, {1, 1}}, 2}};
+    for (const struct dam_toml *e = root->first; e != NULL; e = e->next) {
+        if (is_key(e, "sites")) {
+            d.sites = (uint32_t)number(m, e, 1, DAM_DISTRICT_SITES_MAX);
+        } else if (is_key(e, "keep_load")) {
+            d.keep_load = (uint8_t)number(m, e, 0, 255);
+        } else if (is_key(e, "keep_sun")) {
+            d.keep_sun = (uint8_t)number(m, e, 0, 255);
+        } else if (is_key(e, "doubt")) {
+            d.doubt = (uint8_t)number(m, e, 0, 255);
+        } else if (is_key(e, "level")) {
+            read_level(m, e, &d);
+        } else if (is_key(e, "capacity_wh")) {
+            b.capacity_wh = real(m, e);
+        } else if (is_key(e, "power_w")) {
+            b.power_w = real(m, e);
+        } else if (is_key(e, "power")) {
+            read_curve(m, e, &b.power);
+        } else if (is_key(e, "efficiency")) {
+            read_curve(m, e, &b.efficiency);
+        } else if (!is_key(e, "kind")) {
+            wrong(m, e, "docs/spec/district.md section 7", "is no field of a district");
+        }
+    }
+    const char *why = dam_battery_check(&b);
+    if (m->code == DAM_EXIT_OK && why == NULL) {
+        dam_battery_fit(&b, &d);
+        why = dam_district_check(&d);
+    }
+    if (m->code == DAM_EXIT_OK && why != NULL) {
+        m->code = dam_verb_fail(DAM_EXIT_CONFIG, "docs/spec/district.md section 7", "%s: %s",
+                                m->path, why);
+    }
+    if (m->code == DAM_EXIT_OK) {
+        dam_district_write(&d, ret);
+    }
+    return DAM_DISTRICT_BLOB_LEN;
+}
+
 static void make(struct maker *m, struct dam_bytes text, const char *out)
 {
     static uint8_t blob[DAM_FORECAST_BLOB_MAX];
@@ -211,14 +307,14 @@ static void make(struct maker *m, struct dam_bytes text, const char *out)
     if (err != DAM_OK) {
         m->code = dam_verb_fail(DAM_EXIT_CONFIG, NULL, "%s:%u: %s", m->path, error.line,
                                 err == DAM_EPARSE ? error.message : dam_err_text(err));
-    } else if (kind != NULL && kind->type == DAM_TOML_STRING &&
-               strcmp((const char *)kind->text.data, "planner") == 0) {
+    } else if (is_kind(kind, "planner")) {
         len = make_planner(m, root, blob);
-    } else if (kind != NULL && kind->type == DAM_TOML_STRING &&
-               strcmp((const char *)kind->text.data, "forecast") == 0) {
+    } else if (is_kind(kind, "forecast")) {
         len = make_forecast(m, root, blob);
+    } else if (is_kind(kind, "district")) {
+        len = make_district(m, root, blob);
     } else {
-        m->code = dam_verb_fail(DAM_EXIT_CONFIG, "kind = \"planner\" or kind = \"forecast\"",
+        m->code = dam_verb_fail(DAM_EXIT_CONFIG, "kind = \"planner\", \"forecast\" or \"district\"",
                                 "%s does not say what to make", m->path);
     }
     if (m->code == DAM_EXIT_OK) {

@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "base/prng.h"
 #include "core/crypto/sha256.h"
+#include "model/district.h"
 #include "model/forecast.h"
 #include "model/planner.h"
 
@@ -25,10 +26,11 @@
 
 /* Any blob that a mind of ours reads. */
 struct subject {
-    enum { MODEL, PLANNER, FORECAST } is;
+    enum { MODEL, PLANNER, FORECAST, DISTRICT } is;
     struct dam_model model;
     struct dam_planner planner;
     struct dam_forecast forecast;
+    struct dam_district district;
     const char *mind; /* the contract that reads it */
     size_t records;
     size_t outputs;
@@ -110,6 +112,20 @@ static void observe_over_time(struct subject *s, uint32_t slot_s, uint8_t *ret)
     }
 }
 
+/* Hours of any size, with levels from below the empty store to above the full one. */
+static void observe_district(struct subject *s, uint8_t *ret)
+{
+    const struct dam_district *d = &s->district;
+    observe_over_time(s, 3600, ret);
+    for (size_t i = 0; i < d->sites; i++) {
+        int64_t level = (int64_t)dam_prng_below(&s->prng, DAM_DISTRICT_LEVELS + 2) - 1;
+        int64_t told = level * ((int64_t)1 << d->level_shift) / d->level_mul + d->level_zero;
+        dam_store_be64(
+            ret + 16 * (DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS * i + DAM_DISTRICT_LEVEL),
+            (uint64_t)told);
+    }
+}
+
 static void observe(struct subject *s, uint8_t *ret)
 {
     struct dam_prng *prng = &s->prng;
@@ -129,6 +145,9 @@ static void observe(struct subject *s, uint8_t *ret)
         break;
     case FORECAST:
         observe_over_time(s, s->forecast.slot_s, ret);
+        break;
+    case DISTRICT:
+        observe_district(s, ret);
         break;
     }
 }
@@ -181,14 +200,27 @@ static bool answer_equal(const struct answer *a, const struct answer *b)
            memcmp(a->proposal, b->proposal, a->proposal_len) == 0;
 }
 
+static enum dam_err decide_c(const struct subject *s, struct dam_bytes memory,
+                             struct dam_bytes seen, uint8_t *ret_next, int64_t *ret_y)
+{
+    switch (s->is) {
+    case MODEL:
+        return dam_model_decide(&s->model, memory, seen, ret_next, ret_y);
+    case PLANNER:
+        return dam_planner_decide(&s->planner, memory, seen, ret_next, ret_y);
+    case FORECAST:
+        return dam_forecast_decide(&s->forecast, memory, seen, ret_next, ret_y);
+    case DISTRICT:
+        return dam_district_decide(&s->district, memory, seen, ret_next, ret_y);
+    }
+    return DAM_EUNSUPPORTED;
+}
+
 static void answer_c(const struct subject *s, struct dam_bytes memory, struct dam_bytes seen,
                      struct answer *ret)
 {
     int64_t y[DAM_MODEL_OUTPUTS_MAX];
-    enum dam_err err = s->is == MODEL ? dam_model_decide(&s->model, memory, seen, ret->next, y)
-                       : s->is == PLANNER
-                           ? dam_planner_decide(&s->planner, memory, seen, ret->next, y)
-                           : dam_forecast_decide(&s->forecast, memory, seen, ret->next, y);
+    enum dam_err err = decide_c(s, memory, seen, ret->next, y);
     DAM_ASSERT(err == DAM_OK); /* the observation has the mind's own length */
     ret->next_len = s->memory_len;
     ret->proposal_len = 8 * s->outputs;
@@ -274,7 +306,7 @@ static void print_verified(const struct subject *s, const struct how *how, const
                  v->portable_differences, v->evm_rows, v->evm_differences, v->gas_max, digest);
 }
 
-/* The mind that reads the blob: of a planner and of a forecast it takes the one slice itself. */
+/* The mind that reads the blob: one that is no model's takes the one slice itself. */
 static enum dam_err mind_create(struct dam_lab *lab, const struct subject *s, struct dam_bytes blob,
                                 struct dam_address *ret)
 {
@@ -332,24 +364,28 @@ static int subject_open(const char *path, struct dam_bytes *blob, struct subject
         return code;
     }
     enum dam_err err;
-    if (blob->len >= 4 && memcmp(blob->data, "DAMP", 4) == 0) {
+    ret->mind = dam_model_mind_of(*blob);
+    if (strcmp(ret->mind, "PlannerMind") == 0) {
         err = dam_planner_open(*blob, &ret->planner, &why);
         ret->is = PLANNER;
-        ret->mind = "PlannerMind";
         ret->records = ret->planner.records;
         ret->outputs = ret->planner.actuators;
         ret->memory_len = err == DAM_OK ? dam_planner_memory_len(&ret->planner) : 0;
-    } else if (blob->len >= 4 && memcmp(blob->data, "DAMF", 4) == 0) {
+    } else if (strcmp(ret->mind, "ForecastMind") == 0) {
         err = dam_forecast_open(*blob, &ret->forecast, &why);
         ret->is = FORECAST;
-        ret->mind = "ForecastMind";
         ret->records = ret->forecast.records;
         ret->outputs = ret->forecast.outputs_count;
         ret->memory_len = err == DAM_OK ? dam_forecast_memory_len(&ret->forecast) : 0;
+    } else if (strcmp(ret->mind, "DistrictMind") == 0) {
+        err = dam_district_open(*blob, &ret->district, &why);
+        ret->is = DISTRICT;
+        ret->records = dam_district_records(&ret->district);
+        ret->outputs = ret->district.sites;
+        ret->memory_len = err == DAM_OK ? dam_district_memory_len(&ret->district) : 0;
     } else {
         err = dam_model_open(*blob, &ret->model, &why);
         ret->is = MODEL;
-        ret->mind = err == DAM_OK ? dam_model_mind_name(ret->model.kind) : "";
         ret->records = ret->model.records;
         ret->outputs = ret->model.outputs_count;
         ret->memory_len = err == DAM_OK ? dam_model_memory_len(&ret->model) : 0;

@@ -220,16 +220,6 @@ static enum dam_err rules_put(struct loader *l, struct dam_address *ret)
     return blob_put(l, prefix, sizeof(prefix), dam_bytes(blob, len), ret);
 }
 
-/* The generic mind that reads a blob; "" if none does. */
-static const char *mind_of(struct dam_bytes blob)
-{
-    return memcmp(blob.data, "DAMM", 4) == 0
-               ? dam_model_mind_name((enum dam_model_kind)blob.data[5])
-           : memcmp(blob.data, "DAMP", 4) == 0 ? "PlannerMind"
-           : memcmp(blob.data, "DAMF", 4) == 0 ? "ForecastMind"
-                                               : "";
-}
-
 /* docs/spec/model.md section 9. */
 static enum dam_err model_put(struct loader *l, const char *file, struct dam_address *slices,
                               size_t *ret_count, struct dam_bytes *ret_blob)
@@ -237,7 +227,7 @@ static enum dam_err model_put(struct loader *l, const char *file, struct dam_add
     static const uint8_t prefix[] = {0x60, 0x0b, 0x59, 0x81, 0x38, 0x03,
                                      0x80, 0x92, 0x59, 0x39, 0xf3};
     struct dam_bytes blob;
-    if (file_read(l, file, &blob) != DAM_OK || blob.len < 32 || mind_of(blob)[0] == 0) {
+    if (file_read(l, file, &blob) != DAM_OK || dam_model_mind_of(blob)[0] == 0) {
         return complain(l, DAM_EPARSE, "`dam model import` and `dam model make` make them",
                         "'%s' cannot be read or is no model blob", file);
     }
@@ -351,7 +341,7 @@ static enum dam_err contract_load(struct loader *l, const struct dam_manifest_co
         name = name == NULL && !has_address ? "BoundsCharter" : name;
     } else if (code->model != NULL) {
         DAM_TRY(model_put(l, code->model, slices, &slice_count, &blob));
-        name = name == NULL ? mind_of(blob) : name;
+        name = name == NULL ? dam_model_mind_of(blob) : name;
     }
     if (name == NULL && has_address) {
         return from_chain(l, code, ret);

@@ -501,6 +501,26 @@ const char *dam_model_mind_name(enum dam_model_kind kind)
     return "";
 }
 
+const char *dam_model_mind_of(struct dam_bytes blob)
+{
+    static const struct {
+        char magic[5];
+        const char *mind;
+    } others[] = {{"DAMP", "PlannerMind"}, {"DAMF", "ForecastMind"}, {"DAMS", "DistrictMind"}};
+    if (blob.len < 6) {
+        return "";
+    }
+    if (memcmp(blob.data, "DAMM", 4) == 0) {
+        return dam_model_mind_name((enum dam_model_kind)blob.data[5]);
+    }
+    for (size_t i = 0; i < DAM_COUNT_OF(others); i++) {
+        if (memcmp(blob.data, others[i].magic, 4) == 0) {
+            return others[i].mind;
+        }
+    }
+    return "";
+}
+
 enum dam_err dam_model_open(struct dam_bytes blob, struct dam_model *ret_model,
                             const char **ret_why)
 {

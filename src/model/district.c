@@ -21,7 +21,9 @@
 #define ENERGY_MAX (INT64_C(1) << 24)
 #define SUN_OFF_MAX (INT64_C(1) << 16)
 #define HOURS_MAX (INT64_C(1) << 40)
-#define NEED_MAX (INT64_C(1) << 29) /* of a district */
+#define NEED_MAX (INT64_C(1) << 29)       /* of a district */
+#define LEVEL_READ_MAX (INT64_C(1) << 30) /* of a level, as a channel tells it */
+#define LEVEL_SCALE_MAX (INT64_C(1) << 24)
 #define COST_MAX (INT64_C(1) << 49) /* of a district's hour */
 
 /* One hour that has ended. */
@@ -392,7 +394,9 @@ static void observation_load(const struct dam_district *d, const uint8_t *o, str
         ret->site[i].load = read_record(o, at + DAM_DISTRICT_LOAD, 0, ENERGY_MAX);
         ret->site[i].sun = read_record(o, at + DAM_DISTRICT_SUN, 0, ENERGY_MAX);
         ret->site[i].drawn = read_record(o, at + DAM_DISTRICT_DRAWN, -ENERGY_MAX, ENERGY_MAX);
-        ret->site[i].level = read_record(o, at + DAM_DISTRICT_LEVEL, 0, LEVELS - 1);
+        int64_t level = read_record(o, at + DAM_DISTRICT_LEVEL, -LEVEL_READ_MAX, LEVEL_READ_MAX);
+        level = (level - d->level_zero) * d->level_mul >> d->level_shift;
+        ret->site[i].level = (int32_t)sat(level, 0, LEVELS - 1);
     }
 }
 
@@ -412,7 +416,7 @@ enum dam_err dam_district_decide(const struct dam_district *d, struct dam_bytes 
     struct memory m;
     struct hour now;
     DAM_ASSERT(d->sites >= 1 && d->sites <= DAM_DISTRICT_SITES_MAX);
-    if (observation.len != 16 * dam_district_records(d)) {
+    if (observation.len < 16 * dam_district_records(d)) {
         return DAM_ERANGE;
     }
     memory_load(d, memory, &m);
@@ -424,21 +428,15 @@ enum dam_err dam_district_decide(const struct dam_district *d, struct dam_bytes 
 
 /* ---- the blob ---- */
 
-void dam_district_write(const struct dam_district *d, uint8_t ret[DAM_DISTRICT_BLOB_LEN])
-{
-    memset(ret, 0, 32);
-    memcpy(ret, "DAMS\1", 5);
-    ret[5] = (uint8_t)d->sites;
-    ret[6] = d->keep_load;
-    ret[7] = d->keep_sun;
-    ret[8] = d->doubt;
-    (void)store_words(store_words(ret + 32, d->move_wh, MOVES), d->most_wh, LEVELS);
-}
-
-static const char *check(const struct dam_district *d)
+const char *dam_district_check(const struct dam_district *d)
 {
     if (d->sites < 1 || d->sites > DAM_DISTRICT_SITES_MAX) {
         return "a district has 1 to 16 sites";
+    }
+    if (d->level_shift > 31 || distance(d->level_zero, 0) >= LEVEL_SCALE_MAX || d->level_mul < 1 ||
+        d->level_mul >= LEVEL_SCALE_MAX) {
+        return "the scale of a level is (channel - zero) * mul >> shift: zero below 2^24 in size, "
+               "mul 1 to 2^24 - 1, shift to 31";
     }
     for (size_t i = 0; i < MOVES; i++) {
         if (distance(d->move_wh[i], 0) >= ENERGY_MAX ||
@@ -454,6 +452,21 @@ static const char *check(const struct dam_district *d)
     return d->move_wh[STILL] == 0 ? NULL : "the middle move is none";
 }
 
+void dam_district_write(const struct dam_district *d, uint8_t ret[DAM_DISTRICT_BLOB_LEN])
+{
+    DAM_ASSERT(dam_district_check(d) == NULL);
+    memset(ret, 0, 32);
+    memcpy(ret, "DAMS\1", 5);
+    ret[5] = (uint8_t)d->sites;
+    ret[6] = d->keep_load;
+    ret[7] = d->keep_sun;
+    ret[8] = d->doubt;
+    ret[9] = d->level_shift;
+    dam_store_be32(ret + 12, (uint32_t)d->level_zero);
+    dam_store_be32(ret + 16, (uint32_t)d->level_mul);
+    (void)store_words(store_words(ret + 32, d->move_wh, MOVES), d->most_wh, LEVELS);
+}
+
 enum dam_err dam_district_open(struct dam_bytes blob, struct dam_district *ret,
                                const char **ret_why)
 {
@@ -465,7 +478,7 @@ enum dam_err dam_district_open(struct dam_bytes blob, struct dam_district *ret,
         *ret_why = "this program reads version 1 of the district's blob";
         return DAM_EVERSION;
     }
-    for (size_t i = 9; i < 32; i++) {
+    for (size_t i = 10; i < 32; i = i == 11 ? 20 : i + 1) {
         if (blob.data[i] != 0) {
             *ret_why = "a reserved byte is not zero";
             return DAM_EPARSE;
@@ -474,10 +487,13 @@ enum dam_err dam_district_open(struct dam_bytes blob, struct dam_district *ret,
     struct dam_district d = {.sites = blob.data[5],
                              .keep_load = blob.data[6],
                              .keep_sun = blob.data[7],
-                             .doubt = blob.data[8]};
+                             .doubt = blob.data[8],
+                             .level_shift = blob.data[9],
+                             .level_zero = (int32_t)dam_load_be32(blob.data + 12),
+                             .level_mul = (int32_t)dam_load_be32(blob.data + 16)};
     const uint8_t *at = load_words(blob.data + 32, d.move_wh, MOVES, INT32_MIN, INT32_MAX);
     (void)load_words(at, d.most_wh, LEVELS, INT32_MIN, INT32_MAX);
-    *ret_why = check(&d);
+    *ret_why = dam_district_check(&d);
     if (*ret_why != NULL) {
         return DAM_EPARSE;
     }

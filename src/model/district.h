@@ -25,9 +25,12 @@ struct dam_district {
     uint32_t sites;                      /* 1..DAM_DISTRICT_SITES_MAX */
     int32_t move_wh[DAM_DISTRICT_MOVES]; /* drawn to go up by index - (LEVELS - 1) levels; rising */
     int32_t most_wh[DAM_DISTRICT_LEVELS]; /* the most a store at this level moves, either way */
-    uint8_t keep_load; /* of a load's deviation from its day, from hour to hour, in 256ths */
-    uint8_t keep_sun;  /* of the sun's */
-    uint8_t doubt;     /* of a forecast's usual error, in 64ths: planned for on both sides */
+    uint8_t keep_load;   /* of a load's deviation from its day, from hour to hour, in 256ths */
+    uint8_t keep_sun;    /* of the sun's */
+    uint8_t doubt;       /* of a forecast's usual error, in 64ths: planned for on both sides */
+    uint8_t level_shift; /* a store's level is (channel - level_zero) * level_mul >> level_shift */
+    int32_t level_zero;
+    int32_t level_mul;
 };
 
 /* Records of an observation: the hour that ended. */
@@ -43,7 +46,7 @@ enum dam_district_site_record {
     DAM_DISTRICT_LOAD,
     DAM_DISTRICT_SUN,
     DAM_DISTRICT_DRAWN, /* by the store; negative: given */
-    DAM_DISTRICT_LEVEL, /* of the store now */
+    DAM_DISTRICT_LEVEL, /* of the store now, as its channel tells it */
     DAM_DISTRICT_SITE_RECORDS,
 };
 
@@ -51,15 +54,18 @@ enum dam_district_site_record {
 DAM_MUST_USE enum dam_err dam_district_open(struct dam_bytes blob, struct dam_district *ret,
                                             const char **ret_why);
 
-/** Write the blob. In: one that dam_district_open would take. */
+/** Write the blob. In: one that dam_district_check finds good (asserted). */
 void dam_district_write(const struct dam_district *district, uint8_t ret[DAM_DISTRICT_BLOB_LEN]);
 
-/** Records of the observation, bytes of the memory. */
+/** The rule that the district breaks (static text), or NULL. */
+const char *dam_district_check(const struct dam_district *district);
+
+/** Records that an observation has at least, bytes of the memory. */
 size_t dam_district_records(const struct dam_district *district);
 size_t dam_district_memory_len(const struct dam_district *district);
 
 /** Learn the hour that ended and say what each store shall draw in the next.
- *  Returns: DAM_OK; DAM_ERANGE if the observation has another length (the mind reverts).
+ *  Returns: DAM_OK; DAM_ERANGE if the observation is too short (the mind reverts).
  *  In:  memory: any bytes; a length that is not the district's counts as the first hour. The first
  *       day is only watched.
  *  Out: ret_next: dam_district_memory_len bytes. ret_draw: Wh for each site, negative: give. */

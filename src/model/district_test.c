@@ -18,7 +18,8 @@
 /* Stores of 6.4 kWh that lose a tenth each way and move 5 kWh an hour. */
 static struct dam_district plain(uint32_t sites)
 {
-    struct dam_district d = {.sites = sites, .keep_load = 160, .keep_sun = 240, .doubt = 128};
+    struct dam_district d = {
+        .sites = sites, .keep_load = 160, .keep_sun = 240, .doubt = 128, .level_mul = 1};
     for (int move = -TOP; move <= TOP; move++) {
         d.move_wh[move + TOP] = move * LEVEL_WH * (move < 0 ? 9 : 10) / (move < 0 ? 10 : 9);
     }
@@ -183,12 +184,33 @@ static void a_blob_is_read_or_refused(void **state)
                      DAM_EPARSE);
 }
 
+/* A machine's observation goes on with its last actions: what follows the sites is not read. */
+static void what_follows_is_not_read(void **state)
+{
+    (void)state;
+    struct dam_district d = plain(1);
+    static uint8_t next[2][DAM_DISTRICT_MEMORY_MAX];
+    uint8_t observation[16 * (DAM_DISTRICT_SITE + DAM_DISTRICT_SITE_RECORDS + 1)] = {0};
+    size_t len = 16 * dam_district_records(&d);
+    int64_t draw[1];
+    const struct dam_bytes none = dam_bytes(NULL, 0);
+    memset(observation + len, 0xee, sizeof(observation) - len);
+    assert_int_equal(dam_district_decide(&d, none, dam_bytes(observation, len), next[0], draw),
+                     DAM_OK);
+    assert_int_equal(dam_district_decide(&d, none, dam_bytes(observation, len + 16), next[1], draw),
+                     DAM_OK);
+    assert_memory_equal(next[0], next[1], dam_district_memory_len(&d));
+    assert_int_equal(dam_district_decide(&d, none, dam_bytes(observation, len - 1), next[0], draw),
+                     DAM_ERANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sun_is_kept_for_dear_hours),
         cmocka_unit_test(it_asks_only_for_what_can_be),
         cmocka_unit_test(a_blob_is_read_or_refused),
+        cmocka_unit_test(what_follows_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

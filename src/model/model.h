@@ -105,6 +105,10 @@ struct dam_model {
 /** The contract that reads blobs of a kind. Returns: static text; "" for a kind that is none. */
 const char *dam_model_mind_name(enum dam_model_kind kind);
 
+/** The generic mind that reads a blob, of a model or of a mind with its own format (docs/spec), by
+ *  the blob's first bytes alone. Returns: static text; "" if none does. */
+const char *dam_model_mind_of(struct dam_bytes blob);
+
 /** Read a blob and check every rule of docs/spec/model.md.
  *  Returns: DAM_OK with *ret_model owning its memory; DAM_EVERSION; DAM_EPARSE with *ret_why
  * (static text, may be NULL) naming the rule that it breaks; DAM_ENOMEM. On failure *ret_model is

@@ -226,6 +226,9 @@ static struct mind district_mind(unsigned which)
     const int top = DAM_DISTRICT_LEVELS - 1;
     *d = (struct dam_district){
         .sites = which + 1, .keep_load = 160, .keep_sun = 240, .doubt = (uint8_t)(64 * which)};
+    d->level_shift = (uint8_t)(3 * which); /* 0: the level itself; else finer, and beside zero */
+    d->level_zero = -5 * (int32_t)which;
+    d->level_mul = 1 + 6 * (int32_t)which;
     for (int move = -top; move <= top; move++) {
         d->move_wh[move + top] =
             move * 200 * (move < 0 ? 9 : 10) / (move < 0 ? 10 : 9 - (int)which);
@@ -235,7 +238,7 @@ static struct mind district_mind(unsigned which)
     }
     dam_district_write(d, mind.blob);
     mind.memory_len = dam_district_memory_len(d);
-    mind.records = dam_district_records(d);
+    mind.records = dam_district_records(d) + (which < 2 ? 2 : 0); /* more is not read */
     mind.outputs = d->sites;
     return mind;
 }

@@ -133,6 +133,58 @@ def of_forecasters(tmp):
     check("forecast: told by why", "drifted 1 times" in dam("why", "last", folder).stdout)
 
 
+def of_district(tmp):
+    """Two batteries behind one connection, planned together: what the evening lives on."""
+    folder = os.path.join(tmp, "district")
+    os.makedirs(folder)
+    sites = ("mill", "barn")
+    names = ["price", "price_in_day", "carbon"] + [f"{site}_{what}" for site in sites for what in ("load", "sun", "drawn", "level")]
+    with open(os.path.join(folder, "hours.csv"), "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["t"] + names)
+        for t in range(240):
+            price = "0.54" if 16 <= t % 24 < 21 else "0.22"
+            writer.writerow([t, price, price, "0.15"] + ["800", "2500" if 8 <= t % 24 < 16 else "0", "0", "50.0"] * 2)
+    decimals = {"price": 4, "price_in_day": 4, "carbon": 5}
+    lines = ['[machine]', 'name = "district"', 'period = "1h"', '[link.hours]', 'kind = "csv"', 'file = "hours.csv"', 'time = "t"', 'time_unit = "h"',
+             'start = "2024-01-01"']
+    for name in names:
+        lines += ['[[channel]]', f'name = "{name}"', f'decimals = {decimals.get(name, 1 if name.endswith("level") else 0)}', 'min = -10000', 'max = 10000',
+                  'source = "hours"', f'key = "{name}"', 'stale = "2h"']
+    for site in sites:
+        lines += ['[[actuator]]', f'name = "{site}"', 'unit = "W"', 'min = -5000', 'max = 5000', 'safe = 0']
+    with open(os.path.join(folder, "dam.toml"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines + ['[mind]', 'model = "mind.dam"']) + "\n")
+    spec = os.path.join(FIXTURES, "district.toml")
+    made = dam("model", "make", spec, "--out", os.path.join(folder, "mind.dam"))
+    check("district: make", made.returncode == 0, made.stderr)
+    check("district: config check", dam("config", "check", folder).returncode == 0)
+    live("district", folder, "96")
+    asked = {}
+    for seq in range(int(json.loads(dam("status", folder, "--json").stdout)["size"])):
+        leaf = json.loads(dam("why", str(seq), folder, "--json").stdout)["leaf"]
+        if leaf["kind"] == "decision" and leaf["outcome"] == 0:
+            asked[leaf["time"]] = [a["proposed"] for a in leaf["actuators"]]
+    days = {}
+    for time, draws in asked.items():  # a decision is for the hour that begins
+        days.setdefault(time[:10], {})[int(time[11:13])] = draws
+    check("district: the first day is watched", set(map(tuple, days["2024-01-01"].values())) == {(0, 0)}, days["2024-01-01"])
+    dear = [sum(draws) for day in list(days)[2:4] for hour, draws in days[day].items() if 16 <= hour < 20]
+    sunny = [sum(draws) for day in list(days)[2:4] for hour, draws in days[day].items() if 8 <= hour < 15]
+    check("district: dear hours live on the stores", len(dear) == 8 and all(total < 0 for total in dear), dear)
+    check("district: the sun fills them", sum(sunny) > 0, sunny)
+    with open(spec, encoding="utf-8") as f:
+        good = f.read()
+    for old, new, want in (("sites = 2", "sites = 17", "from 1 to 16"), ("capacity_wh = 6400", "", "capacity_wh and power_w"),
+                           ("[1, 0.2]]", "[0.9, 0.2]]", "from share 0 to share 1"), ("[0, 1000]", "[1000, 0]", "rising"),
+                           ("[0, 0.83]", "[0, 0.83, 1]", "pairs"), ("power_w", "pover_w", "is no field"), ('"district"', '"distict"', "does not say what")):
+        bad = os.path.join(folder, "bad.toml")
+        with open(bad, "w", encoding="utf-8") as f:
+            f.write(good.replace(old, new, 1))
+        run = dam("model", "make", bad, "--out", os.path.join(folder, "none.dam"))
+        check(f"district: refused: {new or old}", run.returncode == 8 and want in run.stderr, run.stderr)
+
+
 def of_training(tmp):
     folder = recorded_site(os.path.join(tmp, "village"))
     train = ["model", "train", "--from", "evidence", "--target", "pv", "--actuator", "offer", "--out", os.path.join(folder, "new.dam")]
@@ -211,6 +263,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         of_models(tmp)
         of_forecasters(tmp)
+        of_district(tmp)
         of_training(tmp)
         of_perceptors(tmp)
     return summary()

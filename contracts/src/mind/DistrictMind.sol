@@ -12,7 +12,7 @@ import {Words} from "./Words.sol";
 /// @dev Every quantity is bounded (the blob by the constructor, the rest where it is read) so that no sum leaves 60 bits;
 /// hence `unchecked`.
 contract DistrictMind is IMind, Words {
-    /// @notice The observation is not 16 bytes for each record.
+    /// @notice The observation has less than 16 bytes for each record.
     error BadShape();
     /// @notice The blob breaks a rule of docs/spec/district.md; `pos` is the offset of the field.
     error BadBlob(uint256 pos);
@@ -32,6 +32,8 @@ contract DistrictMind is IMind, Words {
     int256 private constant ENERGY_MAX = 1 << 24;
     int256 private constant SUN_OFF_MAX = 1 << 16;
     int256 private constant NEED_MAX = 1 << 29;
+    int256 private constant LEVEL_READ_MAX = 1 << 30; // of a level, as a channel tells it
+    int256 private constant LEVEL_SCALE_MAX = 1 << 24;
 
     // Records of an observation.
     uint256 private constant R_PRICE = 1;
@@ -91,6 +93,9 @@ contract DistrictMind is IMind, Words {
         int256 keepLoad;
         int256 keepSun;
         int256 doubt;
+        uint256 levelShift; // a store's level is (channel - levelZero) * levelMul >> levelShift
+        int256 levelZero;
+        int256 levelMul;
         uint256 moves; // words, by move: what it draws
         uint256 most; // words, by level
         uint256 never; // words, by four levels and move: NEVER in the lanes of levels that cannot make it
@@ -139,7 +144,7 @@ contract DistrictMind is IMind, Words {
     {
         unchecked {
             Config memory c = _config(_blob);
-            if (observation.length != 16 * (R_SITE + SITE_RECORDS * c.sites)) {
+            if (observation.length < 16 * (R_SITE + SITE_RECORDS * c.sites)) {
                 revert BadShape();
             }
             uint256 s = _state(c, memory_);
@@ -541,8 +546,14 @@ contract DistrictMind is IMind, Words {
                 _set(o, i + R_LOAD, _read(observation, i + R_LOAD, 0, ENERGY_MAX));
                 _set(o, i + R_SUN, _read(observation, i + R_SUN, 0, ENERGY_MAX));
                 _set(o, i + R_DRAWN, _read(observation, i + R_DRAWN, -ENERGY_MAX, ENERGY_MAX));
-                _set(o, i + R_LEVEL, _read(observation, i + R_LEVEL, 0, int256(LEVELS) - 1));
+                _set(o, i + R_LEVEL, _level(c, _read(observation, i + R_LEVEL, -LEVEL_READ_MAX, LEVEL_READ_MAX)));
             }
+        }
+    }
+
+    function _level(Config memory c, int256 read) private pure returns (int256) {
+        unchecked {
+            return _sat((read - c.levelZero) * c.levelMul >> c.levelShift, 0, int256(LEVELS) - 1);
         }
     }
 
@@ -630,6 +641,8 @@ contract DistrictMind is IMind, Words {
             uint256 head = uint256(_get(b, 0));
             (c.sites, c.keepLoad) = ((head >> 208) & 0xff, int256((head >> 200) & 0xff));
             (c.keepSun, c.doubt) = (int256((head >> 192) & 0xff), int256((head >> 184) & 0xff));
+            c.levelShift = (head >> 176) & 0xff;
+            (c.levelZero, c.levelMul) = (int32(uint32(head >> 128)), int32(uint32(head >> 96)));
             c.moves = _alloc(MOVES + LEVELS);
             c.most = c.moves + 32 * MOVES;
             for (uint256 i = 0; i < MOVES + LEVELS; ++i) {
@@ -679,9 +692,14 @@ contract DistrictMind is IMind, Words {
         bytes memory b = blob.code;
         require(b[0] == 0 && bytes5(_at(b, 1)) == bytes5("DAMS\x01"), BadBlob(0));
         require(uint8(b[6]) >= 1 && uint8(b[6]) <= SITES_MAX, BadBlob(5));
-        for (uint256 i = 9; i < 32; ++i) {
+        require(uint8(b[10]) < 32, BadBlob(9));
+        for (uint256 i = 10; i < 32; i = i == 11 ? 20 : i + 1) {
             require(b[i + 1] == 0, BadBlob(i));
         }
+        int256 zero = int32(uint32(bytes4(_at(b, 13))));
+        int256 mul = int32(uint32(bytes4(_at(b, 17))));
+        require(zero > -LEVEL_SCALE_MAX && zero < LEVEL_SCALE_MAX, BadBlob(12));
+        require(mul > 0 && mul < LEVEL_SCALE_MAX, BadBlob(16));
         int256 before = -ENERGY_MAX;
         for (uint256 m = 0; m < MOVES; ++m) {
             uint256 pos = 32 + 4 * m;
