@@ -157,7 +157,7 @@ static enum dam_err remember(struct dam_state_writer *writer, enum dam_store_tab
             return err;
         }
     }
-    uint8_t copy[ACCOUNT_RLP_MAX]; /* `was` is in a page that the put may move */
+    uint8_t copy[ACCOUNT_RLP_MAX]; /* `was` may be in a page that the put moves */
     DAM_ASSERT(was.len <= sizeof(copy));
     if (was.len > 0) {
         memcpy(copy, was.data, was.len);
@@ -186,31 +186,80 @@ static struct dam_bytes slot_leaf(struct dam_bytes value, uint8_t rlp[40])
     return dam_buf_bytes(&buf);
 }
 
+static enum dam_err slot_of_leaf(struct dam_bytes leaf, struct dam_bytes *ret)
+{
+    struct dam_rlp rlp = dam_rlp(leaf);
+    *ret = dam_bytes(NULL, 0);
+    return leaf.len == 0 || (dam_rlp_bytes(&rlp, ret) == DAM_OK && ret->len <= 32) ? DAM_OK
+                                                                                   : DAM_ECORRUPT;
+}
+
+/* What a diff changes in one trie. */
+struct leaf {
+    struct dam_bytes key;   /* an address or a slot */
+    struct dam_hash hashed; /* where the trie has it */
+    struct dam_bytes was;   /* empty: it was not there */
+};
+
+static int by_hashed(const void *a, const void *b)
+{
+    return memcmp((*(const struct leaf *const *)a)->hashed.b,
+                  (*(const struct leaf *const *)b)->hashed.b, sizeof(struct dam_hash));
+}
+
+/* Find what all leaves were before any is changed, in the order in which the trie has them: nodes
+ * that lie beside each other are read one after the other, and nothing that is written comes
+ * between. */
+static enum dam_err load_leaves(struct dam_trie *trie, struct leaf *leaves, size_t count)
+{
+    struct dam_bytes *inputs = dam_arena_alloc(trie->arena, count * sizeof(*inputs) + 1);
+    struct dam_hash *hashed = dam_arena_alloc(trie->arena, count * sizeof(*hashed) + 1);
+    struct leaf **order = dam_arena_alloc(trie->arena, count * sizeof(struct leaf *) + 1);
+    if (inputs == NULL || hashed == NULL || order == NULL) {
+        return DAM_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        inputs[i] = leaves[i].key;
+        order[i] = &leaves[i];
+    }
+    dam_keccak256_batch(inputs, count, hashed);
+    for (size_t i = 0; i < count; i++) {
+        leaves[i].hashed = hashed[i];
+    }
+    qsort(order, count, sizeof(struct leaf *), by_hashed);
+    for (size_t i = 0; i < count; i++) {
+        enum dam_err err = dam_trie_get(trie, dam_bytes(order[i]->hashed.b, 32), &order[i]->was);
+        if (err != DAM_OK && err != DAM_ENOTFOUND) {
+            return err;
+        }
+    }
+    return DAM_OK;
+}
+
 /* One account's slots go to the flat table, the history and its storage trie. */
 static enum dam_err write_slots(struct dam_state_writer *writer,
                                 const struct dam_evm_change *change, struct dam_trie *trie)
 {
     uint8_t *keys = dam_arena_alloc(writer->arena, change->slot_count * SLOT_KEY_LEN);
-    struct dam_bytes *inputs = dam_arena_alloc(writer->arena, change->slot_count * sizeof(*inputs));
-    struct dam_hash *hashed = dam_arena_alloc(writer->arena, change->slot_count * sizeof(*hashed));
-    if (keys == NULL || inputs == NULL || hashed == NULL) {
+    struct leaf *leaves = dam_arena_zalloc(writer->arena, change->slot_count * sizeof(*leaves));
+    if (keys == NULL || leaves == NULL) {
         return DAM_ENOMEM;
     }
     for (size_t i = 0; i < change->slot_count; i++) {
         slot_key(&change->address, &change->slots[i].key, keys + i * SLOT_KEY_LEN);
-        inputs[i] = dam_bytes(keys + i * SLOT_KEY_LEN + ADDRESS_LEN, 32);
+        leaves[i].key = dam_bytes(keys + i * SLOT_KEY_LEN + ADDRESS_LEN, 32);
     }
-    dam_keccak256_batch(inputs, change->slot_count, hashed);
+    DAM_TRY(load_leaves(trie, leaves, change->slot_count));
     for (size_t i = 0; i < change->slot_count; i++) {
         struct dam_bytes key = dam_bytes(keys + i * SLOT_KEY_LEN, SLOT_KEY_LEN);
         uint8_t word[32];
         uint8_t rlp[40];
         struct dam_bytes value = slot_value(&change->slots[i].value, word);
         struct dam_bytes was;
-        DAM_TRY(dam_store_get_or_empty(writer->txn, DAM_STORE_SLOT, key, &was));
+        DAM_TRY(slot_of_leaf(leaves[i].was, &was));
         DAM_TRY(remember(writer, DAM_STORE_SLOT_WAS, key, was));
         DAM_TRY(dam_store_set(writer->txn, DAM_STORE_SLOT, key, value));
-        DAM_TRY(dam_trie_put(trie, dam_bytes(hashed[i].b, 32), slot_leaf(value, rlp)));
+        DAM_TRY(dam_trie_put(trie, dam_bytes(leaves[i].hashed.b, 32), slot_leaf(value, rlp)));
         dam_buf_put(&writer->changes, key.data + ADDRESS_LEN, 32);
     }
     return DAM_OK;
@@ -245,14 +294,13 @@ static enum dam_err clear_slots(struct dam_state_writer *writer, const struct da
 }
 
 /* Everything of one account except its leaf in the state trie, whose new value goes to *ret_leaf
- * (empty: gone). */
+ * (empty: gone). In: was: the leaf so far. */
 static enum dam_err write_account(struct dam_state_writer *writer,
-                                  const struct dam_evm_change *change, struct dam_buf *leaf)
+                                  const struct dam_evm_change *change, struct dam_bytes was,
+                                  struct dam_buf *leaf)
 {
     struct dam_bytes key = dam_bytes(change->address.b, ADDRESS_LEN);
-    struct dam_bytes was;
     struct dam_account account = {.storage_root = dam_empty_trie_root};
-    DAM_TRY(dam_store_get_or_empty(writer->txn, DAM_STORE_ACCOUNT, key, &was));
     if (was.len > 0 && dam_account_decode(was, &account) != DAM_OK) {
         return DAM_ECORRUPT;
     }
@@ -297,27 +345,25 @@ enum dam_err dam_state_write(struct dam_state_writer *writer, const struct dam_e
         DAM_TRY(dam_store_put(writer->txn, DAM_STORE_CODE, dam_bytes(diff->codes[i].hash.b, 32),
                               diff->codes[i].code));
     }
-    struct dam_bytes *inputs =
-        dam_arena_alloc(writer->arena, diff->account_count * sizeof(*inputs) + 1);
-    struct dam_hash *hashed =
-        dam_arena_alloc(writer->arena, diff->account_count * sizeof(*hashed) + 1);
-    if (inputs == NULL || hashed == NULL) {
+    struct leaf *leaves =
+        dam_arena_zalloc(writer->arena, diff->account_count * sizeof(*leaves) + 1);
+    if (leaves == NULL) {
         return DAM_ENOMEM;
     }
     for (size_t i = 0; i < diff->account_count; i++) {
-        inputs[i] = dam_bytes(diff->accounts[i].address.b, ADDRESS_LEN);
+        leaves[i].key = dam_bytes(diff->accounts[i].address.b, ADDRESS_LEN);
     }
-    dam_keccak256_batch(inputs, diff->account_count, hashed);
     struct dam_state_nodes nodes;
     struct dam_trie trie;
     dam_state_nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->paths);
     dam_trie_init(&trie, writer->arena, &nodes.vtable, &writer->root);
+    DAM_TRY(load_leaves(&trie, leaves, diff->account_count));
     for (size_t i = 0; i < diff->account_count; i++) {
         uint8_t rlp[ACCOUNT_RLP_MAX];
         struct dam_buf leaf;
         dam_buf_init_fixed(&leaf, rlp, sizeof(rlp));
-        DAM_TRY(write_account(writer, &diff->accounts[i], &leaf));
-        DAM_TRY(dam_trie_put(&trie, dam_bytes(hashed[i].b, 32), dam_buf_bytes(&leaf)));
+        DAM_TRY(write_account(writer, &diff->accounts[i], leaves[i].was, &leaf));
+        DAM_TRY(dam_trie_put(&trie, dam_bytes(leaves[i].hashed.b, 32), dam_buf_bytes(&leaf)));
     }
     DAM_TRY(dam_trie_commit(&trie, &writer->root));
     writer->revisits = true;

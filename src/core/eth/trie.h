@@ -62,9 +62,9 @@ struct dam_trie {
 void dam_trie_init(struct dam_trie *trie, struct dam_arena *arena,
                    const struct dam_trie_store *store, const struct dam_hash *root);
 
-/** Find a value. Returns: DAM_OK with *ret borrowed until the next change of the trie or reset of
- * its arena; DAM_ENOTFOUND; DAM_ECORRUPT if a node is malformed or missing; or the store's error.
- */
+/** Find a value, and load what is on the way to it. Returns: DAM_OK with *ret borrowed until the
+ * arena is reset; DAM_ENOTFOUND; DAM_ECORRUPT if a node is malformed or missing; or the store's
+ * error. */
 DAM_MUST_USE enum dam_err dam_trie_get(struct dam_trie *trie, struct dam_bytes key,
                                        struct dam_bytes *ret);
 
