@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TEXT_LEN_MAX (1u << 20)
-
 struct maker {
     const char *path;
     int code; /* DAM_EXIT_OK until something is wrong */

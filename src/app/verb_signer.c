@@ -232,9 +232,8 @@ static int use_token(const struct options *o)
     if (!place_text("--environment", environment, place.environment) ||
         !place_text("--module", o->module, place.module) ||
         !place_text("--token", o->token, place.token) || !place_text("--key", o->key, place.key) ||
-        o->password_file == NULL) {
-        return o->password_file != NULL ? DAM_EXIT_USAGE
-                                        : (bad("--password-file", NULL), DAM_EXIT_USAGE);
+        (o->password_file == NULL && !bad("--password-file", NULL))) {
+        return DAM_EXIT_USAGE;
     }
     enum dam_err err = dam_signer_pin_read(o->password_file, text, sizeof(text));
     if (err != DAM_OK) {

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define KEYS_MAX 64u
-
 enum dam_err dam_manifest_complain(struct dam_manifest_reader *r, const struct dam_toml *at,
                                    const char *hint, const char *fmt, ...)
 {
