@@ -310,6 +310,10 @@ void dam_doctor_examine(struct dam_doctor *d, const char *folder, unsigned wait_
     dam_doctor_find(d, DAM_DOCTOR_GOOD, "manifest", NULL,
                     "%s: %zu channels, %zu actuators, %zu links", m->name, m->channel_count,
                     m->actuator_count, m->link_count);
+    for (size_t i = 0; i < m->stray_count; i++) {
+        dam_doctor_find(d, DAM_DOCTOR_WARN, "environment", "docs/manifest.md says what is read",
+                        "%s is set, and nothing reads it", m->strays[i]);
+    }
     law_check(d, m);
     evidence_check(d, m);
     clock_check(d);

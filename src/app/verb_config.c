@@ -47,6 +47,9 @@ static int checked(const struct dam_opened *o)
     if (err != DAM_OK) {
         return dam_opened_fail(&complaint, err);
     }
+    for (size_t i = 0; i < m->stray_count; i++) {
+        (void)fprintf(stderr, "%s: %s is set, and nothing reads it\n", m->name, m->strays[i]);
+    }
     (void)fprintf(stderr, "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; %s\n",
                   m->name, m->channel_count, m->actuator_count, m->link_count,
                   m->rules.interlock_count,

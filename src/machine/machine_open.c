@@ -298,6 +298,9 @@ static enum dam_err open_parts(struct dam_machine *m, const char *folder,
 {
     struct dam_hash machine;
     DAM_TRY(dam_manifest_load(folder, &m->arena, &m->manifest, ret_complaint));
+    for (size_t i = 0; i < m->manifest.stray_count; i++) {
+        dam_machine_say(m, "%s is set, and nothing reads it", m->manifest.strays[i]);
+    }
     identity(&m->manifest, &machine);
     m->decider = options->decider;
     DAM_TRY(law_open(m, options->chain, ret_complaint));

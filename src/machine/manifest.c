@@ -41,33 +41,6 @@ static enum dam_err name_check(struct dam_manifest_reader *r, const struct dam_t
 
 /* ---- [machine], [identity], [evidence] ------------------------------------------------------- */
 
-/* The environment stands above the file: DAM_MACHINE_PERIOD for period in [machine]. */
-static const char *environment(const char *table, const char *key)
-{
-    char name[160];
-    int len = snprintf(name, sizeof(name), "DAM_%s_%s", table, key);
-    for (int i = 0; i < len && i < (int)sizeof(name); i++) {
-        char c = name[i];
-        name[i] = (char)(c == '-' || c == '.' ? '_' : c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    }
-    return getenv(name);
-}
-
-static enum dam_err span_env(struct dam_manifest_reader *r, const struct dam_toml *table,
-                             const char *name, const char *key, int64_t *ret_ms)
-{
-    DAM_TRY(dam_manifest_span(r, table, key, ret_ms));
-    const char *text = environment(name, key);
-    if (text != NULL &&
-        (dam_manifest_duration(dam_bytes(text, strlen(text)), ret_ms) != DAM_OK || *ret_ms < 1)) {
-        return dam_manifest_complain(r, NULL, NULL,
-                                     "the environment's value for '%s' in [%s] is no length of "
-                                     "time: \"%s\"",
-                                     key, name, text);
-    }
-    return DAM_OK;
-}
-
 static enum dam_err machine_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
     static const char *const keys[] = {"name", "period", "write_timeout", "rules", "title", NULL};
@@ -80,8 +53,8 @@ static enum dam_err machine_read(struct dam_manifest_reader *r, const struct dam
     DAM_TRY(dam_manifest_text(r, table, "name", true, &m->name));
     DAM_TRY(name_check(r, dam_toml_get(table, "name"), m->name));
     DAM_TRY(dam_manifest_text(r, table, "title", false, &m->title));
-    DAM_TRY(span_env(r, table, "machine", "period", &m->period_ms));
-    DAM_TRY(span_env(r, table, "machine", "write_timeout", &m->write_timeout_ms));
+    DAM_TRY(dam_manifest_span(r, table, "period", &m->period_ms));
+    DAM_TRY(dam_manifest_span(r, table, "write_timeout", &m->write_timeout_ms));
     return DAM_OK;
 }
 
@@ -118,10 +91,6 @@ static enum dam_err evidence_read(struct dam_manifest_reader *r, const struct da
     DAM_TRY(dam_manifest_keys(r, table, "[evidence]", keys));
     DAM_TRY(dam_manifest_flag(r, table, "sync", &r->manifest->evidence_sync));
     DAM_TRY(dam_manifest_flag(r, table, "explain", &r->manifest->evidence_explain));
-    const char *env = environment("evidence", "sync");
-    if (env != NULL) {
-        r->manifest->evidence_sync = strcmp(env, "false") != 0 && strcmp(env, "0") != 0;
-    }
     return dam_manifest_text(r, table, "folder", false, &r->manifest->evidence_folder);
 }
 
@@ -185,22 +154,18 @@ static enum dam_err link_options_read(struct dam_manifest_reader *r, const struc
     for (size_t i = 0; link->kind->options[i] != NULL; i++) {
         const char *name = link->kind->options[i];
         const struct dam_toml *value = dam_toml_get(table, name);
-        char env_table[64];
-        (void)snprintf(env_table, sizeof(env_table), "link_%s", link->name);
-        const char *text = environment(env_table, name);
-        if (text == NULL && value != NULL) {
-            text = option_text(r, value);
-            if (text == NULL) {
-                return dam_manifest_complain(r, value, NULL,
-                                             "'%s' must be a string, a number, true, false or an "
-                                             "array of strings",
-                                             name);
-            }
+        if (value == NULL) {
+            continue;
         }
-        if (text != NULL) {
-            DAM_ASSERT(link->option_count < DAM_LINK_OPTIONS_MAX);
-            link->options[link->option_count++] = (struct dam_link_option){name, text};
+        const char *text = option_text(r, value);
+        if (text == NULL) {
+            return dam_manifest_complain(r, value, NULL,
+                                         "'%s' must be a string, a number, true, false or an "
+                                         "array of strings",
+                                         name);
         }
+        DAM_ASSERT(link->option_count < DAM_LINK_OPTIONS_MAX);
+        link->options[link->option_count++] = (struct dam_link_option){name, text};
     }
     return DAM_OK;
 }
@@ -557,5 +522,6 @@ enum dam_err dam_manifest_load(const char *folder, struct dam_arena *arena,
         return err;
     }
     ret->root = root;
+    DAM_TRY(dam_manifest_environment(&r, root));
     return tables_read(&r);
 }

@@ -14,6 +14,7 @@
 #define DAM_MANIFEST_LINKS_MAX 32u
 #define DAM_MANIFEST_COMPLAINT_MAX 512u
 #define DAM_MANIFEST_URLS_MAX 8u
+#define DAM_MANIFEST_STRAYS_MAX 8u
 #define DAM_MANIFEST_FILE "dam.toml"
 
 /* Lengths of time in the manifest are texts ("250ms", "10s", "5m", "2h", "1d"). */
@@ -116,6 +117,13 @@ struct dam_manifest_setting {
     const char *origin; /* "dam.toml:12", "default", "DAM_..." */
 };
 
+/* A value that the environment gave instead of the file. */
+struct dam_manifest_variable {
+    const char *name; /* "DAM_MACHINE_PERIOD" */
+    const struct dam_toml *value;
+    const struct dam_manifest_variable *next;
+};
+
 struct dam_manifest {
     const char *folder;
     const char *path;
@@ -148,9 +156,12 @@ struct dam_manifest {
     struct dam_manifest_signer signer;
     struct dam_manifest_anchor anchor;
     struct dam_manifest_upgrade upgrade;
-    const struct dam_toml *root; /* for the rooms that own [api], [skill.*] */
-    const char *money_unit;      /* [money] unit, NULL: none */
-    struct dam_bytes source;     /* the file's bytes, for its hash */
+    const struct dam_toml *root; /* of the file, with what the environment changed */
+    const struct dam_manifest_variable *variables;
+    const char *strays[DAM_MANIFEST_STRAYS_MAX]; /* variables DAM_... that nothing reads */
+    size_t stray_count;
+    const char *money_unit;  /* [money] unit, NULL: none */
+    struct dam_bytes source; /* the file's bytes, for its hash */
     struct dam_arena *arena;
 };
 
@@ -159,13 +170,17 @@ struct dam_manifest_complaint {
     char hint[DAM_MANIFEST_COMPLAINT_MAX]; /* what to do; may be empty */
 };
 
-/** Read DIR/dam.toml.
+/** Read DIR/dam.toml and the environment above it.
  *  Returns: DAM_OK; DAM_ENOTFOUND or DAM_EIO if the file cannot be read; DAM_EPARSE or DAM_ERANGE
  * if it is not a manifest; DAM_ENOMEM. On failure *ret_complaint says all. In: arena: holds
  * everything in *ret; lives as long as it. */
 DAM_MUST_USE enum dam_err dam_manifest_load(const char *folder, struct dam_arena *arena,
                                             struct dam_manifest *ret,
                                             struct dam_manifest_complaint *ret_complaint);
+
+/** The variable that gave a value of the tree. Returns: NULL if the file gave it. */
+const char *dam_manifest_variable(const struct dam_manifest *manifest,
+                                  const struct dam_toml *value);
 
 /** Records of the machine's observation: time, sensors, last actions. */
 static inline size_t dam_manifest_record_count(const struct dam_manifest *manifest)

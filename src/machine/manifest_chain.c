@@ -111,14 +111,10 @@ static enum dam_err embedded_read(struct dam_manifest_reader *r, const struct da
     return DAM_OK;
 }
 
-/* One URL or a list of them, or the embedded ledger; DAM_CHAIN_URL stands above all. */
+/* One URL or a list of them, or the embedded ledger. */
 static enum dam_err urls_read(struct dam_manifest_reader *r, const struct dam_toml *table)
 {
     const struct dam_toml *url = dam_toml_get(table, "url");
-    const char *env = getenv("DAM_CHAIN_URL");
-    if (env != NULL) {
-        return url_add(r, NULL, env);
-    }
     if (url == NULL) {
         return dam_manifest_complain(r, table,
                                      "url = \"http://127.0.0.1:8545\", or a list, or "
@@ -156,7 +152,8 @@ static enum dam_err chain_read(struct dam_manifest_reader *r, const struct dam_t
     }
     DAM_TRY(dam_manifest_keys(r, table, "[chain]", keys));
     DAM_TRY(urls_read(r, table));
-    if (m->has_ledger && !c->is_embedded && getenv("DAM_CHAIN_URL") == NULL) {
+    bool told_away = dam_manifest_variable(m, dam_toml_get(table, "url")) != NULL;
+    if (m->has_ledger && !c->is_embedded && !told_away) {
         return dam_manifest_complain(r, dam_toml_get(m->root, "ledger"),
                                      "url = \"" EMBEDDED "\" in [chain], or no [ledger]",
                                      "[ledger] is for a chain that is in this process");

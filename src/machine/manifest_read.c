@@ -14,8 +14,10 @@ enum dam_err dam_manifest_complain(struct dam_manifest_reader *r, const struct d
 {
     struct dam_manifest_complaint *c = r->complaint;
     va_list args;
-    int len = at == NULL ? snprintf(c->text, sizeof(c->text), "%s: ", r->file)
-                         : snprintf(c->text, sizeof(c->text), "%s:%u: ", r->file, at->line);
+    const char *variable = at == NULL ? NULL : dam_manifest_variable(r->manifest, at);
+    int len = variable != NULL ? snprintf(c->text, sizeof(c->text), "%s: ", variable)
+              : at == NULL     ? snprintf(c->text, sizeof(c->text), "%s: ", r->file)
+                               : snprintf(c->text, sizeof(c->text), "%s:%u: ", r->file, at->line);
     size_t used = len < 0 ? 0 : (size_t)len < sizeof(c->text) ? (size_t)len : sizeof(c->text) - 1;
     va_start(args, fmt);
     (void)vsnprintf(c->text + used, sizeof(c->text) - used, fmt, args);
@@ -75,6 +77,25 @@ static enum dam_err wrong_type(struct dam_manifest_reader *r, const struct dam_t
                                  dam_toml_type_text(value->type));
 }
 
+/* The value of a key. A variable is a text that says a value of the type wanted. */
+static const struct dam_toml *value_of(struct dam_manifest_reader *r, const struct dam_toml *table,
+                                       const char *key, enum dam_toml_type wanted)
+{
+    const struct dam_toml *value = dam_toml_get(table, key);
+    struct dam_toml *said = NULL;
+    struct dam_toml_error error;
+    char text[64];
+    if (value == NULL || dam_manifest_variable(r->manifest, value) == NULL) {
+        return value;
+    }
+    int len = snprintf(text, sizeof(text), "value = %s", (const char *)value->text.data);
+    bool said_it =
+        len > 0 && (size_t)len < sizeof(text) &&
+        dam_toml_parse(dam_bytes(text, (size_t)len), r->arena, &said, &error) == DAM_OK &&
+        said->first->type == wanted;
+    return said_it ? said->first : value;
+}
+
 enum dam_err dam_manifest_text(struct dam_manifest_reader *r, const struct dam_toml *table,
                                const char *key, bool required, const char **ret)
 {
@@ -98,7 +119,7 @@ enum dam_err dam_manifest_text(struct dam_manifest_reader *r, const struct dam_t
 enum dam_err dam_manifest_integer(struct dam_manifest_reader *r, const struct dam_toml *table,
                                   const char *key, int64_t min, int64_t max, int64_t *ret)
 {
-    const struct dam_toml *value = dam_toml_get(table, key);
+    const struct dam_toml *value = value_of(r, table, key, DAM_TOML_INTEGER);
     if (value == NULL) {
         return DAM_OK;
     }
@@ -106,9 +127,9 @@ enum dam_err dam_manifest_integer(struct dam_manifest_reader *r, const struct da
         return wrong_type(r, value, key, "a whole number");
     }
     if (value->integer < min || value->integer > max) {
-        return dam_manifest_complain(r, value, NULL, "'%s' is %lld, it must be from %lld to %lld",
-                                     key, (long long)value->integer, (long long)min,
-                                     (long long)max);
+        return dam_manifest_complain(r, dam_toml_get(table, key), NULL,
+                                     "'%s' is %lld, it must be from %lld to %lld", key,
+                                     (long long)value->integer, (long long)min, (long long)max);
     }
     *ret = value->integer;
     return DAM_OK;
@@ -117,7 +138,7 @@ enum dam_err dam_manifest_integer(struct dam_manifest_reader *r, const struct da
 enum dam_err dam_manifest_flag(struct dam_manifest_reader *r, const struct dam_toml *table,
                                const char *key, bool *ret)
 {
-    const struct dam_toml *value = dam_toml_get(table, key);
+    const struct dam_toml *value = value_of(r, table, key, DAM_TOML_BOOL);
     if (value == NULL) {
         return DAM_OK;
     }

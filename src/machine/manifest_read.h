@@ -67,6 +67,10 @@ bool dam_manifest_unit_is(struct dam_bytes unit, const char *other);
 DAM_MUST_USE enum dam_err dam_manifest_file(struct dam_manifest_reader *r, const char *path,
                                             struct dam_bytes *ret);
 
+/** Put the environment's values into the tree. */
+DAM_MUST_USE enum dam_err dam_manifest_environment(struct dam_manifest_reader *r,
+                                                   struct dam_toml *root);
+
 /** [limits.*] and [[interlock]] of dam.toml and of the rules file, into manifest->rules. */
 DAM_MUST_USE enum dam_err dam_manifest_rules_read(struct dam_manifest_reader *r,
                                                   const struct dam_toml *machine);

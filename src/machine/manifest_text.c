@@ -166,7 +166,9 @@ static void walk(struct settings *s, const struct dam_toml *table, const char *p
         if (item->type == DAM_TOML_TABLE || tables) {
             walk(s, item, name);
         } else {
-            add(s, name, value_text(s, item), print(s, "%s:%u", DAM_MANIFEST_FILE, item->line));
+            const char *variable = dam_manifest_variable(s->manifest, item);
+            add(s, name, value_text(s, item),
+                variable != NULL ? variable : print(s, "%s:%u", DAM_MANIFEST_FILE, item->line));
         }
     }
 }
@@ -179,22 +181,6 @@ static bool has(const struct settings *s, const char *name)
         }
     }
     return false;
-}
-
-static void override(struct settings *s, const char *name, const char *env)
-{
-    const char *value = getenv(env);
-    if (value == NULL || name == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < s->count; i++) {
-        if (strcmp(s->list[i].name, name) == 0) {
-            s->list[i].value = print(s, "\"%s\"", value);
-            s->list[i].origin = print(s, "%s", env);
-            return;
-        }
-    }
-    add(s, name, print(s, "\"%s\"", value), print(s, "%s", env));
 }
 
 const struct dam_manifest_setting *dam_manifest_settings(const struct dam_manifest *manifest,
@@ -214,22 +200,6 @@ const struct dam_manifest_setting *dam_manifest_settings(const struct dam_manife
     for (size_t i = 0; i < DAM_COUNT_OF(defaults); i++) {
         if (!has(&s, defaults[i].name)) {
             add(&s, defaults[i].name, defaults[i].value, "default");
-        }
-    }
-    override(&s, "machine.period", "DAM_MACHINE_PERIOD");
-    override(&s, "machine.write_timeout", "DAM_MACHINE_WRITE_TIMEOUT");
-    override(&s, "evidence.sync", "DAM_EVIDENCE_SYNC");
-    for (size_t i = 0; i < manifest->link_count; i++) {
-        const struct dam_manifest_link *link = &manifest->links[i];
-        for (size_t k = 0; link->kind->options[k] != NULL; k++) {
-            char name[128];
-            char env[160];
-            (void)snprintf(name, sizeof(name), "link.%s.%s", link->name, link->kind->options[k]);
-            (void)snprintf(env, sizeof(env), "DAM_%s", name);
-            for (char *c = env; *c != 0; c++) {
-                *c = (char)(*c == '.' || *c == '-' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-            }
-            override(&s, print(&s, "%s", name), env);
         }
     }
     *ret_count = s.count;

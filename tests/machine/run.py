@@ -161,6 +161,34 @@ def test_refusals(tmp):
     check("the environment stands above the file", 'machine.period = "2h"    # DAM_MACHINE_PERIOD' in shown, shown)
 
 
+def test_environment(tmp):
+    """DAM_<SECTION>_<KEY> stands above the file for every section but those of the law, and is checked as the file is."""
+    folder = recorded_site(os.path.join(tmp, "environment"))
+    with open(os.path.join(folder, "dam.toml"), "a", encoding="utf-8") as f:
+        f.write('\n[chain]\nurl = "http://127.0.0.1:1"\nagree = 1\n[link.heat-pump]\nkind = "csv"\nfile = "none.csv"\ntime = "hour"\ntime_unit = "h"\nstart = "2023-01-01"\n')
+    good = {"DAM_MACHINE_WRITE_TIMEOUT": "7s", "DAM_EVIDENCE_SYNC": "false", "DAM_EVIDENCE_FOLDER": "log", "DAM_CHAIN_DEPTH": "3", "DAM_CHAIN_URL": "ws://[::1]:2",
+            "DAM_LINK_HEAT_PUMP_FILE": "village.csv", "DAM_IDENTITY_TOKEN": "7", "DAM_UPGRADE_SHADOW": "false", "DAM_MONEY_UNIT": "EUR"}
+    shown = {s["name"]: s for s in json.loads(dam("config", "show", "--origin", "--json", folder, env=good).stdout)}
+    for variable, name in (("DAM_MACHINE_WRITE_TIMEOUT", "machine.write_timeout"), ("DAM_EVIDENCE_SYNC", "evidence.sync"), ("DAM_CHAIN_DEPTH", "chain.depth"),
+                           ("DAM_CHAIN_URL", "chain.url"), ("DAM_LINK_HEAT_PUMP_FILE", "link.heat-pump.file"), ("DAM_IDENTITY_TOKEN", "identity.token"),
+                           ("DAM_UPGRADE_SHADOW", "upgrade.shadow"), ("DAM_MONEY_UNIT", "money.unit")):
+        check(f"{variable} is {name}", shown[name]["origin"] == variable and shown[name]["value"].strip('"') == good[variable], shown.get(name))
+    check("none of them is a stray", "nothing reads it" not in dam("config", "check", folder, env=good).stderr)
+    up = dam("up", folder, "--speed", "max", "--turns", "3", env=good)
+    check("they are what runs", up.returncode == 0 and os.path.exists(os.path.join(folder, "log")) and not os.path.exists(os.path.join(folder, "evidence")), up.stderr)
+    for name, value, want in (("DAM_MACHINE_PEROID", "1s", "did you mean 'period'"), ("DAM_CHAIN_DEPTH", "-1", "DAM_CHAIN_DEPTH: 'depth' is -1"),
+                              ("DAM_CHAIN_DEPTH", "many", "must be a whole number"), ("DAM_EVIDENCE_SYNC", "no", "must be true or false"),
+                              ("DAM_MACHINE_PERIOD", "soon", "DAM_MACHINE_PERIOD: 'period' is no length of time"), ("DAM_LINK_HEAT_PUMP_FIEL", "x", "did you mean 'file'"),
+                              ("DAM_MIND_MODEL", "x.dam", "in the file alone"), ("DAM_LIMITS_BATTERY_MAX", "9", "in the file alone"),
+                              ("DAM_MACHINE_RULES", "x.toml", "in the file alone")):
+        run = dam("config", "check", folder, env={name: value})
+        check(f"refused: {name}={value}", run.returncode == 8 and want in run.stderr, run.stderr)
+    for stray in ("DAM_LINK_COLD_PUMP_FILE", "DAM_LEDGER_DATA", "DAM_NOTHING"):
+        for verb in (("config", "check", folder), ("up", folder, "--speed", "max", "--turns", "1")):
+            run = dam(*verb, env={stray: "x", "DAM_LINK_HEAT_PUMP_FILE": "village.csv"})
+            check(f"{verb[0]} tells that nothing reads {stray}", run.returncode == 0 and f"{stray} is set, and nothing reads it" in run.stderr, run.stderr)
+
+
 def test_misspelt():
     for words, meant in ((("replya",), "replay"), (("help", "statsu"), "status"), (("up", "--sped", "1"), "--speed"), (("model", "mkae"), "make"),
                          (("ledger", "--dve"), "--dev"), (("ledger", "--block-tiem", "1"), "--block-time"), (("plant", "rovr"), "rover"), (("zzz",), None)):
@@ -335,7 +363,7 @@ def test_crash_points(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         test_misspelt()
-        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_service, test_gaps, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_environment, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 
