@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The chain room against a real node: usage: chain-live URL FOLDER. The node has the development
- * accounts and makes a block a transaction (anvil, dam ledger --dev). Prints "N passed, M failed".
- */
+/* The chain room against a real node: usage: chain-live URL... FOLDER. The node has the development
+ * accounts and makes a block a transaction (anvil, dam ledger --dev); all URLs are its endpoints,
+ * and what they are asked together they must agree on. Prints "N passed, M failed". */
 #include "base/heap.h"
 #include "chain/fork_view.h"
 #include "chain/outbox.h"
@@ -27,6 +27,8 @@ static unsigned failed;
 
 static struct dam_arena arena;
 static struct dam_http_client http;
+static const char *const *urls;
+static size_t url_count;
 
 /* A network that loses the answer of every sent transaction: the bytes arrive, the caller never
  * hears of it. */
@@ -62,8 +64,8 @@ static const uint8_t init_code[] = {
     0x00,
 };
 
-static void outbox_is_sent_once(struct dam_remote *chain, const char *url, uint8_t secret[32],
-                                const char *folder, struct dam_address *ret_contract)
+static void outbox_is_sent_once(struct dam_remote *chain, uint8_t secret[32], const char *folder,
+                                struct dam_address *ret_contract)
 {
     struct dam_tx_signer signer = {.sign = sign, .ctx = secret};
     struct dam_http_client lossy = {post_and_lose, NULL};
@@ -81,14 +83,14 @@ static void outbox_is_sent_once(struct dam_remote *chain, const char *url, uint8
     CHECK(dam_address_of_secret_key(secret, &signer.address) == DAM_OK);
     CHECK(dam_remote_nonce(chain, &arena, &signer.address, dam_remote_at_tag(DAM_REMOTE_LATEST),
                            &nonce_before) == DAM_OK);
-    CHECK(dam_remote_open(&bad_chain, &arena, &lossy, &url, 1, 1, 5000) == DAM_OK);
+    CHECK(dam_remote_open(&bad_chain, &arena, &lossy, urls, url_count, url_count, 5000) == DAM_OK);
     CHECK(dam_outbox_open(&outbox, &arena, &bad_chain, &signer, folder) == DAM_OK);
     CHECK(dam_outbox_open(&second, &arena, chain, &signer, folder) == DAM_ECONFLICT);
     CHECK(dam_outbox_send(&outbox, &arena, &order, &hash, &is_recorded) == DAM_ETIMEOUT);
     CHECK(is_recorded);
     CHECK(dam_outbox_send(&outbox, &arena, &order, &hash, &is_recorded) == DAM_ETIMEOUT);
     dam_outbox_close(&outbox); /* the process dies here, and another begins */
-    CHECK(answers_lost == 2);
+    CHECK(answers_lost == 2 * url_count); /* each endpoint is told */
     CHECK(dam_outbox_open(&outbox, &arena, chain, &signer, folder) == DAM_OK);
     CHECK(dam_outbox_send(&outbox, &arena, &order, &again, &is_recorded) == DAM_OK);
     CHECK(dam_hash_eq(&hash, &again));
@@ -179,17 +181,17 @@ static void fork_view_proves_what_it_says(struct dam_remote *chain,
     dam_fork_view_close(&view);
 }
 
-static void endpoints_are_compared(const char *url)
+static void endpoints_are_compared(void)
 {
     struct dam_remote chain;
     struct dam_header header;
     struct dam_hash hash;
-    const char *const urls[] = {"http://127.0.0.1:1", url, url};
-    CHECK(dam_remote_open(&chain, &arena, &http, urls, 3, 2, 2000) == DAM_OK);
+    const char *const some[] = {"http://127.0.0.1:1", urls[0], urls[url_count - 1]};
+    CHECK(dam_remote_open(&chain, &arena, &http, some, 3, 2, 2000) == DAM_OK);
     CHECK(dam_remote_header(&chain, &arena, dam_remote_at_number(0), &header, &hash) == DAM_OK);
     chain.agree_min = 3;
     CHECK(dam_remote_header(&chain, &arena, dam_remote_at_number(0), &header, &hash) == DAM_EAGAIN);
-    CHECK(dam_remote_open(&chain, &arena, &http, urls, 1, 1, 2000) == DAM_EIO);
+    CHECK(dam_remote_open(&chain, &arena, &http, some, 1, 1, 2000) == DAM_EIO);
     const char *const bad[] = {"ftp://127.0.0.1"};
     CHECK(dam_remote_open(&chain, &arena, &http, bad, 1, 1, 2000) == DAM_EPARSE);
 }
@@ -200,24 +202,25 @@ int main(int argc, char **argv)
     struct dam_address contract = {{0}};
     struct dam_u256 balance = {{0}};
     uint8_t secret[32];
-    if (argc != 3) {
-        (void)fprintf(stderr, "usage: chain-live URL FOLDER\n");
+    if (argc < 3) {
+        (void)fprintf(stderr, "usage: chain-live URL... FOLDER\n");
         return 2;
     }
-    const char *url = argv[1];
+    urls = (const char *const *)(argv + 1);
+    url_count = (size_t)argc - 2;
     dam_arena_init(&arena, dam_heap(), 0);
     CHECK(dam_http_client_create(&http) == DAM_OK);
     CHECK(dam_hd_account(DAM_HD_DEV_MNEMONIC, 1, secret) == DAM_OK);
-    CHECK(dam_remote_open(&chain, &arena, &http, &url, 1, 1, 10000) == DAM_OK);
+    CHECK(dam_remote_open(&chain, &arena, &http, urls, url_count, url_count, 10000) == DAM_OK);
     CHECK(dam_address_of_secret_key(secret, &contract) == DAM_OK);
     CHECK(dam_remote_balance(&chain, &arena, &contract, dam_remote_at_tag(DAM_REMOTE_LATEST),
                              &balance) == DAM_OK &&
           !dam_u256_is_zero(&balance));
     if (failed == 0) {
-        outbox_is_sent_once(&chain, url, secret, argv[2], &contract);
+        outbox_is_sent_once(&chain, secret, argv[argc - 1], &contract);
         watcher_sees_the_log(&chain, &contract);
         fork_view_proves_what_it_says(&chain, &contract);
-        endpoints_are_compared(url);
+        endpoints_are_compared();
     }
     dam_http_client_destroy(&http);
     dam_arena_finish(&arena);

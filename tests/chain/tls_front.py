@@ -9,9 +9,9 @@ import sys
 import threading
 
 
-def serve(outside, port):
+def serve(outside, inside):
     """One client, until either side has enough."""
-    with outside, socket.create_connection(("127.0.0.1", port)) as inside, selectors.DefaultSelector() as ready:
+    with outside, inside, selectors.DefaultSelector() as ready:
         other = {inside: outside, outside: inside}
         for side in other:
             ready.register(side, selectors.EVENT_READ)
@@ -32,9 +32,10 @@ def main(port, certificate, key):
             plain, _ = listener.accept()
             try:
                 outside = context.wrap_socket(plain, server_side=True)
-            except OSError:  # a client that does not trust us
+                inside = socket.create_connection(("127.0.0.1", port))
+            except OSError:  # a client that does not trust us, or a node that has ended
                 continue
-            threading.Thread(target=serve, args=(outside, port), daemon=True).start()
+            threading.Thread(target=serve, args=(outside, inside), daemon=True).start()
 
 
 if __name__ == "__main__":
