@@ -230,6 +230,7 @@ static void free_parts(struct dam_ledger *ledger)
     dam_ledger_chain_close(ledger->chain);
     dam_arena_finish(&ledger->arena);
     free(ledger->dev_state.impersonated);
+    free(ledger->dev_state.recoveries);
     free(ledger->dev_state.snapshots);
     free(ledger->fresh);
     free(ledger->cors);

@@ -32,6 +32,8 @@ struct dam_dev_state {
     bool impersonate_all;
     struct dam_address *impersonated;
     size_t impersonated_count;
+    struct dam_evm_recovery *recoveries; /* every EVM has them */
+    size_t recovery_count;
     struct dam_snapshot {
         uint64_t number;
         uint64_t version;

@@ -13,6 +13,7 @@
 #define MINE_MAX 100000u
 #define SNAPSHOTS_MAX 10000u
 #define IMPERSONATED_MAX 10000u
+#define RECOVERIES_MAX 1000u
 
 /* ---- blocks and time ------------------------------------------------------------------------- */
 
@@ -412,7 +413,8 @@ static void reset(struct dam_rpc *rpc)
         dam_pool_remove(rpc->ledger->pool, tx);
     }
     rpc->ledger->fresh_count = 0;
-    dev->snapshot_count = dev->impersonated_count = 0;
+    dev->snapshot_count = dev->impersonated_count = dev->recovery_count = 0;
+    dam_evm_make_up_signatures(rpc->ledger->evm, NULL, 0);
     dev->time_offset_s = 0;
     dev->next_timestamp = dev->timestamp_step = 0;
     dev->automine = true;
@@ -439,6 +441,45 @@ static void impersonateAccount(struct dam_rpc *rpc)
     }
     dev->impersonated = list;
     list[dev->impersonated_count++] = address;
+    dam_json_put_null(rpc->w);
+}
+
+/* From now on ECRECOVER names the address for the signature, whatever was signed. Both are the
+ * parameters, or, as anvil wants them, a list that is the only one. */
+static void anvil_impersonateSignature(struct dam_rpc *rpc)
+{
+    struct dam_bytes signature;
+    struct dam_evm_recovery made_up;
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    size_t at = 0;
+    const struct dam_json *pair = dam_rpc_param(rpc, 0);
+    if (pair != NULL && pair->type == DAM_JSON_ARRAY) {
+        rpc->params = pair;
+    }
+    if (!dam_rpc_data(rpc, 0, &signature) || !dam_rpc_address(rpc, 1, &made_up.signer)) {
+        return;
+    }
+    if (signature.len != sizeof(made_up.signature)) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 0: not 65 bytes: r, s, v");
+        return;
+    }
+    memcpy(made_up.signature, signature.data, sizeof(made_up.signature));
+    while (at < dev->recovery_count && memcmp(dev->recoveries[at].signature, made_up.signature,
+                                              sizeof(made_up.signature)) != 0) {
+        at++;
+    }
+    dam_rpc_wait(rpc->ledger); /* other threads read the list */
+    struct dam_evm_recovery *list =
+        at < RECOVERIES_MAX ? realloc(dev->recoveries, (dev->recovery_count + 1) * sizeof(*list))
+                            : NULL;
+    if (list == NULL) {
+        dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many impersonated signatures");
+        return;
+    }
+    list[at] = made_up;
+    dev->recoveries = list;
+    dev->recovery_count += at == dev->recovery_count;
+    dam_evm_make_up_signatures(rpc->ledger->evm, list, dev->recovery_count);
     dam_json_put_null(rpc->w);
 }
 
@@ -695,6 +736,7 @@ const struct dam_rpc_method dam_rpc_dev_methods[] = {
     BOTH(setCode, dam_dev_set_code),
     BOTH(setNonce, dam_dev_set_nonce),
     BOTH(setStorageAt, dam_dev_set_storage),
+    {"anvil_impersonateSignature", anvil_impersonateSignature, true},
     BOTH(impersonateAccount, impersonateAccount),
     BOTH(stopImpersonatingAccount, stopImpersonatingAccount),
     BOTH(autoImpersonateAccount, autoImpersonateAccount),

@@ -172,6 +172,7 @@ static bool set_up(struct bench *bench)
                                       .call_time_max_ms = ledger->call_time_max_ms,
                                       .gas_limit = ledger->gas_limit,
                                       .coinbase = ledger->coinbase};
+    dam_evm_make_up_signatures(evm, ledger->dev_state.recoveries, ledger->dev_state.recovery_count);
     return dam_ledger_chain_snapshot(ledger->chain, &bench->chain) == DAM_OK;
 }
 

@@ -136,6 +136,25 @@ await attempt('the pool', async () => {
   check('dropping a sender\'s', (await rpc(dam.url, 'txpool_status')).pending === '0x0' && (await rpc(dam.url, 'txpool_status')).queued === '0x0');
   await rpc(dam.url, 'evm_setAutomine', [true]);
 });
+await attempt('impersonated signatures', async () => {
+  const [ghost, keeper] = ['0x' + 'dd'.repeat(20), '0x' + 'ee'.repeat(20)];
+  const [digest, r, s] = ['11', '22', '33'].map(byte => byte.repeat(32));
+  const input = v => '0x' + digest + '0'.repeat(62) + v + r + s;
+  const recover = (url, v) => rpc(url, 'eth_call', [{ to: '0x' + '0'.repeat(39) + '1', data: input(v) }, 'latest']);
+  for (const [name, url] of [['anvil', anvil.url], ['ledger', dam.url]]) {
+    const genuine = await recover(url, '1b');
+    check(`${name}: the address is the one it was told`, await rpc(url, 'anvil_impersonateSignature', [[`0x${r}${s}1c`, ghost]]) === null && await recover(url, '1c') === '0x' + '0'.repeat(24) + ghost.slice(2));
+    check(`${name}: other signatures are what they were`, await recover(url, '1b') === genuine, genuine);
+    await rpc(url, 'anvil_impersonateSignature', url === dam.url ? [`0x${r}${s}1c`, B] : [[`0x${r}${s}1c`, B]]);
+    check(`${name}: the last one told counts`, await recover(url, '1c') === '0x' + '0'.repeat(24) + B.slice(2).toLowerCase());
+    // A contract that keeps what ECRECOVER says of its call data: in a block, too.
+    await rpc(url, 'anvil_setCode', [keeper, '0x60805f5f37' + '60205f60805f600162ffffff' + 'fa505f515f55']);
+    await rpc(url, 'eth_sendTransaction', [{ from: A, to: keeper, data: input('1c') }]);
+    await rpc(url, 'evm_mine');
+    check(`${name}: in a block, too`, BigInt(await rpc(url, 'eth_getStorageAt', [keeper, '0x0', 'latest'])) === BigInt(B));
+  }
+  check('half a signature is refused', (await rpcRaw(dam.url, { jsonrpc: '2.0', id: 1, method: 'anvil_impersonateSignature', params: ['0x' + r, ghost] })).error?.code === -32602);
+});
 await attempt('impersonation', async () => {
   const ghost = '0x' + 'dd'.repeat(20);
   await rpc(dam.url, 'anvil_setBalance', [ghost, '0xde0b6b3a7640000']);

@@ -398,6 +398,17 @@ DAM_MUST_USE enum dam_err dam_evm_move_precompile(struct dam_evm *evm,
                                                   const struct dam_address *from,
                                                   const struct dam_address *to);
 
+/* Whom ECRECOVER names for a signature, whatever was signed. */
+struct dam_evm_recovery {
+    uint8_t signature[65]; /* r, s, and v as the caller of ECRECOVER has it */
+    struct dam_address signer;
+};
+
+/** Make signatures up, in all sessions: for development chains. In: list: borrowed until the next
+ *  call; count: 0: ECRECOVER is as it should be. */
+void dam_evm_make_up_signatures(struct dam_evm *evm, const struct dam_evm_recovery *list,
+                                size_t count);
+
 /* ---- around the transactions of a block ------------------------------------------------------ */
 
 /** System calls at the start of a block: beacon root (EIP-4788), parent hash (EIP-2935), each under

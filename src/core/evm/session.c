@@ -421,6 +421,13 @@ enum dam_err dam_evm_apply_call(struct dam_evm *evm, const struct dam_evm_view *
     return DAM_OK;
 }
 
+void dam_evm_make_up_signatures(struct dam_evm *evm, const struct dam_evm_recovery *list,
+                                size_t count)
+{
+    evm->recoveries = list;
+    evm->recovery_count = count;
+}
+
 /* ---- moved precompiles ----------------------------------------------------------------------- */
 
 const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,

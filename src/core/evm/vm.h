@@ -220,6 +220,8 @@ struct dam_evm {
     struct dam_evm_frame *outermost;
     struct dam_evm_code_cache cache;
 
+    const struct dam_evm_recovery *recoveries; /* see dam_evm_make_up_signatures */
+    size_t recovery_count;
     /* Precompiles that are not where they were (dam_evm_move_precompile). */
     struct dam_evm_moved {
         struct dam_address at;
