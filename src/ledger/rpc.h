@@ -207,8 +207,8 @@ struct dam_rpc_call {
 };
 
 /** The gas that the call's parameters need, as eth_estimateGas finds it. Returns: false after
- *  failing the call. */
-bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t *ret);
+ *  failing the call. In: gas_max: of a try, where less is allowed than the rules do. */
+bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t gas_max, uint64_t *ret);
 
 /** Read a transaction object. In: node: NULL fails. */
 bool dam_rpc_read_call(struct dam_rpc *rpc, const struct dam_json *node, struct dam_rpc_call *ret);

@@ -538,7 +538,7 @@ static bool search_gas(struct dam_rpc *rpc, const struct run *run, uint64_t low,
     return true;
 }
 
-bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t *ret)
+bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t gas_max, uint64_t *ret)
 {
     struct run run;
     struct dam_evm_receipt receipt;
@@ -552,6 +552,7 @@ bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t *ret)
     if (run.options.fork >= DAM_FORK_OSAKA && high > GAS_TX_MAX) {
         high = GAS_TX_MAX;
     }
+    high = high > gas_max ? gas_max : high;
     if (!cap_by_balance(rpc, &run, &high) || !run_once(rpc, &run, high, &receipt)) {
         return false;
     }
@@ -573,7 +574,7 @@ bool dam_rpc_estimate_gas(struct dam_rpc *rpc, uint64_t *ret)
 static void eth_estimateGas(struct dam_rpc *rpc)
 {
     uint64_t gas;
-    if (dam_rpc_estimate_gas(rpc, &gas)) {
+    if (dam_rpc_estimate_gas(rpc, UINT64_MAX, &gas)) {
         dam_json_put_quantity(rpc->w, gas);
     }
 }

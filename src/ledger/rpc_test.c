@@ -18,6 +18,7 @@
 
 #define A "\"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266\""
 #define B "\"0x70997970C51812dc3A010C7d01b50e0d17dc79C8\""
+#define BURNER "\"0x00000000000000000000000000000000000b0124\""
 #define LOGGER "\"0x00000000000000000000000000000000000f0106\""
 #define MULTICALL "\"0xcA11bde05977b3631167028862bE2a173976CA11\""
 #define WORD "0x0000000000000000000000000000000000000000000000000000000000000001"
@@ -311,12 +312,14 @@ static void test_long_calls_wait(void **state)
         CALL("eth_getLogs", "{}"),
         CALL("eth_estimateGas", "{\"from\":" A ",\"to\":" A "}"),
         CALL("eth_fillTransaction", "{\"from\":" A ",\"to\":" A "}"),
-        CALL("eth_signTransaction", "{\"from\":" A ",\"to\":" A "}"),
-        CALL("eth_sendTransaction", "{\"from\":" A ",\"to\":" A "}"),
+        CALL("eth_signTransaction", "{\"from\":" A ",\"to\":" BURNER "}"),
+        CALL("eth_sendTransaction", "{\"from\":" A ",\"to\":" BURNER "}"),
         CALL("eth_sendTransaction", "{\"from\":" A ",\"to\":" LOGGER "}"),
     };
     struct world *w = *state;
     expect(w, CALL("anvil_setCode", LOGGER ",\"0x5f5fa0\""), "null"); /* LOG0 of nothing */
+    /* 30,000 rounds of 26 gas */
+    expect(w, CALL("anvil_setCode", BURNER ",\"0x6175305b600190038060035700\""), "null");
     expect(w, CALL("eth_newFilter", "{\"address\":" LOGGER "}"), "\"0x1\"");
     expect(w, CALL("eth_newBlockFilter", ""), "\"0x2\"");
     for (size_t i = 0; i < DAM_COUNT_OF(calls); i++) {
@@ -328,6 +331,10 @@ static void test_long_calls_wait(void **state)
         assert_non_null(strstr(w->reply, "\"0x7a69\""));
         assert_non_null(strstr(await(w, 2), "\"result\""));
     }
+    w->replies = 0; /* what is quickly estimated needs no other thread */
+    hand_in(w, CALL("eth_signTransaction", "{\"from\":" A ",\"to\":" LOGGER "}"));
+    assert_int_equal(w->replies, 1);
+    assert_non_null(strstr(w->reply, "\"gas\":\"0x"));
 }
 
 /* A filter tells each log and each block once, whatever else goes on while it is read. */

@@ -13,6 +13,8 @@
 #include "ledger/rpc_dev.h"
 
 #define TYPED_DATA_DEPTH_MAX 32u
+#define GAS_SMALL 200000u /* some tries with so much hold the loop for a few milliseconds at most  \
+                           */
 #define TX_LEN_MAX ((size_t)16 << 20)
 
 static void offered(struct dam_rpc *rpc, enum dam_err err, const struct dam_hash *hash,
@@ -117,13 +119,14 @@ static bool note_nonce(struct dam_rpc *rpc)
     return true;
 }
 
-/* The gas of a transaction object that has none is a worker's to find; it needs nothing for that.
- */
+/* The gas of a transaction object that has none is a worker's to find, but where that is quickly
+ * done: a worker needs a snapshot, for which the store's file has to be synced. */
 static bool lacks_gas(struct dam_rpc *rpc)
 {
     const struct dam_json *node = dam_rpc_param(rpc, 0);
     return node != NULL && node->type == DAM_JSON_OBJECT &&
-           dam_json_is_null(dam_json_get(node, "gas"));
+           dam_json_is_null(dam_json_get(node, "gas")) &&
+           !dam_rpc_estimate_gas(rpc, GAS_SMALL, &rpc->note->number);
 }
 
 /* The part on a worker. Returns: false if this is the loop's thread. */
@@ -132,7 +135,7 @@ static bool find_gas(struct dam_rpc *rpc)
     if (rpc->ledger->pool != NULL) {
         return false;
     }
-    rpc->again = dam_rpc_estimate_gas(rpc, &rpc->note->number);
+    rpc->again = dam_rpc_estimate_gas(rpc, UINT64_MAX, &rpc->note->number);
     return true;
 }
 
@@ -158,7 +161,7 @@ static bool fill_tx(struct dam_rpc *rpc, uint64_t gas, struct dam_tx *ret,
     }
     if (!call.has_gas && gas != 0) {
         call.tx.gas_limit = gas;
-    } else if (!call.has_gas && !dam_rpc_estimate_gas(rpc, &call.tx.gas_limit)) {
+    } else if (!call.has_gas && !dam_rpc_estimate_gas(rpc, UINT64_MAX, &call.tx.gas_limit)) {
         return false;
     }
     dam_ledger_next_params(ledger, &params);
