@@ -13,6 +13,7 @@
 #define ANSWER_LEN_MAX (1u << 20)
 #define VISIT_MS_MAX 10000u
 #define NAME_LEN_MAX 32u
+#define HEADERS_SIZE 8192u
 #define SOCKET_PATH_SIZE 108u /* sockaddr_un.sun_path */
 
 static const char prefix[] = "/api/skills/";
@@ -109,46 +110,53 @@ static int status_read(const char *line, size_t len)
     return status >= 200 && status <= 599 ? status : 0;
 }
 
+/* Take one header, if it passes. Returns: false if it is none, or there is no room. */
+static bool header_take(const char *line, size_t len, char headers[HEADERS_SIZE],
+                        size_t *headers_len)
+{
+    const char *colon = memchr(line, ':', len);
+    for (size_t i = 0; i < len; i++) {
+        if (line[i] == '\0' || line[i] == '\r' || line[i] == '\n') { /* a line within the line */
+            return false;
+        }
+    }
+    if (colon == NULL || *headers_len + len + 3 > HEADERS_SIZE) {
+        return false;
+    }
+    if (header_passes(line, (size_t)(colon - line))) {
+        memcpy(headers + *headers_len, line, len);
+        memcpy(headers + *headers_len + len, "\r\n", 3);
+        *headers_len += len + 2;
+    }
+    return true;
+}
+
 /* The skill has closed: what it sent is its whole answer. */
 static void visit_answer(struct visit *visit)
 {
-    char headers[8192];
-    size_t headers_len = 0;
+    char headers[HEADERS_SIZE] = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
+    size_t headers_len = strlen(headers);
     const char *text = (const char *)visit->answer.data;
-    size_t len = visit->answer.len;
-    const char *line_end = len == 0 ? NULL : memmem(text, len, "\r\n", 2);
+    const char *end = text + visit->answer.len;
+    const char *line_end = text == NULL ? NULL : memmem(text, visit->answer.len, "\r\n", 2);
     int status = line_end == NULL ? 0 : status_read(text, (size_t)(line_end - text));
-    const char *at = line_end == NULL ? NULL : line_end + 2;
-    while (status != 0) {
-        size_t left = len - (size_t)(at - text);
-        const char *end = memmem(at, left, "\r\n", 2);
-        size_t line_len = end == NULL ? 0 : (size_t)(end - at);
-        const char *colon = line_len == 0 ? NULL : memchr(at, ':', line_len);
-        if (end == NULL || (line_len > 0 && colon == NULL)) {
-            status = 0;
-            break;
-        }
-        if (line_len == 0) {
-            at += 2;
-            break;
-        }
-        if (header_passes(at, (size_t)(colon - at))) {
-            if (headers_len + line_len + 2 >= sizeof(headers)) {
-                status = 0;
-                break;
-            }
-            memcpy(headers + headers_len, at, line_len + 2);
-            headers_len += line_len + 2;
-        }
-        at = end + 2;
+    bool good = status != 0;
+    bool more = good;
+    const char *at = text;
+    while (more) {
+        at = line_end + 2;
+        line_end = memmem(at, (size_t)(end - at), "\r\n", 2);
+        more = line_end != NULL && line_end > at;
+        good = line_end != NULL &&
+               (!more || header_take(at, (size_t)(line_end - at), headers, &headers_len));
+        more = more && good;
     }
-    if (status == 0) {
+    if (!good) {
         visit_refuse(visit, 502, "the skill's answer is no HTTP");
         return;
     }
-    (void)snprintf(headers + headers_len, sizeof(headers) - headers_len, "%s",
-                   "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
-    dam_http_reply(visit->exchange, status, headers, at, len - (size_t)(at - text));
+    at = line_end + 2;
+    dam_http_reply(visit->exchange, status, headers, at, (size_t)(end - at));
     visit->exchange = NULL;
     visit_end(visit);
 }

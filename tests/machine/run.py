@@ -4,6 +4,7 @@
 
 Needs build/dam (or $DAM) and build/contracts. Ends with "N passed, N failed".
 """
+import http.client
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
@@ -197,6 +199,41 @@ def test_misspelt():
         check(f"misspelt: {' '.join(words)}", run.returncode == 2 and (f"did you mean '{meant}'?" in hint if meant else "did you mean" not in hint), run.stderr)
 
 
+def test_skill_answers(tmp):
+    """What a skill says over its socket, as the API passes it on: headers that it knows, and nothing that is no HTTP."""
+    folder = recorded_site(os.path.join(tmp, "skills-site"))
+    os.makedirs(os.path.join(folder, "skills"))
+    long = b"Content-Type: " + b"a" * 4000 + b"\r\n"
+    cases = (("plain", b"HTTP/1.0 201 OK\r\nContent-Type: text/x\r\nSet-Cookie: a=b\r\n\r\nbody", 201, b"body"), ("no headers", b"HTTP/1.0 200 OK\r\n\r\n", 200, b""),
+             ("two long headers", b"HTTP/1.0 200 OK\r\n" + long * 2 + b"\r\nx", 200, b"x"), ("three of them", b"HTTP/1.0 200 OK\r\n" + long * 3 + b"\r\nx", 502, None),
+             ("just too long", b"HTTP/1.0 200 OK\r\n" + long + b"Accept: " + b"a" * 4110 + b"\r\n\r\nx", 502, None),
+             ("a line within a line", b"HTTP/1.0 200 OK\r\nAccept: a\nSet-Cookie: b\r\n\r\n", 502, None),
+             ("a NUL", b"HTTP/1.0 200 OK\r\nAccept: a\0b\r\n\r\n", 502, None), ("no colon", b"HTTP/1.0 200 OK\r\nAccept\r\n\r\n", 502, None),
+             ("no end", b"HTTP/1.0 200 OK\r\nAccept: a\r\n", 502, None), ("no status", b"HTTP/1.0 abc OK\r\n\r\n", 502, None), ("nothing", b"", 502, None))
+    up = subprocess.Popen([DAM, "up", folder, "--step", "--quiet", "--api", "127.0.0.1:0"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, env=ENV)
+    with up, socket.socket(socket.AF_UNIX) as skill:
+        skill.bind(os.path.join(folder, "skills", "odd.sock"))
+        skill.listen()
+        place = urllib.parse.urlsplit(up.stderr.readline().split()[1])
+        for name, says, status, body in cases:
+            ask = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
+            ask.request("GET", "/api/skills/odd/x")
+            client, _ = skill.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(says)
+            answer = ask.getresponse()
+            got = answer.read()
+            check(f"a skill's answer: {name}", answer.status == status and body in (None, got), (answer.status, got))
+            check(f"no more than is known passes: {name}", answer.headers["Set-Cookie"] is None and
+                  (status == 502 or answer.headers["X-Content-Type-Options"] == "nosniff"), answer.headers)
+            ask.close()
+        up.stdin.write("quit\n")
+        up.stdin.close()
+        check("it ends well", up.wait(30) == 0)
+
+
 def test_service(tmp):
     """As a service manager sees it: ready, alive, silent when it hangs; and the safe state after it was killed."""
     folder = recorded_site(os.path.join(tmp, "service"))
@@ -363,7 +400,7 @@ def test_crash_points(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         test_misspelt()
-        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_environment, test_service, test_gaps, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_environment, test_skill_answers, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 
