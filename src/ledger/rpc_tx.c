@@ -13,9 +13,7 @@
 #include "ledger/rpc_dev.h"
 
 #define TYPED_DATA_DEPTH_MAX 32u
-#define GAS_SMALL                                                                                  \
-    200000u /* some tries with so much hold the loop for a few milliseconds at most                \
-             */
+#define GAS_SMALL 200000u /* a few tries with so much take milliseconds */
 #define TX_LEN_MAX ((size_t)16 << 20)
 
 static void offered(struct dam_rpc *rpc, enum dam_err err, const struct dam_hash *hash,
