@@ -8,9 +8,13 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 from keys import derive
 
+
+# No block is valid without them: EIP-7002, EIP-7251.
+SYSTEM_CONTRACTS = "0x00000961Ef480Eb55e80D19ad83579A64c007002", "0x0000BBdDc7CE488642fb579F8B00f3a590007251"
 
 _libc = ctypes.CDLL(None)
 
@@ -139,7 +143,7 @@ class Ledger(Process):
         forks = ["homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock", "constantinopleBlock",
                  "petersburgBlock", "istanbulBlock", "berlinBlock", "londonBlock", "terminalTotalDifficulty", "shanghaiTime",
                  "cancunTime", "pragueTime", "osakaTime"]
-        alloc = {derive(i).address: {"balance": hex(10**24)} for i in range(16)}
+        alloc = {derive(i).address: {"balance": hex(10**24)} for i in range(16)} | self._system_contracts()
         with open(self.genesis, "w", encoding="utf-8") as f:
             json.dump({"config": {"chainId": 31337} | dict.fromkeys(forks, 0), "timestamp": hex(genesis_time), "gasLimit": hex(200_000_000),
                        "difficulty": "0x0", "baseFeePerGas": "0x0", "alloc": alloc}, f)
@@ -148,6 +152,17 @@ class Ledger(Process):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+    def _system_contracts(self):
+        """As the built-in genesis has them."""
+        self.start(self.dam, "ledger", "--dev", "--rpc", f"127.0.0.1:{self.port}")
+        wait_for_port(self.port, self)
+        calls = [{"jsonrpc": "2.0", "id": at, "method": "eth_getCode", "params": [at, "latest"]} for at in SYSTEM_CONTRACTS]
+        request = urllib.request.Request(self.url, json.dumps(calls).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            alloc = {answer["id"]: {"balance": "0x0", "nonce": "0x1", "code": answer["result"]} for answer in json.load(reply)}
+        self.stop()
+        return alloc
 
     def open(self):
         self.start(self.dam, "ledger", "--dev", "--gasless", "--genesis", self.genesis, "--data", self.data,
