@@ -162,8 +162,9 @@ enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text)
     if (fd < 0) {
         return last_error();
     }
-    bool ok = write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    ok = ok && renameat(folder, draft, folder, name) == 0;
-    return ok ? DAM_OK : last_error();
+    enum dam_err err = system_write(NULL, fd, 0, text.data, text.len);
+    err = err == DAM_OK && fsync(fd) != 0 ? last_error() : err;
+    err = close(fd) != 0 && err == DAM_OK ? last_error() : err;
+    err = err == DAM_OK && renameat(folder, draft, folder, name) != 0 ? last_error() : err;
+    return err == DAM_OK && fsync(folder) != 0 ? last_error() : err;
 }
