@@ -10,11 +10,13 @@
 
 /* Where blocks come from. Both calls may be made at any time while the source is in use; alloc
  * returns NULL when there is no more (an answer, not a bug); free takes back exactly what alloc
- * gave, with its length. */
+ * gave, with its length. resize makes a block longer, where it lies or with its bytes in another
+ * place, or returns NULL and leaves it; a source without it has NULL there. */
 struct dam_mem {
     void *(*alloc)(void *ctx, size_t len);
     void (*free)(void *ctx, void *block, size_t len);
     void *ctx;
+    void *(*resize)(void *ctx, void *block, size_t len, size_t len_new);
 };
 
 struct dam_arena_block; /* private */

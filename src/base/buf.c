@@ -38,15 +38,26 @@ void dam_buf_reset(struct dam_buf *buf)
     buf->err = DAM_OK;
 }
 
+/* Memory of that size with what was written. The heap has it mostly where the old one is. */
 static uint8_t *memory_take(struct dam_buf *buf, size_t size)
 {
-    if (buf->arena != NULL) {
-        return dam_arena_alloc(buf->arena, size);
+    const struct dam_mem *mem = buf->mem;
+    if (mem != NULL && mem->resize != NULL && buf->data != NULL) {
+        return mem->resize(mem->ctx, buf->data, buf->size, size);
     }
-    return buf->mem->alloc(buf->mem->ctx, size);
+    uint8_t *data =
+        buf->arena != NULL ? dam_arena_alloc(buf->arena, size) : mem->alloc(mem->ctx, size);
+    if (data != NULL && buf->len != 0) {
+        memcpy(data, buf->data, buf->len);
+    }
+    if (data != NULL && mem != NULL && buf->data != NULL) {
+        mem->free(mem->ctx, buf->data, buf->size);
+    }
+    return data;
 }
 
-/* Makes room for len more bytes. Doubling keeps the cost of many small writes linear. */
+/* Makes room for len more bytes: as much as is asked for, and at least twice what there was. The
+ * latter keeps the cost of many small writes linear. */
 static DAM_NOINLINE bool grow(struct dam_buf *buf, size_t len)
 {
     if (buf->err != DAM_OK) {
@@ -57,21 +68,13 @@ static DAM_NOINLINE bool grow(struct dam_buf *buf, size_t len)
         buf->err = DAM_EFULL;
         return false;
     }
-    size_t size = buf->size == 0 ? SIZE_FIRST : buf->size;
-    while (size < buf->len + len) {
-        size *= 2;
-    }
+    size_t size = buf->size == 0 ? SIZE_FIRST : 2 * buf->size;
+    size = size < buf->len + len ? buf->len + len : size;
     size = size > limit ? limit : size;
     uint8_t *data = memory_take(buf, size);
     if (data == NULL) {
         buf->err = DAM_ENOMEM;
         return false;
-    }
-    if (buf->len != 0) {
-        memcpy(data, buf->data, buf->len);
-    }
-    if (buf->mem != NULL && buf->data != NULL) {
-        buf->mem->free(buf->mem->ctx, buf->data, buf->size);
     }
     buf->data = data;
     buf->size = size;

@@ -50,6 +50,21 @@ static void a_write_too_long_is_dropped_and_remembered(void **state)
     assert_int_equal(dam_buf_err(&buf), DAM_OK);
 }
 
+static void one_long_write_takes_no_more_than_it_needs(void **state)
+{
+    (void)state;
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), 0);
+    dam_buf_put_text(&buf, "head");
+    dam_buf_put_zeros(&buf, 1000000);
+    assert_int_equal(buf.size, 1000004);
+    assert_memory_equal(buf.data, "head", 5);
+    dam_buf_put_byte(&buf, 1);
+    assert_int_equal(buf.size, 2000008); /* many small ones may follow */
+    assert_int_equal(buf.data[1000004], 1);
+    dam_buf_finish(&buf);
+}
+
 static void the_limit_holds_and_can_be_reached(void **state)
 {
     (void)state;
@@ -70,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_three_homes_hold_the_same_bytes),
         cmocka_unit_test(a_write_too_long_is_dropped_and_remembered),
+        cmocka_unit_test(one_long_write_takes_no_more_than_it_needs),
         cmocka_unit_test(the_limit_holds_and_can_be_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

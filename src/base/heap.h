@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 
-/** malloc and free; thread-safe. Returns: static. */
+/** malloc, free and realloc; thread-safe. Returns: static. */
 const struct dam_mem *dam_heap(void);
 
 #endif

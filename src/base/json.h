@@ -137,8 +137,14 @@ void dam_json_put_object_end(struct dam_json_writer *w);
 void dam_json_put_array(struct dam_json_writer *w);
 void dam_json_put_array_end(struct dam_json_writer *w);
 
-/** A member's name; its value must follow. In: key: NUL-terminated, needs no escaping. */
-void dam_json_put_key(struct dam_json_writer *w, const char *key);
+/** A member's name; its value must follow. In: key: needs no escaping. Most are literals, whose
+ *  lengths the compiler knows where it sees them. */
+void dam_json_put_name(struct dam_json_writer *w, const char *key, size_t len);
+
+static inline void dam_json_put_key(struct dam_json_writer *w, const char *key)
+{
+    dam_json_put_name(w, key, strlen(key));
+}
 
 void dam_json_put_null(struct dam_json_writer *w);
 void dam_json_put_bool(struct dam_json_writer *w, bool value);
@@ -157,10 +163,26 @@ void dam_json_put_quantity(struct dam_json_writer *w, uint64_t value);
 void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256 *value);
 
 /** A member: its name, and such a value. */
-void dam_json_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data);
-void dam_json_put_quantity_at(struct dam_json_writer *w, const char *key, uint64_t value);
-void dam_json_put_quantity_u256_at(struct dam_json_writer *w, const char *key,
-                                   const struct dam_u256 *value);
+static inline void dam_json_put_data_at(struct dam_json_writer *w, const char *key,
+                                        struct dam_bytes data)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_data(w, data.data, data.len);
+}
+
+static inline void dam_json_put_quantity_at(struct dam_json_writer *w, const char *key,
+                                            uint64_t value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_quantity(w, value);
+}
+
+static inline void dam_json_put_quantity_u256_at(struct dam_json_writer *w, const char *key,
+                                                 const struct dam_u256 *value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_quantity_u256(w, value);
+}
 
 /** A member's name that is DATA itself. */
 void dam_json_put_key_data(struct dam_json_writer *w, const uint8_t *data, size_t len);

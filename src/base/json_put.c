@@ -60,9 +60,8 @@ static void key_put(struct dam_json_writer *w, const char *key, size_t len)
     w->comma = false;
 }
 
-void dam_json_put_key(struct dam_json_writer *w, const char *key)
+void dam_json_put_name(struct dam_json_writer *w, const char *key, size_t len)
 {
-    size_t len = strlen(key);
     uint8_t *at = value_put(w, len + 3);
     if (at != NULL) {
         at[0] = '"';
@@ -154,8 +153,15 @@ void dam_json_put_data(struct dam_json_writer *w, const uint8_t *data, size_t le
 
 void dam_json_put_quantity(struct dam_json_writer *w, uint64_t value)
 {
-    struct dam_u256 wide = dam_u256_from_u64(value);
-    dam_json_put_quantity_u256(w, &wide);
+    size_t len = (67 - (size_t)__builtin_clzll(value | 1)) / 4;
+    uint8_t *at = value_put(w, len + 4);
+    if (at != NULL) {
+        memcpy(at, "\"0x", 3);
+        at[len + 3] = '"';
+        for (at += 3; len > 0; len--, value >>= 4) {
+            at[len - 1] = (uint8_t) "0123456789abcdef"[value & 15];
+        }
+    }
 }
 
 void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256 *value)
@@ -168,25 +174,6 @@ void dam_json_put_quantity_u256(struct dam_json_writer *w, const struct dam_u256
         memcpy(at + 1, text, len);
         at[len + 1] = '"';
     }
-}
-
-void dam_json_put_data_at(struct dam_json_writer *w, const char *key, struct dam_bytes data)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_data(w, data.data, data.len);
-}
-
-void dam_json_put_quantity_at(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_quantity(w, value);
-}
-
-void dam_json_put_quantity_u256_at(struct dam_json_writer *w, const char *key,
-                                   const struct dam_u256 *value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_quantity_u256(w, value);
 }
 
 void dam_json_put_key_data(struct dam_json_writer *w, const uint8_t *data, size_t len)

@@ -259,6 +259,8 @@ static void the_writer_places_commas_and_escapes(void **state)
     dam_json_put_data_at(&w, "f", dam_bytes("\x01", 1));
     dam_json_put_quantity_at(&w, "g", 16);
     dam_json_put_quantity_u256_at(&w, "h", &big);
+    dam_json_put_quantity_at(&w, "i", UINT64_MAX);
+    dam_json_put_quantity_at(&w, "j", 0xfedcba98765);
     dam_json_put_object_end(&w);
     dam_buf_put_byte(&buf, 0);
     assert_string_equal((const char *)buf.data,
@@ -266,7 +268,8 @@ static void the_writer_places_commas_and_escapes(void **state)
                         "000000000000000000000000000000000000000000000001\",\"d\":\"0x00ab\","
                         "\"e\":\"x\\\"\xef\xbf\xbd\\u0001\",\"0x0f\":true,\"f\":\"0x01\","
                         "\"g\":\"0x10\",\"h\":\"0x1"
-                        "000000000000000000000000000000000000000000000001\"}");
+                        "000000000000000000000000000000000000000000000001\",\"i\":"
+                        "\"0xffffffffffffffff\",\"j\":\"0xfedcba98765\"}");
 }
 
 int main(void)

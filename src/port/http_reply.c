@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "port/http_conn.h"
 
+#define LONG_LEN_MIN (64u * 1024) /* a body that is not copied if its client takes it at once */
+
 bool dam_http_conn_has_room(const struct dam_http_conn *conn)
 {
     const struct dam_http_limits *limits = &conn->server->limits;
@@ -70,8 +72,8 @@ void dam_http_conn_flush(struct dam_http_conn *conn)
             }
             return;
         }
-        dam_http_buf_give(server, &conn->out);
     }
+    dam_http_buf_give(server, &conn->out);
     if (conn->last_request && conn->exchange_count == 0) {
         dam_http_conn_close(conn);
     }
@@ -137,12 +139,16 @@ static void exchange_pop(struct dam_http_exchange *exchange)
         if (exchange == NULL || exchange->reply.len == 0) {
             break;
         }
-        struct dam_buf *out = dam_http_conn_out(conn);
-        dam_buf_put(out, exchange->reply.data, exchange->reply.len);
-        if (exchange->reply.err != DAM_OK) {
-            out->err = exchange->reply.err; /* a part of a reply is none: the client is dropped */
+        if (conn->out.len == 0) {
+            dam_http_buf_give(conn->server, &conn->out);
+            conn->out = exchange->reply;
+        } else {
+            dam_buf_put(&conn->out, exchange->reply.data, exchange->reply.len);
+            if (exchange->reply.err != DAM_OK) {
+                conn->out.err = exchange->reply.err; /* a part is no reply: the client is dropped */
+            }
+            dam_http_buf_give(conn->server, &exchange->reply);
         }
-        dam_http_buf_give(conn->server, &exchange->reply);
         if (!exchange->done) {
             break; /* a stream that began early goes on from here */
         }
@@ -171,6 +177,28 @@ void dam_http_exchange_end(struct dam_http_exchange *exchange)
     }
 }
 
+/* Put a body behind its head. A long one leaves from where it lies, as much of it as the socket
+ * takes now; only the rest is copied. */
+static void put_body(struct dam_http_exchange *exchange, struct dam_buf *out, const uint8_t *body,
+                     size_t body_len)
+{
+    struct dam_http_conn *conn = exchange->conn;
+    if (body_len >= LONG_LEN_MIN && out == &conn->out && !conn->writing &&
+        dam_buf_err(out) == DAM_OK) {
+        uv_buf_t parts[2] = {uv_buf_init((char *)out->data, (unsigned)out->len),
+                             uv_buf_init((char *)body, (unsigned)body_len)};
+        int sent = uv_try_write(&conn->u.stream, parts, 2);
+        size_t done = sent > 0 ? (size_t)sent : 0; /* a failure shows again when the rest is sent */
+        size_t of_out = done < out->len ? done : out->len;
+        memmove(out->data, out->data + of_out, out->len - of_out);
+        out->len -= of_out;
+        body += done - of_out;
+        body_len -= done - of_out;
+        conn->moved_ms = done > 0 ? uv_now(conn->server->loop) : conn->moved_ms;
+    }
+    dam_buf_put(out, body, body_len);
+}
+
 void dam_http_reply(struct dam_http_exchange *exchange, int status, const char *headers,
                     const void *body, size_t body_len)
 {
@@ -184,7 +212,7 @@ void dam_http_reply(struct dam_http_exchange *exchange, int status, const char *
     (void)snprintf(framing, sizeof(framing), "Content-Length: %zu\r\n\r\n", body_len);
     put_head(out, exchange, status, headers, framing);
     if (!exchange->is_head) {
-        dam_buf_put(out, body, body_len);
+        put_body(exchange, out, body, body_len);
     }
     dam_http_exchange_end(exchange);
 }

@@ -82,6 +82,17 @@ static void counted_free(void *ctx, void *block, size_t len)
     dam_heap()->free(NULL, block, len);
 }
 
+static void *counted_resize(void *ctx, void *block, size_t len, size_t len_new)
+{
+    struct dam_http_server *server = ctx;
+    size_t more = len_new - len;
+    void *resized = more <= server->limits.memory_len_max - server->held
+                        ? dam_heap()->resize(NULL, block, len, len_new)
+                        : NULL;
+    server->held += resized != NULL ? more : 0;
+    return resized;
+}
+
 static size_t held_by(const struct dam_http_conn *conn)
 {
     size_t len = conn->head.size + conn->body.size + conn->pending.size + conn->out.size +
@@ -343,7 +354,7 @@ enum dam_err dam_http_server_create(uv_loop_t *loop, const struct dam_http_handl
     struct dam_http_limits given = limits != NULL ? *limits : (struct dam_http_limits){0};
     server->loop = loop;
     server->handler = *handler;
-    server->mem = (struct dam_mem){counted_alloc, counted_free, server};
+    server->mem = (struct dam_mem){counted_alloc, counted_free, server, counted_resize};
     server->limits = (struct dam_http_limits){
         .conn_count_max = limit(given.conn_count_max, 16384),
         .body_len_max = limit(given.body_len_max, 16u << 20),
