@@ -509,6 +509,15 @@ void dam_store_release_memory(struct dam_store *store)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* A block's transactions and receipts are mostly read in their order. */
+static bool is_next(enum dam_store_table table, MDB_cursor *place, MDB_val key, MDB_val *ret)
+{
+    MDB_val next;
+    return (table == DAM_STORE_TX || table == DAM_STORE_RECEIPT) &&
+           mdb_cursor_get(place, &next, ret, MDB_NEXT) == 0 && next.mv_size == key.mv_size &&
+           memcmp(next.mv_data, key.mv_data, key.mv_size) == 0;
+}
+
 /* A reader begins where it last found something: what it wants next is often beside it. A write
  * would have to move its places with every record. */
 static int find(struct dam_store_txn *txn, enum dam_store_table table, MDB_val *key, MDB_val *ret)
@@ -518,7 +527,10 @@ static int find(struct dam_store_txn *txn, enum dam_store_table table, MDB_val *
         return mdb_get(txn->txn, txn->store->dbi[table], key, ret);
     }
     int code = *place == NULL ? mdb_cursor_open(txn->txn, txn->store->dbi[table], place) : 0;
-    return code == 0 ? mdb_cursor_get(*place, key, ret, MDB_SET) : code;
+    if (code != 0 || is_next(table, *place, *key, ret)) {
+        return code;
+    }
+    return mdb_cursor_get(*place, key, ret, MDB_SET);
 }
 
 enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
