@@ -82,7 +82,7 @@ enum dam_err dam_builder_begin(struct dam_builder *builder, struct dam_ledger_ch
     DAM_TRY(dam_store_begin(chain->store, true, &builder->txn));
     dam_builder_view_init(&builder->view, builder->txn, DAM_STATE_NEWEST);
     dam_state_write_begin(&builder->writer, builder->txn, builder->arena, chain->version + 1,
-                          &chain->root);
+                          &chain->root, chain->nodes);
     dam_buf_init_arena(&builder->deposits, builder->arena, REQUESTS_LEN_MAX);
     dam_buf_put_byte(&builder->deposits, 0); /* the request type */
     begin_header(builder);

@@ -428,7 +428,7 @@ static enum dam_err write_genesis(struct dam_ledger_chain *chain, struct dam_sto
     struct dam_evm_diff diff;
     static const uint8_t empty_list[] = {0xc0};
     DAM_TRY(genesis_diff(&chain->arena, genesis, &diff));
-    dam_state_write_begin(&writer, txn, &chain->arena, 0, &dam_empty_trie_root);
+    dam_state_write_begin(&writer, txn, &chain->arena, 0, &dam_empty_trie_root, NULL);
     enum dam_err err = dam_state_write(&writer, &diff);
     struct dam_ledger_chain_block block = {.header = genesis->header};
     block.header.state_root = writer.root;
@@ -619,6 +619,7 @@ enum dam_err dam_ledger_chain_open(const struct dam_ledger_chain_options *option
     }
     chain->history = options->history;
     dam_arena_init(&chain->arena, dam_heap(), 0);
+    chain->nodes = dam_node_cache_create(); /* without memory for it it is slower */
     struct filling filling = {chain, options, fault};
     struct dam_store_options store = options->store;
     store.fill = fill_store;
@@ -652,6 +653,7 @@ void dam_ledger_chain_close(struct dam_ledger_chain *chain)
     if (chain != NULL) {
         dam_ledger_chain_release_reader(chain);
         dam_arena_finish(&chain->arena);
+        dam_node_cache_destroy(chain->nodes);
         dam_store_close(chain->store);
         free(chain);
     }

@@ -69,6 +69,7 @@ struct dam_ledger_chain {
     uint64_t oldest;      /* first block that still has them (0: all are there) */
     struct dam_hash genesis_hash;
     struct dam_arena arena;       /* scratch of a write */
+    struct dam_node_cache *nodes; /* for writes; or NULL */
     struct dam_store_txn *reader; /* the newest snapshot, NULL until asked for */
 };
 

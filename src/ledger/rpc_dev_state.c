@@ -31,7 +31,8 @@ static enum dam_err write_version(struct dam_ledger *ledger, struct dam_store_tx
     struct dam_ledger_chain *chain = ledger->chain;
     struct dam_state_writer writer;
     struct dam_ledger_chain_block block;
-    dam_state_write_begin(&writer, txn, &chain->arena, chain->version + 1, &chain->root);
+    dam_state_write_begin(&writer, txn, &chain->arena, chain->version + 1, &chain->root,
+                          chain->nodes);
     DAM_TRY(dam_state_write(&writer, diff));
     DAM_TRY(dam_state_write_end(&writer));
     DAM_TRY(dam_ledger_chain_block(txn, chain->head.header.number, &block));

@@ -128,13 +128,15 @@ void dam_state_view(struct dam_evm_view *view, void *ctx)
 /* ---- writing --------------------------------------------------------------------------------- */
 
 void dam_state_write_begin(struct dam_state_writer *writer, struct dam_store_txn *txn,
-                           struct dam_arena *arena, uint64_t version, const struct dam_hash *root)
+                           struct dam_arena *arena, uint64_t version, const struct dam_hash *root,
+                           struct dam_node_cache *cache)
 {
     memset(writer, 0, sizeof(*writer));
     writer->txn = txn;
     writer->arena = arena;
     writer->version = version;
     writer->root = writer->root_before = *root;
+    writer->cache = cache;
     dam_buf_init_arena(&writer->changes, arena, CHANGES_LEN_MAX);
     dam_buf_init_arena(&writer->paths, arena, CHANGES_LEN_MAX);
 }
@@ -322,7 +324,7 @@ static enum dam_err write_account(struct dam_state_writer *writer,
             struct dam_state_nodes nodes;
             struct dam_trie trie;
             dam_state_nodes_to_write(&nodes, writer->txn, &change->address, writer->version,
-                                     &writer->paths);
+                                     &writer->paths, writer->cache);
             dam_trie_init(&trie, writer->arena, &nodes.vtable, &account.storage_root);
             DAM_TRY(write_slots(writer, change, &trie));
             DAM_TRY(dam_trie_commit(&trie, &account.storage_root));
@@ -355,7 +357,8 @@ enum dam_err dam_state_write(struct dam_state_writer *writer, const struct dam_e
     }
     struct dam_state_nodes nodes;
     struct dam_trie trie;
-    dam_state_nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->paths);
+    dam_state_nodes_to_write(&nodes, writer->txn, NULL, writer->version, &writer->paths,
+                             writer->cache);
     dam_trie_init(&trie, writer->arena, &nodes.vtable, &writer->root);
     DAM_TRY(load_leaves(&trie, leaves, diff->account_count));
     for (size_t i = 0; i < diff->account_count; i++) {

@@ -51,12 +51,15 @@ struct dam_state_writer {
     struct dam_buf changes;
     struct dam_buf paths; /* of trie nodes that were written or dropped */
     uint32_t change_count;
+    struct dam_node_cache *cache;
     bool revisits; /* a key may already have its history record of this version */
 };
 
-/** Begin a version. In: root: the state's root as it is; arena: borrowed. */
+/** Begin a version. In: root: the state's root as it is; arena: borrowed; cache: of trie nodes,
+ *  borrowed, or NULL. */
 void dam_state_write_begin(struct dam_state_writer *writer, struct dam_store_txn *txn,
-                           struct dam_arena *arena, uint64_t version, const struct dam_hash *root);
+                           struct dam_arena *arena, uint64_t version, const struct dam_hash *root,
+                           struct dam_node_cache *cache);
 
 /** Write a diff to the flat tables, the history and the trie; writer->root is the new root.
  *  Returns: DAM_OK or an error of the store; then the transaction can only be aborted. */

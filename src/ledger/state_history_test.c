@@ -27,6 +27,7 @@ struct model {
 struct fixture {
     struct dam_store *store;
     struct dam_arena arena;
+    struct dam_node_cache *cache;
     char dir[64];
 };
 
@@ -40,6 +41,8 @@ static void open_store(struct fixture *f)
     struct dam_store_options options = {.dir = f->dir, .size_max = (size_t)256 << 20};
     assert_int_equal(dam_store_open(&options, &f->store, &fault), DAM_OK);
     dam_arena_init(&f->arena, dam_heap(), 0);
+    f->cache = dam_node_cache_create();
+    assert_non_null(f->cache);
 }
 
 static void close_store(struct fixture *f)
@@ -48,6 +51,7 @@ static void close_store(struct fixture *f)
     char path[128];
     dam_store_close(f->store);
     dam_arena_finish(&f->arena);
+    dam_node_cache_destroy(f->cache);
     for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
         (void)remove(path);
@@ -96,7 +100,7 @@ static void write_version(struct fixture *f, uint64_t version, const struct mode
         }
     }
     assert_int_equal(dam_store_begin(f->store, true, &txn), DAM_OK);
-    dam_state_write_begin(&writer, txn, &f->arena, version, root);
+    dam_state_write_begin(&writer, txn, &f->arena, version, root, f->cache);
     assert_int_equal(dam_state_write(&writer, &diff), DAM_OK);
     assert_int_equal(dam_state_write_end(&writer), DAM_OK);
     assert_int_equal(dam_store_commit(txn), DAM_OK);

@@ -51,6 +51,9 @@ static enum dam_err nodes_load(void *ctx, struct dam_bytes path, const struct da
     const struct dam_state_nodes *nodes = ctx;
     struct node_key key;
     struct dam_bytes record;
+    if (dam_node_cache_find(nodes->cache, hash, ret)) {
+        return DAM_OK;
+    }
     if (!key_of(&nodes->owner, path, &key)) {
         return DAM_ECORRUPT;
     }
@@ -60,6 +63,7 @@ static enum dam_err nodes_load(void *ctx, struct dam_bytes path, const struct da
         return DAM_ECORRUPT;
     }
     *ret = dam_bytes(record.data + TAG_LEN, record.len - TAG_LEN);
+    dam_node_cache_put(nodes->cache, hash, *ret);
     return DAM_OK;
 }
 
@@ -80,6 +84,7 @@ static enum dam_err nodes_save(void *ctx, struct dam_bytes path, const struct da
     DAM_ASSERT(key_of(&nodes->owner, path, &key) && node.len <= NODE_LEN_MAX);
     memcpy(record, hash->b, TAG_LEN);
     memcpy(record + TAG_LEN, node.data, node.len);
+    dam_node_cache_put(nodes->cache, hash, node);
     DAM_TRY(note(nodes->paths, dam_bytes(key.bytes, key.place_len)));
     return dam_store_put(nodes->txn, DAM_STORE_NODE, at_version(&key, nodes->version),
                          dam_bytes(record, TAG_LEN + node.len));
@@ -109,10 +114,11 @@ void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *t
 
 void dam_state_nodes_to_write(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
                               const struct dam_address *address, uint64_t version,
-                              struct dam_buf *paths)
+                              struct dam_buf *paths, struct dam_node_cache *cache)
 {
     dam_state_nodes_init(nodes, txn, address, version);
     nodes->paths = paths;
+    nodes->cache = cache;
     nodes->vtable.save = nodes_save;
     nodes->vtable.drop = nodes_drop;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "core/eth/trie.h"
+#include "ledger/node_cache.h"
 #include "ledger/store.h"
 
 /* The nodes of one trie, kept under their owner: the account whose storage it is, or zeros for the
@@ -19,6 +20,7 @@ struct dam_state_nodes {
     struct dam_address owner;
     uint64_t version;             /* that is read or written */
     struct dam_buf *paths;        /* where it is noted what a version writes */
+    struct dam_node_cache *cache; /* of a writer; or NULL */
     struct dam_trie_store vtable; /* give &vtable to dam_trie_init */
 };
 
@@ -28,10 +30,11 @@ void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *t
                           const struct dam_address *address, uint64_t version);
 
 /** The same, for writing a version, which has to be the newest.
- *  In: paths: borrowed; give it to dam_state_nodes_put_paths at the end. */
+ *  In: paths: borrowed; give it to dam_state_nodes_put_paths at the end; cache: borrowed, or NULL.
+ */
 void dam_state_nodes_to_write(struct dam_state_nodes *nodes, struct dam_store_txn *txn,
                               const struct dam_address *address, uint64_t version,
-                              struct dam_buf *paths);
+                              struct dam_buf *paths, struct dam_node_cache *cache);
 
 /** A version that is being written leaves no node of an account's storage trie. */
 DAM_MUST_USE enum dam_err dam_state_nodes_drop_all(struct dam_store_txn *txn,
