@@ -11,8 +11,9 @@
 #define FILTERS_MAX 4096u
 #define EVENT_LEN_MAX ((size_t)64 << 20)
 #define FILTER_IDLE_MS 300000
-#define FILTER_HASHES_MAX 65536u /* hashes kept for a poller; the oldest go */
-#define LOGS_MAX 100000u         /* results of one query */
+#define QUERIES_LEN_MAX ((size_t)16 << 20) /* of all filters together */
+#define PENDING_KEPT 65536u                /* transactions kept for pollers; the oldest go */
+#define LOGS_MAX 100000u                   /* results of one query */
 #define BLOCK_RANGE_MAX 1000000u
 #define POLL_NS ((uint64_t)20 * 1000 * 1000) /* of new blocks that one poll tells */
 #define NOTHING_NEW UINT64_MAX               /* in a note: another poll is telling it */
@@ -29,26 +30,28 @@ struct filter {
     uint64_t from;        /* polled: the first block not reported yet */
     uint64_t first, last; /* the range that eth_getFilterLogs answers for */
     int64_t polled_ms;
-    unsigned readers;        /* calls on other threads that look at it */
-    bool is_gone;            /* and it goes with the last of them */
-    bool is_polled;          /* one of them tells what is new */
-    uint64_t from_max;       /* meanwhile blocks were taken back: it goes on there at the latest */
-    struct dam_hash *hashes; /* pending ones since the last poll */
-    size_t hash_count, hash_size;
+    unsigned readers;  /* calls on other threads that look at it */
+    bool is_gone;      /* and it goes with the last of them */
+    bool is_polled;    /* one of them tells what is new */
+    uint64_t from_max; /* meanwhile blocks were taken back: it goes on there at the latest */
+    uint64_t seen;     /* transactions that had come at the last poll */
 };
 
 struct dam_filters {
     struct dam_ledger *ledger;
     struct filter *first;
     size_t count;
+    size_t queries_len; /* bytes that they hold */
     uint64_t id_next;
+    struct dam_hash
+        *pending;           /* a ring of the newest that came; NULL until somebody wants to poll */
+    uint64_t pending_count; /* that came */
 };
 
 static void free_if_gone(struct filter *filter)
 {
     if (filter->is_gone && filter->readers == 0) {
         dam_log_query_finish(&filter->query);
-        free(filter->hashes);
         free(filter);
     }
 }
@@ -70,6 +73,7 @@ static void remove_at(struct dam_filters *filters, struct filter **at)
     struct filter *gone = *at;
     *at = gone->next;
     filters->count--;
+    filters->queries_len -= dam_log_query_len(&gone->query);
     gone->is_gone = true;
     free_if_gone(gone);
 }
@@ -78,6 +82,9 @@ void dam_filters_destroy(struct dam_filters *filters)
 {
     while (filters != NULL && filters->first != NULL) {
         remove_at(filters, &filters->first);
+    }
+    if (filters != NULL) {
+        free(filters->pending);
     }
     free(filters);
 }
@@ -225,17 +232,30 @@ static void drop_idle(struct dam_filters *filters, int64_t now)
     }
 }
 
-static struct filter *add_filter(struct dam_rpc *rpc, enum filter_kind kind)
+/* In: query: taken over, also on failure; NULL: none. */
+static struct filter *add_filter(struct dam_rpc *rpc, enum filter_kind kind,
+                                 struct dam_log_query *query)
 {
     struct dam_filters *filters = rpc->ledger->filters;
     int64_t now = now_ms(rpc->ledger);
+    size_t query_len = query != NULL ? dam_log_query_len(query) : 0;
     drop_idle(filters, now);
-    struct filter *filter = filters->count < FILTERS_MAX ? calloc(1, sizeof(*filter)) : NULL;
+    bool has_room =
+        filters->count < FILTERS_MAX && filters->queries_len + query_len <= QUERIES_LEN_MAX;
+    struct filter *filter = has_room ? calloc(1, sizeof(*filter)) : NULL;
     if (filter == NULL) {
         dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many filters and subscriptions");
+        if (query != NULL) {
+            dam_log_query_finish(query);
+        }
         return NULL;
     }
+    if (query != NULL) {
+        filter->query = *query;
+        filters->queries_len += query_len;
+    }
     filter->kind = kind;
+    filter->seen = filters->pending_count;
     filter->id = filters->id_next++;
     filter->polled_ms = now;
     filter->from = rpc->ledger->chain->head.header.number + 1;
@@ -281,20 +301,17 @@ static void eth_newFilter(struct dam_rpc *rpc)
     if (!dam_log_query_read(rpc, node, &query)) {
         return;
     }
-    struct filter *filter = add_filter(rpc, FILTER_LOGS);
-    if (filter == NULL) {
-        dam_log_query_finish(&query);
-        return;
+    struct filter *filter = add_filter(rpc, FILTER_LOGS, &query);
+    if (filter != NULL) {
+        filter->first = first;
+        filter->last = last;
+        dam_json_put_quantity(rpc->w, filter->id);
     }
-    filter->query = query;
-    filter->first = first;
-    filter->last = last;
-    dam_json_put_quantity(rpc->w, filter->id);
 }
 
 static void new_filter(struct dam_rpc *rpc, enum filter_kind kind)
 {
-    struct filter *filter = add_filter(rpc, kind);
+    struct filter *filter = add_filter(rpc, kind, NULL);
     if (filter != NULL) {
         dam_json_put_quantity(rpc->w, filter->id);
     }
@@ -307,6 +324,14 @@ static void eth_newBlockFilter(struct dam_rpc *rpc)
 
 static void eth_newPendingTransactionFilter(struct dam_rpc *rpc)
 {
+    struct dam_filters *filters = rpc->ledger->filters;
+    if (filters->pending == NULL) {
+        filters->pending = malloc(PENDING_KEPT * sizeof(*filters->pending));
+    }
+    if (filters->pending == NULL) {
+        dam_rpc_fail_err(rpc, DAM_ENOMEM);
+        return;
+    }
     new_filter(rpc, FILTER_PENDING);
 }
 
@@ -407,12 +432,15 @@ static void put_new(struct dam_rpc *rpc, const struct filter *filter)
 
 static void put_pending(struct dam_rpc *rpc, struct filter *filter)
 {
+    const struct dam_filters *filters = rpc->ledger->filters;
+    uint64_t count = filters->pending_count;
+    uint64_t oldest = count > PENDING_KEPT ? count - PENDING_KEPT : 0;
     dam_json_put_array(rpc->w);
-    for (size_t i = 0; i < filter->hash_count; i++) {
-        dam_rpc_put_hash(rpc->w, &filter->hashes[i]);
+    for (uint64_t i = filter->seen > oldest ? filter->seen : oldest; i < count; i++) {
+        dam_rpc_put_hash(rpc->w, &filters->pending[i % PENDING_KEPT]);
     }
     dam_json_put_array_end(rpc->w);
-    filter->hash_count = 0;
+    filter->seen = count;
     filter->polled_ms = now_ms(rpc->ledger);
 }
 
@@ -479,15 +507,12 @@ static void eth_subscribe(struct dam_rpc *rpc)
     if (kind == FILTER_LOGS && !dam_log_query_read(rpc, more, &query)) {
         return;
     }
-    struct filter *filter = add_filter(rpc, kind);
-    if (filter == NULL) {
-        dam_log_query_finish(&query);
-        return;
+    struct filter *filter = add_filter(rpc, kind, &query);
+    if (filter != NULL) {
+        filter->ws = rpc->ws;
+        filter->full = full;
+        dam_json_put_quantity(rpc->w, filter->id);
     }
-    filter->ws = rpc->ws;
-    filter->query = query;
-    filter->full = full;
-    dam_json_put_quantity(rpc->w, filter->id);
 }
 
 static void eth_unsubscribe(struct dam_rpc *rpc)
@@ -630,24 +655,6 @@ void dam_filters_taken_back(struct dam_filters *filters)
     dam_buf_finish(&buf);
 }
 
-static void keep_hash(struct filter *filter, const struct dam_hash *hash)
-{
-    if (filter->hash_count == filter->hash_size) {
-        if (filter->hash_size >= FILTER_HASHES_MAX) {
-            filter->hash_count = 0; /* nobody polls: begin again */
-        } else {
-            size_t size = filter->hash_size == 0 ? 64 : filter->hash_size * 2;
-            struct dam_hash *hashes = realloc(filter->hashes, size * sizeof(*hashes));
-            if (hashes == NULL) {
-                return;
-            }
-            filter->hashes = hashes;
-            filter->hash_size = size;
-        }
-    }
-    filter->hashes[filter->hash_count++] = *hash;
-}
-
 static void send_pending(struct dam_filters *filters, struct filter *filter,
                          const struct dam_hash *hash)
 {
@@ -672,10 +679,11 @@ static void send_pending(struct dam_filters *filters, struct filter *filter,
 
 void dam_filters_pending(struct dam_filters *filters, const struct dam_hash *hash)
 {
+    if (filters->pending != NULL) {
+        filters->pending[filters->pending_count++ % PENDING_KEPT] = *hash;
+    }
     for (struct filter *filter = filters->first; filter != NULL; filter = filter->next) {
-        if (filter->kind == FILTER_PENDING && filter->ws == NULL) {
-            keep_hash(filter, hash);
-        } else if (filter->kind == FILTER_PENDING) {
+        if (filter->kind == FILTER_PENDING && filter->ws != NULL) {
             send_pending(filters, filter, hash);
         }
     }

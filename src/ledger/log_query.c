@@ -15,6 +15,15 @@ void dam_log_query_finish(struct dam_log_query *query)
     memset(query, 0, sizeof(*query));
 }
 
+size_t dam_log_query_len(const struct dam_log_query *query)
+{
+    size_t len = query->address_count * sizeof(*query->addresses);
+    for (size_t i = 0; i < 4; i++) {
+        len += query->topics[i].count * sizeof(*query->topics[i].list);
+    }
+    return len;
+}
+
 static bool bad_query(struct dam_rpc *rpc, const char *what)
 {
     dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "invalid argument 0: %s", what);
@@ -128,8 +137,7 @@ bool dam_log_query_may_match(const struct dam_log_query *query, const struct dam
     return found;
 }
 
-/* ---- walking ----------------------------------------------------------------------------------
- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 enum dam_err dam_log_query_block(struct dam_ledger *ledger, const struct dam_log_query *query,
                                  const struct dam_ledger_chain_block *block, dam_log_fn *visit,

@@ -26,6 +26,9 @@ void dam_log_query_finish(struct dam_log_query *query);
 
 bool dam_log_query_matches(const struct dam_log_query *query, const struct dam_log *log);
 
+/** Bytes of memory that a query holds. */
+size_t dam_log_query_len(const struct dam_log_query *query);
+
 /** Can a block with this bloom have a match? */
 bool dam_log_query_may_match(const struct dam_log_query *query, const struct dam_bloom *bloom);
 

@@ -9,7 +9,6 @@
 
 #define MODIFIED_BLOCKS_MAX 10000u
 #define RAW_LEN_MAX ((size_t)256 << 20)
-#define PROOF_DEPTH_MAX 128u /* blocks back for which a proof is made */
 
 /* ---- raw records ----------------------------------------------------------------------------- */
 

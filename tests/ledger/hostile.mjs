@@ -182,6 +182,35 @@ await during('broken frames', async () => {
   const polite = await webSocket(); polite.write(frame(call('eth_chainId')));
   check('a good one is answered', await until(() => polite.text.includes('0x7a69')));
 });
+await during('filters without end', async () => {
+  const before = rss();
+  const topics = Array.from({ length: 4 }, () => Array.from({ length: 1024 }, () => '0x' + crypto.randomBytes(32).toString('hex')));
+  const widest = { address: Array.from({ length: 1024 }, () => '0x' + crypto.randomBytes(20).toString('hex')), topics };
+  const batch = async (method, all) => (await (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(all.map((params, id) => ({ jsonrpc: '2.0', id, method, params }))) })).json());
+  const drop = ids => batch('eth_uninstallFilter', ids.map(id => [id]));
+  let made = [];
+  let refusal;
+  while (!refusal && made.length < 1000) await rpc(url, 'eth_newFilter', [widest]).then(id => made.push(id), e => { refusal = e.message; });
+  check('the widest are refused in the end', /too many filters/.test(refusal) && made.length > 50, `${made.length}: ${refusal}`);
+  await drop(made);
+  made = [];
+  for (let i = 0; i < 9; i++) {
+    const answers = await batch('eth_newPendingTransactionFilter', Array.from({ length: 500 }, () => []));
+    made.push(...answers.flatMap(a => a.result ?? []));
+    refusal = answers.at(-1).error?.message;
+  }
+  check('and any, when they are too many', /too many filters/.test(refusal) && made.length > 3000, `${made.length}: ${refusal}`);
+  const sent = [];
+  for (let i = 0; i < 20; i++) sent.push(await rpc(url, 'eth_sendTransaction', [{ from: me, to: me, value: '0x2' }]));
+  for (const id of [made[0], made.at(-1)]) {
+    const told = await rpc(url, 'eth_getFilterChanges', [id]);
+    check('each is told what came', sent.every(hash => told.includes(hash)), `${told.length}`);
+    check('and only once', !(await rpc(url, 'eth_getFilterChanges', [id])).some(hash => sent.includes(hash)));
+  }
+  await drop(made);
+  checkMemory('they hold little memory', rss() - before < 64, `${(rss() - before).toFixed(0)} MB`);
+});
 await dropAll();
 
 // ---- what became of the slow senders: 20 s from a request's first byte to its last
