@@ -20,11 +20,12 @@
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
+/* Decimal, or hex behind 0x, as chain ids are often written. */
 static bool u64_read(const char *text, uint64_t *ret)
 {
     char *end;
     errno = 0;
-    unsigned long long value = strtoull(text, &end, 0);
+    unsigned long long value = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
     *ret = value;
     return errno == 0 && end != text && *end == '\0' && text[0] != '-';
 }

@@ -36,6 +36,10 @@ static void test_values(void **state)
     assert_int_equal(config.genesis.gas_limit, 30000000);
     assert_int_equal(config.options.gas_limit, 30000000);
     assert_false(config.is_about_new);
+    assert_int_equal(set("chain-id", "0x7a69"), DAM_OK);
+    assert_int_equal(config.genesis.chain_id, 31337);
+    assert_int_equal(set("chain-id", "010"), DAM_OK);
+    assert_int_equal(config.genesis.chain_id, 10);
     assert_int_equal(set("gasless", "true"), DAM_OK);
     assert_true(config.genesis.gasless && config.is_about_new);
     assert_int_equal(set("dev", "true"), DAM_OK);
