@@ -496,12 +496,14 @@ static bool is_next(enum dam_store_table table, MDB_cursor *place, MDB_val key, 
            memcmp(next.mv_data, key.mv_data, key.mv_size) == 0;
 }
 
-/* It is looked for where one was last found: what is wanted next is often beside it. */
+/* It is looked for where one was last found: what is wanted next is often beside it. A snapshot,
+ * which may be on another thread, has its own places. */
 static enum dam_err find(struct dam_store_txn *txn, enum dam_store_table table, MDB_val *key,
                          MDB_val *ret)
 {
     struct dam_store *store = txn->store;
-    MDB_cursor **place = txn->txn == store->pending ? &store->places[table] : &txn->places[table];
+    MDB_cursor **places = txn->write || txn->rides ? store->places : txn->places;
+    MDB_cursor **place = &places[table];
     DAM_TRY(dam_store_place(txn->txn, store->dbi[table], place));
     return is_next(table, *place, *key, ret)
                ? DAM_OK

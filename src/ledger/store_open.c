@@ -72,7 +72,8 @@ static enum dam_err begin_tables(struct dam_store_txn *txn, const struct dam_sto
  * fills in. */
 static enum dam_err open_tables(struct dam_store *store, const struct dam_store_options *options)
 {
-    struct dam_store_txn txn = {.store = store, .write = !store->read_only};
+    struct dam_store_txn txn = {
+        .store = store, .write = !store->read_only, .rides = store->read_only};
     bool is_new = false;
     DAM_TRY(dam_store_begin_mdb(store, txn.write ? 0 : MDB_RDONLY, &txn.txn));
     store->pending = txn.txn;
