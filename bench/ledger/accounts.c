@@ -75,7 +75,7 @@ static enum dam_err write_chunk(struct dam_ledger_chain *chain, struct dam_store
     struct dam_trie trie;
     struct dam_buf paths; /* not kept: there is no history */
     dam_buf_init_arena(&paths, &chain->arena, SIZE_MAX);
-    dam_state_nodes_to_write(&nodes, txn, NULL, chain->version, &paths);
+    dam_state_nodes_to_write(&nodes, txn, NULL, chain->version, &paths, NULL);
     dam_trie_init(&trie, &chain->arena, &nodes.vtable, root);
     for (uint64_t i = 0; i < count; i++) {
         uint8_t rlp[RECORD_MAX];
