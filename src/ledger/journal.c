@@ -240,22 +240,15 @@ bool dam_journal_has_room(const struct dam_journal *journal, const struct dam_bu
     return dam_buf_err(record) == DAM_OK && journal->end + record->len <= journal->len;
 }
 
-enum dam_err dam_journal_write(struct dam_journal *journal, struct dam_buf *record)
+enum dam_err dam_journal_append(struct dam_journal *journal, struct dam_buf *record)
 {
     DAM_ASSERT(dam_journal_has_room(journal, record));
     DAM_TRY(dam_journal_open(journal));
-    journal->next = dam_journal_seal(record, journal->place);
+    struct dam_journal_place place = dam_journal_seal(record, journal->place);
     const struct dam_file_ops *ops = dam_file_system();
     DAM_TRY(ops->write(ops->ctx, journal->fd, journal->end, record->data, record->len));
-    ops->send(ops->ctx, journal->fd, journal->end, record->len);
-    return DAM_OK;
-}
-
-enum dam_err dam_journal_sync(struct dam_journal *journal, const struct dam_buf *record)
-{
-    const struct dam_file_ops *ops = dam_file_system();
     DAM_TRY(ops->sync(ops->ctx, journal->fd));
-    journal->place = journal->next;
+    journal->place = place;
     journal->end += dam_journal_room_of(record);
     return DAM_OK;
 }

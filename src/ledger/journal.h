@@ -82,7 +82,6 @@ struct dam_journal {
     int fd;                         /* -1: not opened yet */
     size_t end;                     /* where the next record goes */
     struct dam_journal_place place; /* of the last durable record */
-    struct dam_journal_place next;  /* of the one that was written behind it */
 };
 
 /** In: path: of a file that may be there; it is made with the first record. len: of the file, in
@@ -107,14 +106,9 @@ DAM_MUST_USE enum dam_err dam_journal_load(struct dam_journal *journal, uint8_t 
 /** Would the record fit behind the last one? */
 bool dam_journal_has_room(const struct dam_journal *journal, const struct dam_buf *record);
 
-/** Give a record to the disk, which begins with it; its head is filled in. Returns: DAM_OK;
- *  DAM_ENOSPC, DAM_EIO: it may be there or not, and no other may be written before the journal
- *  begins anew. */
-DAM_MUST_USE enum dam_err dam_journal_write(struct dam_journal *journal, struct dam_buf *record);
-
-/** Make the record that was written last durable. Returns: as dam_journal_write. */
-DAM_MUST_USE enum dam_err dam_journal_sync(struct dam_journal *journal,
-                                           const struct dam_buf *record);
+/** Make a record durable; its head is filled in. Returns: DAM_OK; DAM_ENOSPC, DAM_EIO: it may be
+ *  there or not, and no other may be written before the journal begins anew. */
+DAM_MUST_USE enum dam_err dam_journal_append(struct dam_journal *journal, struct dam_buf *record);
 
 /** Begin anew behind `place`: the store's file has taken everything in. */
 void dam_journal_restart(struct dam_journal *journal, struct dam_journal_place place);

@@ -66,8 +66,7 @@ static void append(struct fixture *f, uint8_t n, size_t len)
     struct dam_buf record;
     make(&record, n, len);
     assert_true(dam_journal_has_room(&f->journal, &record));
-    assert_int_equal(dam_journal_write(&f->journal, &record), DAM_OK);
-    assert_int_equal(dam_journal_sync(&f->journal, &record), DAM_OK);
+    assert_int_equal(dam_journal_append(&f->journal, &record), DAM_OK);
     dam_buf_finish(&record);
 }
 

@@ -14,6 +14,7 @@
 #include "base/hex.h"
 #include "ledger/store_inside.h"
 
+#define SUM_LEN 8u
 #define DISK_RESERVE ((uint64_t)1 << 20)
 #define WRITTEN_LARGE ((size_t)512 << 10) /* of one transaction: worth giving its memory back */
 
@@ -71,21 +72,26 @@ enum dam_err dam_store_err_of(int code)
 
 /* ---- checksums ------------------------------------------------------------------------------- */
 
-uint64_t dam_store_sum_of(enum dam_store_table table, struct dam_bytes key, struct dam_bytes value)
+static uint64_t sum_of(enum dam_store_table table, MDB_val key, const void *value, size_t len)
 {
-    uint64_t seed = XXH3_64bits_withSeed(key.data, key.len, (uint64_t)table + 1);
-    return XXH3_64bits_withSeed(value.data, value.len, seed);
+    uint64_t seed = XXH3_64bits_withSeed(key.mv_data, key.mv_size, (uint64_t)table + 1);
+    return XXH3_64bits_withSeed(value, len, seed);
+}
+
+static MDB_val val_of(struct dam_bytes bytes)
+{
+    return (MDB_val){bytes.len, (void *)(uintptr_t)bytes.data};
 }
 
 /* Take the checksum off a record, or name the record that is damaged. */
 static enum dam_err open_record(struct dam_store *store, enum dam_store_table table, MDB_val key,
                                 MDB_val value, struct dam_bytes *ret)
 {
-    if (value.mv_size >= DAM_STORE_SUM_LEN) {
-        struct dam_bytes bytes = dam_bytes(value.mv_data, value.mv_size - DAM_STORE_SUM_LEN);
-        if (dam_load_be64(bytes.data + bytes.len) ==
-            dam_store_sum_of(table, dam_bytes(key.mv_data, key.mv_size), bytes)) {
-            *ret = bytes;
+    if (value.mv_size >= SUM_LEN) {
+        const uint8_t *data = value.mv_data;
+        size_t len = value.mv_size - SUM_LEN;
+        if (dam_load_be64(data + len) == sum_of(table, key, data, len)) {
+            *ret = dam_bytes(data, len);
             return DAM_OK;
         }
     }
@@ -118,18 +124,26 @@ enum dam_err dam_store_begin_mdb(struct dam_store *store, unsigned flags, MDB_tx
     return dam_store_err_of(code);
 }
 
-static enum dam_err put_meta(struct dam_store *store, const char *key, struct dam_bytes value)
+static int put_mdb(struct dam_store *store, MDB_txn *txn, enum dam_store_table table, MDB_val key,
+                   struct dam_bytes value, unsigned flags)
 {
-    const struct dam_journal_change change = {DAM_JOURNAL_PUT, DAM_STORE_META,
-                                              dam_bytes(key, strlen(key)), value};
-    return dam_store_apply_one(store, &change);
+    MDB_val v = {value.len + SUM_LEN, NULL};
+    int code = mdb_put(txn, store->dbi[table], &key, &v, flags | MDB_RESERVE);
+    if (code == 0) {
+        uint8_t *to = v.mv_data;
+        if (value.len > 0) {
+            memcpy(to, value.data, value.len);
+        }
+        dam_store_be64(to + value.len, sum_of(table, key, value.data, value.len));
+        store->pending_len += key.mv_size + value.len;
+    }
+    return code;
 }
 
-/* LMDB has closed the cursors with the transaction. */
-static void pending_ended(struct dam_store *store)
+static int put_meta(struct dam_store *store, const char *key, struct dam_bytes value)
 {
-    store->pending = NULL;
-    memset(store->places, 0, sizeof(store->places));
+    return put_mdb(store, store->pending, DAM_STORE_META, val_of(dam_bytes(key, strlen(key))),
+                   value, 0);
 }
 
 /* Forget the pending transaction; what of it was acknowledged is in the journal. */
@@ -137,7 +151,7 @@ void dam_store_lose(struct dam_store *store)
 {
     if (store->pending != NULL) {
         mdb_txn_abort(store->pending);
-        pending_ended(store);
+        store->pending = NULL;
     }
 }
 
@@ -170,16 +184,16 @@ enum dam_err dam_store_take_in(struct dam_store *store)
     dam_store_be64(txn, id);
     dam_store_be64(text, place.number);
     dam_store_be64(text + 8, place.sum);
-    enum dam_err err = put_meta(store, TXN_KEY, dam_bytes(txn, sizeof(txn)));
-    if (err == DAM_OK) {
-        err = put_meta(store, PLACE_KEY, dam_bytes(text, sizeof(text)));
+    int code = put_meta(store, TXN_KEY, dam_bytes(txn, sizeof(txn)));
+    if (code == 0) {
+        code = put_meta(store, PLACE_KEY, dam_bytes(text, sizeof(text)));
     }
-    if (err != DAM_OK) {
+    if (code != 0) {
         dam_store_lose(store);
-        return err;
+        return dam_store_err_of(code);
     }
-    int code = mdb_txn_commit(store->pending); /* frees it in any case */
-    pending_ended(store);
+    code = mdb_txn_commit(store->pending); /* frees it in any case */
+    store->pending = NULL;
     store->written_max =
         store->pending_len > store->written_max ? store->pending_len : store->written_max;
     store->failed_txn = code == 0 ? 0 : id;
@@ -206,6 +220,29 @@ enum dam_err dam_store_read_place(struct dam_store_txn *txn)
 
 /* ---- the journal's part ---------------------------------------------------------------------- */
 
+static enum dam_err apply(struct dam_store *store, struct dam_bytes changes)
+{
+    struct dam_journal_change change;
+    enum dam_err err;
+    while ((err = dam_journal_change(&changes, &change)) == DAM_OK) {
+        MDB_val key = val_of(change.key);
+        int code = 0;
+        if (change.table >= DAM_STORE_TABLE_COUNT) {
+            return DAM_ECORRUPT;
+        }
+        if (change.kind == DAM_JOURNAL_DELETE) {
+            code = mdb_del(store->pending, store->dbi[change.table], &key, NULL);
+        } else {
+            code = put_mdb(store, store->pending, (enum dam_store_table)change.table, key,
+                           change.value, change.kind == DAM_JOURNAL_APPEND ? MDB_APPEND : 0);
+        }
+        if (code != 0 && code != MDB_NOTFOUND) {
+            return dam_store_err_of(code);
+        }
+    }
+    return err == DAM_ENOTFOUND ? DAM_OK : err;
+}
+
 static enum dam_err begin_pending(struct dam_store *store)
 {
     DAM_TRY(dam_store_begin_mdb(store, 0, &store->pending));
@@ -226,7 +263,7 @@ static enum dam_err replay(struct dam_store *store, uint64_t number_max,
     while (err == DAM_OK && reader->place.number < number_max &&
            (err = dam_journal_next(reader, &changes)) == DAM_OK) {
         err = store->pending == NULL ? begin_pending(store) : DAM_OK;
-        err = err == DAM_OK ? dam_store_apply(store, changes) : err;
+        err = err == DAM_OK ? apply(store, changes) : err;
     }
     free(file);
     if (err == DAM_ECORRUPT) {
@@ -309,7 +346,8 @@ static enum dam_err begin_write(struct dam_store *store, struct dam_store_txn *t
     if (store->pending == NULL) {
         DAM_TRY(begin_pending(store));
     }
-    dam_store_queue_begin(&store->queue);
+    dam_buf_reset(&store->record);
+    dam_journal_begin(&store->record);
     store->is_writing = true;
     txn->txn = store->pending;
     return DAM_OK;
@@ -349,7 +387,11 @@ enum dam_err dam_store_begin(struct dam_store *store, bool write, struct dam_sto
 static void txn_free(struct dam_store_txn *txn)
 {
     struct dam_store *store = txn->store;
-    dam_store_close_places(txn->places);
+    for (size_t i = 0; i < DAM_STORE_TABLE_COUNT; i++) {
+        if (txn->places[i] != NULL) {
+            mdb_cursor_close(txn->places[i]);
+        }
+    }
     if (txn->write) {
         store->is_writing = false;
     } else if (txn->rides) {
@@ -371,44 +413,24 @@ void dam_store_abort(struct dam_store_txn *txn)
     }
 }
 
-/* The disk takes in the record while LMDB takes in the changes. */
-static enum dam_err commit_to_journal(struct dam_store *store)
-{
-    enum dam_err written = dam_journal_write(&store->journal, &store->queue.record);
-    enum dam_err applied = dam_store_apply_waiting(store);
-    if (written == DAM_OK && applied == DAM_OK) {
-        written = dam_journal_sync(&store->journal, &store->queue.record);
-    }
-    if (written != DAM_OK || applied != DAM_OK) {
-        store->in_doubt = true;
-        dam_store_lose(store);
-    }
-    written = end_write(store, written);
-    return written != DAM_OK ? written : applied;
-}
-
-static enum dam_err commit_to_file(struct dam_store *store)
-{
-    enum dam_err err = dam_store_apply_waiting(store);
-    if (err != DAM_OK) {
-        dam_store_lose(store);
-        return err;
-    }
-    return dam_store_take_in(store);
-}
-
 enum dam_err dam_store_commit(struct dam_store_txn *txn)
 {
     DAM_ASSERT(txn->write && !txn->failed);
     struct dam_store *store = txn->store;
-    const struct dam_store_queue *queue = &store->queue;
+    enum dam_err err;
     txn_free(txn);
-    enum dam_err err = queue->is_part || !dam_journal_has_room(&store->journal, &queue->record)
-                           ? commit_to_file(store)
-                           : commit_to_journal(store);
+    if (!dam_journal_has_room(&store->journal, &store->record)) {
+        err = dam_store_take_in(store);
+    } else {
+        err = dam_journal_append(&store->journal, &store->record);
+        if (err != DAM_OK) {
+            store->in_doubt = true;
+            dam_store_lose(store);
+        }
+    }
     store->commits += err == DAM_OK;
     store->is_full = store->is_full && err != DAM_OK;
-    return err;
+    return end_write(store, err);
 }
 
 enum dam_err dam_store_grow(struct dam_store *store)
@@ -481,7 +503,7 @@ void dam_store_release_memory(struct dam_store *store)
         mdb_env_close(store->env);
         store->env = NULL;
         store->written_max = 0;
-        dam_store_queue_finish(&store->queue);
+        dam_buf_finish(&store->record);
     }
 }
 
@@ -496,32 +518,28 @@ static bool is_next(enum dam_store_table table, MDB_cursor *place, MDB_val key, 
            memcmp(next.mv_data, key.mv_data, key.mv_size) == 0;
 }
 
-/* It is looked for where one was last found: what is wanted next is often beside it. A snapshot,
- * which may be on another thread, has its own places. */
-static enum dam_err find(struct dam_store_txn *txn, enum dam_store_table table, MDB_val *key,
-                         MDB_val *ret)
+/* A reader begins where it last found something: what it wants next is often beside it. A write
+ * would have to move its places with every record. */
+static int find(struct dam_store_txn *txn, enum dam_store_table table, MDB_val *key, MDB_val *ret)
 {
-    struct dam_store *store = txn->store;
-    MDB_cursor **places = txn->write || txn->rides ? store->places : txn->places;
-    MDB_cursor **place = &places[table];
-    DAM_TRY(dam_store_place(txn->txn, store->dbi[table], place));
-    return is_next(table, *place, *key, ret)
-               ? DAM_OK
-               : dam_store_err_of(mdb_cursor_get(*place, key, ret, MDB_SET));
+    MDB_cursor **place = &txn->places[table];
+    if (txn->write) {
+        return mdb_get(txn->txn, txn->store->dbi[table], key, ret);
+    }
+    int code = *place == NULL ? mdb_cursor_open(txn->txn, txn->store->dbi[table], place) : 0;
+    if (code != 0 || is_next(table, *place, *key, ret)) {
+        return code;
+    }
+    return mdb_cursor_get(*place, key, ret, MDB_SET);
 }
 
 enum dam_err dam_store_get(struct dam_store_txn *txn, enum dam_store_table table,
                            struct dam_bytes key, struct dam_bytes *ret)
 {
-    struct dam_journal_change change;
-    if (txn->write && dam_store_queue_find(&txn->store->queue, table, key, &change)) {
-        *ret = change.value;
-        return change.kind == DAM_JOURNAL_DELETE ? DAM_ENOTFOUND : DAM_OK;
-    }
-    MDB_val k = dam_store_val_of(key);
+    MDB_val k = val_of(key);
     MDB_val v;
-    DAM_TRY(find(txn, table, &k, &v));
-    return open_record(txn->store, table, k, v, ret);
+    int code = find(txn, table, &k, &v);
+    return code != 0 ? dam_store_err_of(code) : open_record(txn->store, table, k, v, ret);
 }
 
 enum dam_err dam_store_get_or_empty(struct dam_store_txn *txn, enum dam_store_table table,
@@ -535,32 +553,48 @@ enum dam_err dam_store_get_or_empty(struct dam_store_txn *txn, enum dam_store_ta
     return err;
 }
 
-static enum dam_err change(struct dam_store_txn *txn, enum dam_journal_kind kind,
-                           enum dam_store_table table, struct dam_bytes key, struct dam_bytes value)
+static enum dam_err put(struct dam_store_txn *txn, enum dam_store_table table, struct dam_bytes key,
+                        struct dam_bytes value, enum dam_journal_kind kind)
 {
-    const struct dam_journal_change one = {kind, (uint8_t)table, key, value};
     DAM_ASSERT(key.len <= DAM_STORE_KEY_MAX && txn->write && !txn->failed);
-    enum dam_err err = dam_store_queue_add(txn->store, &one);
-    txn->failed = err != DAM_OK;
-    return err;
+    const struct dam_journal_change change = {kind, (uint8_t)table, key, value};
+    dam_journal_put(&txn->store->record, &change);
+    int code = put_mdb(txn->store, txn->txn, table, val_of(key), value,
+                       kind == DAM_JOURNAL_APPEND ? MDB_APPEND : 0);
+    txn->failed = code != 0;
+    return dam_store_err_of(code);
 }
 
 enum dam_err dam_store_put(struct dam_store_txn *txn, enum dam_store_table table,
                            struct dam_bytes key, struct dam_bytes value)
 {
-    return change(txn, DAM_JOURNAL_PUT, table, key, value);
+    return put(txn, table, key, value, DAM_JOURNAL_PUT);
 }
 
 enum dam_err dam_store_append(struct dam_store_txn *txn, enum dam_store_table table,
                               struct dam_bytes key, struct dam_bytes value)
 {
-    return change(txn, DAM_JOURNAL_APPEND, table, key, value);
+    return put(txn, table, key, value, DAM_JOURNAL_APPEND);
+}
+
+static void note_delete(struct dam_store_txn *txn, enum dam_store_table table, struct dam_bytes key)
+{
+    const struct dam_journal_change change = {DAM_JOURNAL_DELETE, (uint8_t)table, key, {NULL, 0}};
+    dam_journal_put(&txn->store->record, &change);
 }
 
 enum dam_err dam_store_delete(struct dam_store_txn *txn, enum dam_store_table table,
                               struct dam_bytes key)
 {
-    return change(txn, DAM_JOURNAL_DELETE, table, key, dam_bytes(NULL, 0));
+    DAM_ASSERT(txn->write && !txn->failed);
+    note_delete(txn, table, key);
+    MDB_val k = val_of(key);
+    int code = mdb_del(txn->txn, txn->store->dbi[table], &k, NULL);
+    if (code != 0 && code != MDB_NOTFOUND) {
+        txn->failed = true;
+        return dam_store_err_of(code);
+    }
+    return DAM_OK;
 }
 
 enum dam_err dam_store_set(struct dam_store_txn *txn, enum dam_store_table table,
@@ -572,21 +606,9 @@ enum dam_err dam_store_set(struct dam_store_txn *txn, enum dam_store_table table
 
 /* ---- cursors --------------------------------------------------------------------------------- */
 
-/* A cursor only sees what LMDB has. */
-static enum dam_err apply_for(struct dam_store_txn *txn, enum dam_store_table table)
-{
-    if (!txn->write || txn->store->queue.waiting_in[table] == 0) {
-        return DAM_OK;
-    }
-    enum dam_err err = dam_store_apply_waiting(txn->store);
-    txn->failed = err != DAM_OK;
-    return err;
-}
-
 static enum dam_err cursor_step(struct dam_store_cursor *cursor, MDB_val k, MDB_cursor_op op)
 {
     MDB_val v;
-    DAM_TRY(apply_for(cursor->txn, cursor->table));
     int code = mdb_cursor_get(cursor->cursor, &k, &v, op);
     if (code != 0) {
         return dam_store_err_of(code);
@@ -618,7 +640,7 @@ enum dam_err dam_store_seek(struct dam_store_cursor *cursor, struct dam_store_tx
                             enum dam_store_table table, struct dam_bytes key)
 {
     DAM_TRY(cursor_open(cursor, txn, table));
-    return cursor_step(cursor, dam_store_val_of(key), key.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    return cursor_step(cursor, val_of(key), key.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
 }
 
 enum dam_err dam_store_last(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
@@ -633,10 +655,14 @@ enum dam_err dam_store_next(struct dam_store_cursor *cursor)
     return cursor_step(cursor, (MDB_val){0, NULL}, MDB_NEXT);
 }
 
-/* LMDB tells a cursor whose record another one deletes; its next step is the one behind. */
 enum dam_err dam_store_cursor_delete(struct dam_store_cursor *cursor)
 {
-    return dam_store_delete(cursor->txn, cursor->table, cursor->key);
+    note_delete(cursor->txn, cursor->table, cursor->key);
+    int code = mdb_cursor_del(cursor->cursor, 0);
+    if (code != 0) {
+        cursor->txn->failed = true;
+    }
+    return dam_store_err_of(code);
 }
 
 enum dam_err dam_store_get_from(struct dam_store_txn *txn, enum dam_store_table table,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/heap.h"
 #include "ledger/store_inside.h"
 #include "ledger/store_meta.h"
 
@@ -16,7 +17,7 @@
 #define FORMAT_KEY "format"
 #define MAP_LEN_FIRST ((size_t)1 << 30)
 #define MAP_LEN_MAX ((size_t)1 << 40)
-#define JOURNAL_LEN ((size_t)2 << 20) /* some hundred small blocks */
+#define JOURNAL_LEN ((size_t)1 << 20) /* some hundred small blocks */
 
 static enum dam_err refuse(struct dam_store_fault *fault, enum dam_err err, const char *what,
                            const char *path, const char *todo)
@@ -48,46 +49,36 @@ static enum dam_err check_format(struct dam_store_txn *txn, bool *ret_is_new)
     return DAM_OK;
 }
 
-/* Look whether the tables are ours, or fill them. */
-static enum dam_err begin_tables(struct dam_store_txn *txn, const struct dam_store_options *options,
-                                 bool *ret_is_new)
-{
-    struct dam_store *store = txn->store;
-    for (int i = 0; i < DAM_STORE_TABLE_COUNT; i++) {
-        DAM_TRY(
-            dam_store_err_of(mdb_dbi_open(txn->txn, dam_store_table_name((enum dam_store_table)i),
-                                          txn->write ? MDB_CREATE : 0, &store->dbi[i])));
-    }
-    DAM_TRY(check_format(txn, ret_is_new));
-    if (!*ret_is_new) {
-        return dam_store_read_place(txn);
-    }
-    if (options->fill != NULL) {
-        DAM_TRY(options->fill(options->fill_ctx, txn));
-    }
-    return dam_store_apply_waiting(store);
-}
-
 /* All that a new store begins with is one transaction: its tables, its format, and what the caller
  * fills in. */
 static enum dam_err open_tables(struct dam_store *store, const struct dam_store_options *options)
 {
-    struct dam_store_txn txn = {
-        .store = store, .write = !store->read_only, .rides = store->read_only};
+    struct dam_store_txn txn = {.store = store, .write = !store->read_only};
     bool is_new = false;
+    int code = 0;
     DAM_TRY(dam_store_begin_mdb(store, txn.write ? 0 : MDB_RDONLY, &txn.txn));
-    store->pending = txn.txn;
-    dam_store_queue_begin(&store->queue);
-    enum dam_err err = begin_tables(&txn, options, &is_new);
-    dam_store_close_places(store->places);
+    for (int i = 0; i < DAM_STORE_TABLE_COUNT && code == 0; i++) {
+        code = mdb_dbi_open(txn.txn, dam_store_table_name((enum dam_store_table)i),
+                            txn.write ? MDB_CREATE : 0, &store->dbi[i]);
+    }
+    enum dam_err err = dam_store_err_of(code);
+    if (err == DAM_OK) {
+        err = check_format(&txn, &is_new);
+    }
+    if (err == DAM_OK && is_new && options->fill != NULL) {
+        err = options->fill(options->fill_ctx, &txn);
+    }
+    if (err == DAM_OK && !is_new) {
+        err = dam_store_read_place(&txn);
+    }
     if (err != DAM_OK) {
-        dam_store_lose(store);
+        mdb_txn_abort(txn.txn);
         return err;
     }
     if (is_new) {
+        store->pending = txn.txn;
         return dam_store_take_in(store);
     }
-    store->pending = NULL;
     return dam_store_err_of(
         mdb_txn_commit(txn.txn)); /* writes nothing; an abort would close the tables */
 }
@@ -183,7 +174,7 @@ static void release(struct dam_store *store)
         (void)close(store->statm); /* only read */
     }
     dam_journal_close(&store->journal);
-    dam_store_queue_finish(&store->queue);
+    dam_buf_finish(&store->record);
     free(store);
 }
 
@@ -253,7 +244,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
     store->map_len_max = options->size_max != 0 ? options->size_max : MAP_LEN_MAX;
     store->map_len = store->map_len_max < MAP_LEN_FIRST ? store->map_len_max : MAP_LEN_FIRST;
     size_t journal_len = options->journal_len != 0 ? options->journal_len : JOURNAL_LEN;
-    dam_store_queue_init(&store->queue);
+    dam_buf_init(&store->record, dam_heap(), journal_len);
     (void)snprintf(store->path, sizeof(store->path), "%s/ledger.mdb", options->dir);
     int len = snprintf(journal, sizeof(journal), "%s/ledger.journal", options->dir);
     dam_journal_init(&store->journal, journal, journal_len);

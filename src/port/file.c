@@ -67,13 +67,6 @@ static enum dam_err system_write(void *ctx, int fd, uint64_t offset, const void 
     return DAM_OK;
 }
 
-static void system_send(void *ctx, int fd, uint64_t offset, size_t len)
-{
-    (void)ctx;
-    /* A sync reports what goes wrong. */
-    (void)sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
-}
-
 static enum dam_err system_sync(void *ctx, int fd)
 {
     (void)ctx;
@@ -147,7 +140,6 @@ const struct dam_file_ops *dam_file_system(void)
         .open = system_open,
         .read = system_read,
         .write = system_write,
-        .send = system_send,
         .sync = system_sync,
         .sync_disk = system_sync_disk,
         .lock = system_lock,

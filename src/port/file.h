@@ -16,9 +16,6 @@ struct dam_file_ops {
     enum dam_err (*read)(void *ctx, int fd, uint64_t offset, void *data, size_t len,
                          size_t *ret_len);
     enum dam_err (*write)(void *ctx, int fd, uint64_t offset, const void *data, size_t len);
-    /* Let the disk begin with what was written there, without waiting: a sync that comes later has
-     * less to wait for. Only a hint. */
-    void (*send)(void *ctx, int fd, uint64_t offset, size_t len);
     enum dam_err (*sync)(void *ctx, int fd);
     /* sync for every file of the file system that holds fd. */
     enum dam_err (*sync_disk)(void *ctx, int fd);

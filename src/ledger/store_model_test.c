@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A write finds what it has changed, whether LMDB has it yet or not: random changes, reads and
- * walks beside a model in memory, with commits of all sizes, abandoned writes, settling, and stores
- * that are closed or left to their journal. DAM_STORE_STEPS sets how many steps (default 30,000).
- */
+/* Random changes, reads and walks beside a model in memory: a write finds what it has changed, with
+ * commits of all sizes, abandoned writes, settling, and stores that are closed and opened again.
+ * DAM_STORE_STEPS sets how many steps (default 30,000). */
 #include "ledger/store.h"
 
 #include <setjmp.h>
@@ -196,7 +195,7 @@ static void write_some(struct world *w, uint32_t steps)
 
 static void test_model(void **state)
 {
-    struct world w = {.prng = {7}, .dir = "/tmp/dam-store-write-XXXXXX"};
+    struct world w = {.prng = {7}, .dir = "/tmp/dam-store-model-XXXXXX"};
     const char *steps = getenv("DAM_STORE_STEPS");
     const uint32_t end = steps != NULL ? (uint32_t)strtoul(steps, NULL, 10) : 30000;
     (void)state;
