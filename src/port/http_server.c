@@ -11,7 +11,8 @@
 #include "base/heap.h"
 #include "port/http_conn.h"
 
-#define SPARE_LEN_MAX 65536u /* larger buffers go back to the heap */
+#define SMALL_LEN_MAX (64u << 10) /* bytes of a buffer */
+#define SPARE_LEN_MAX 65536u      /* larger buffers go back to the heap */
 #define SWEEP_MS 500u
 #define KEEPALIVE_S 60u
 
@@ -65,12 +66,18 @@ void dam_http_conn_mark_dirty(struct dam_http_conn *conn)
     }
 }
 
-/* Every buffer comes from here, so that all clients together hold no more than they may. */
+/* Every buffer comes from here, so that all clients together hold no more than they may. The last
+ * sixteenth is for small ones: who holds much may not make those fail who want little. */
+static bool may_hold(const struct dam_http_server *server, size_t more)
+{
+    size_t max = server->limits.memory_len_max;
+    return server->held + more <= (more > SMALL_LEN_MAX ? max - max / 16 : max);
+}
+
 static void *counted_alloc(void *ctx, size_t len)
 {
     struct dam_http_server *server = ctx;
-    void *block =
-        len <= server->limits.memory_len_max - server->held ? dam_heap()->alloc(NULL, len) : NULL;
+    void *block = may_hold(server, len) ? dam_heap()->alloc(NULL, len) : NULL;
     server->held += block != NULL ? len : 0;
     return block;
 }
@@ -86,9 +93,7 @@ static void *counted_resize(void *ctx, void *block, size_t len, size_t len_new)
 {
     struct dam_http_server *server = ctx;
     size_t more = len_new - len;
-    void *resized = more <= server->limits.memory_len_max - server->held
-                        ? dam_heap()->resize(NULL, block, len, len_new)
-                        : NULL;
+    void *resized = may_hold(server, more) ? dam_heap()->resize(NULL, block, len, len_new) : NULL;
     server->held += resized != NULL ? more : 0;
     return resized;
 }
