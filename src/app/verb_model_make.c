@@ -30,7 +30,7 @@ static void wrong(struct maker *m, const struct dam_toml *at, const char *hint, 
 
 static bool is_key(const struct dam_toml *entry, const char *name)
 {
-    return dam_bytes_eq(entry->key, dam_bytes((const uint8_t *)name, strlen(name)));
+    return dam_bytes_is(entry->key, name);
 }
 
 static int64_t number(struct maker *m, const struct dam_toml *entry, int64_t min, int64_t max)
@@ -47,8 +47,17 @@ static int64_t number(struct maker *m, const struct dam_toml *entry, int64_t min
 
 static bool is_kind(const struct dam_toml *kind, const char *name)
 {
-    return kind != NULL && kind->type == DAM_TOML_STRING &&
-           dam_bytes_eq(kind->text, dam_bytes(name, strlen(name)));
+    return kind != NULL && kind->type == DAM_TOML_STRING && dam_bytes_is(kind->text, name);
+}
+
+/* May the blob be written? In: why: the rule that the whole breaks, or NULL; it is told if no field
+ * was wrong before. */
+static bool is_good(struct maker *m, const char *why, const char *spec)
+{
+    if (m->code == DAM_EXIT_OK && why != NULL) {
+        m->code = dam_verb_fail(DAM_EXIT_CONFIG, spec, "%s: %s", m->path, why);
+    }
+    return m->code == DAM_EXIT_OK;
 }
 
 /* ---- the planner ---- */
@@ -66,12 +75,7 @@ static size_t make_planner(struct maker *m, const struct dam_toml *root, uint8_t
                   "is no field, or out of its range");
         }
     }
-    const char *why = dam_planner_check(&planner);
-    if (m->code == DAM_EXIT_OK && why != NULL) {
-        m->code = dam_verb_fail(DAM_EXIT_CONFIG, "docs/spec/planner.md section 2", "%s: %s",
-                                m->path, why);
-    }
-    if (m->code == DAM_EXIT_OK) {
+    if (is_good(m, dam_planner_check(&planner), "docs/spec/planner.md section 2")) {
         dam_planner_write(&planner, ret);
     }
     return DAM_PLANNER_BLOB_LEN;
@@ -196,12 +200,8 @@ static size_t make_forecast(struct maker *m, const struct dam_toml *root, uint8_
                     f.weights[f.outputs_count]);
         f.outputs_count++;
     }
-    const char *why = dam_forecast_check(&f);
-    if (m->code == DAM_EXIT_OK && why != NULL) {
-        m->code = dam_verb_fail(DAM_EXIT_CONFIG, "docs/spec/forecast.md section 1", "%s: %s",
-                                m->path, why);
-    }
-    return m->code == DAM_EXIT_OK ? dam_forecast_write(&f, ret) : 0;
+    bool good = is_good(m, dam_forecast_check(&f), "docs/spec/forecast.md section 1");
+    return good ? dam_forecast_write(&f, ret) : 0;
 }
 
 /* ---- the district ---- */
@@ -282,11 +282,7 @@ static size_t make_district(struct maker *m, const struct dam_toml *root, uint8_
         dam_battery_fit(&b, &d);
         why = dam_district_check(&d);
     }
-    if (m->code == DAM_EXIT_OK && why != NULL) {
-        m->code = dam_verb_fail(DAM_EXIT_CONFIG, "docs/spec/district.md section 7", "%s: %s",
-                                m->path, why);
-    }
-    if (m->code == DAM_EXIT_OK) {
+    if (is_good(m, why, "docs/spec/district.md section 7")) {
         dam_district_write(&d, ret);
     }
     return DAM_DISTRICT_BLOB_LEN;
