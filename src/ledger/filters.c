@@ -43,9 +43,8 @@ struct dam_filters {
     size_t count;
     size_t queries_len; /* bytes that they hold */
     uint64_t id_next;
-    struct dam_hash
-        *pending;           /* a ring of the newest that came; NULL until somebody wants to poll */
-    uint64_t pending_count; /* that came */
+    struct dam_hash *pending; /* a ring of the newest; NULL until somebody polls */
+    uint64_t pending_count;   /* that came since */
 };
 
 static void free_if_gone(struct filter *filter)
@@ -80,13 +79,13 @@ static void remove_at(struct dam_filters *filters, struct filter **at)
 
 void dam_filters_destroy(struct dam_filters *filters)
 {
-    while (filters != NULL && filters->first != NULL) {
-        remove_at(filters, &filters->first);
-    }
     if (filters != NULL) {
+        while (filters->first != NULL) {
+            remove_at(filters, &filters->first);
+        }
         free(filters->pending);
+        free(filters);
     }
-    free(filters);
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
@@ -232,28 +231,24 @@ static void drop_idle(struct dam_filters *filters, int64_t now)
     }
 }
 
-/* In: query: taken over, also on failure; NULL: none. */
+/* In: query: taken over, also on failure; of a filter that has none it is empty. */
 static struct filter *add_filter(struct dam_rpc *rpc, enum filter_kind kind,
                                  struct dam_log_query *query)
 {
     struct dam_filters *filters = rpc->ledger->filters;
     int64_t now = now_ms(rpc->ledger);
-    size_t query_len = query != NULL ? dam_log_query_len(query) : 0;
+    size_t query_len = dam_log_query_len(query);
     drop_idle(filters, now);
     bool has_room =
         filters->count < FILTERS_MAX && filters->queries_len + query_len <= QUERIES_LEN_MAX;
     struct filter *filter = has_room ? calloc(1, sizeof(*filter)) : NULL;
     if (filter == NULL) {
         dam_rpc_fail(rpc, DAM_RPC_LIMIT, "too many filters and subscriptions");
-        if (query != NULL) {
-            dam_log_query_finish(query);
-        }
+        dam_log_query_finish(query);
         return NULL;
     }
-    if (query != NULL) {
-        filter->query = *query;
-        filters->queries_len += query_len;
-    }
+    filter->query = *query;
+    filters->queries_len += query_len;
     filter->kind = kind;
     filter->seen = filters->pending_count;
     filter->id = filters->id_next++;
@@ -311,7 +306,8 @@ static void eth_newFilter(struct dam_rpc *rpc)
 
 static void new_filter(struct dam_rpc *rpc, enum filter_kind kind)
 {
-    struct filter *filter = add_filter(rpc, kind, NULL);
+    struct dam_log_query none = {0};
+    struct filter *filter = add_filter(rpc, kind, &none);
     if (filter != NULL) {
         dam_json_put_quantity(rpc->w, filter->id);
     }

@@ -45,7 +45,7 @@ void dam_rpc_fail_err(struct dam_rpc *rpc, enum dam_err err)
     }
     const char *fault = dam_store_last_fault(rpc->ledger->chain->store);
     dam_rpc_fail(rpc, DAM_RPC_INTERNAL, "%s%s%s%s", err == DAM_EIO ? "the ledger's store: " : "",
-                 dam_err_text(err), err == DAM_ECORRUPT && fault[0] != '\0' ? ": " : "",
+                 dam_builder_err_text(err), err == DAM_ECORRUPT && fault[0] != '\0' ? ": " : "",
                  err == DAM_ECORRUPT ? fault : "");
 }
 

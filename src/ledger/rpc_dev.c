@@ -20,9 +20,7 @@
 static bool mine(struct dam_rpc *rpc)
 {
     enum dam_err err = dam_ledger_mine(rpc->ledger);
-    if (err == DAM_EUNSUPPORTED) {
-        dam_rpc_fail(rpc, DAM_RPC_INTERNAL, "%s", dam_builder_err_text(err));
-    } else if (err != DAM_OK) {
+    if (err != DAM_OK) {
         dam_rpc_fail_err(rpc, err);
     }
     return err == DAM_OK;
