@@ -49,6 +49,7 @@ void dam_buf_put_u64(struct dam_buf *buf, uint64_t value);
 
 /** Append 2*len lower-case hex digits, no "0x". */
 void dam_buf_put_hex(struct dam_buf *buf, const uint8_t *data, size_t len);
+
 /** Append base64 with its padding (RFC 4648, section 4). */
 void dam_buf_put_base64(struct dam_buf *buf, const uint8_t *data, size_t len);
 

@@ -11,8 +11,7 @@
 #include "base/heap.h"
 #include "port/http_conn.h"
 
-#define SMALL_LEN_MAX (64u << 10) /* bytes of a buffer */
-#define SPARE_LEN_MAX 65536u      /* larger buffers go back to the heap */
+#define SMALL_LEN_MAX 65536u /* bytes of a buffer; larger ones go back to the heap */
 #define SWEEP_MS 500u
 #define KEEPALIVE_S 60u
 
@@ -30,7 +29,7 @@ void dam_http_buf_take(struct dam_http_server *server, struct dam_buf *buf, size
 
 void dam_http_buf_give(struct dam_http_server *server, struct dam_buf *buf)
 {
-    if (buf->data != NULL && buf->size <= SPARE_LEN_MAX &&
+    if (buf->data != NULL && buf->size <= SMALL_LEN_MAX &&
         server->spare_count < DAM_HTTP_SPARE_MAX && !server->destroyed) {
         dam_buf_reset(buf);
         server->spare[server->spare_count++] = *buf;
