@@ -63,6 +63,48 @@ static bool bad(const char *name, const char *text)
     return false;
 }
 
+/* What all parts take. Returns: false after telling what is wrong. */
+static bool options_read(int argc, char **argv, struct options *ret)
+{
+    static struct dam_args words;
+    struct options *o = ret;
+    memset(o, 0, sizeof(*o));
+    const struct dam_arg table[] = {{"--password-file", &o->password_file, NULL},
+                                    {"--chain-id", &o->chain_id, NULL},
+                                    {"--account", &o->account, NULL},
+                                    {"--machine", &o->machine, NULL},
+                                    {"--evidence", &o->evidence, NULL},
+                                    {"--oracle", &o->oracle, NULL},
+                                    {"--approver", &o->approver, NULL},
+                                    {"--policy", &o->policy, NULL},
+                                    {"--max-fee", &o->max_fee, NULL},
+                                    {"--fee-per-day", &o->fee_per_day, NULL},
+                                    {"--gas-limit", &o->gas_limit, NULL},
+                                    {"--may", &o->may, NULL},
+                                    {"--nonce", &o->nonce, NULL},
+                                    {"--relayed-nonce", &o->relayed_nonce, NULL},
+                                    {"--size", &o->size, NULL},
+                                    {"--root", &o->root, NULL},
+                                    {"--time", &o->time, NULL},
+                                    {"--module", &o->module, NULL},
+                                    {"--token", &o->token, NULL},
+                                    {"--key", &o->key, NULL},
+                                    {"--environment", &o->environment, NULL},
+                                    {"--json", NULL, &o->json},
+                                    {"--yes", NULL, &o->yes},
+                                    {0}};
+    if (!dam_args_parse(argc, argv, table, 1, &words)) {
+        return false;
+    }
+    if (words.count == 0) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "`dam help signer` tells what it takes",
+                            "dam %s: in which folder?", argv[0]);
+        return false;
+    }
+    o->folder = words.words[0];
+    return true;
+}
+
 /* Options that may be left out keep what *ret holds. */
 static bool read_address(const char *name, const char *text, bool needed, struct dam_address *ret)
 {
@@ -169,19 +211,20 @@ static bool pin_read(const struct options *o, struct dam_signer_pin *pin)
            read_permissions(o->may, &pin->permissions) && policy_store(o, &pin->policy_hash);
 }
 
-static int make_key(const struct options *o)
+static int make_key(int argc, char **argv)
 {
+    struct options o;
     char text[PASSWORD_SIZE];
     char address[DAM_ADDRESS_TEXT_SIZE];
     struct dam_signer_password password;
     struct dam_address key;
-    if (!password_load(o, text, &password)) {
+    if (!options_read(argc, argv, &o) || !password_load(&o, text, &password)) {
         return DAM_EXIT_USAGE;
     }
-    enum dam_err err = dam_signer_home_make_key(o->folder, &password, SCRYPT_LOG2_N, &key);
+    enum dam_err err = dam_signer_home_make_key(o.folder, &password, SCRYPT_LOG2_N, &key);
     explicit_bzero(text, sizeof(text));
     if (err != DAM_OK) {
-        return fail(err, o->folder);
+        return fail(err, o.folder);
     }
     dam_address_to_text(&key, address);
     (void)puts(address);
@@ -220,25 +263,27 @@ static int token_fail(const struct dam_signer_token_place *place, enum dam_err e
 }
 
 /* The key is in hardware: look for it, have it sign once, note its place, seal with a keystore. */
-static int use_token(const struct options *o)
+static int use_token(int argc, char **argv)
 {
+    struct options o;
     char text[PASSWORD_SIZE];
     char address[DAM_ADDRESS_TEXT_SIZE];
     struct dam_signer_token_place place = {0};
     struct dam_signer_token token;
     struct dam_signer_password password;
     struct dam_address seal;
-    const char *environment = o->environment != NULL ? o->environment : "";
-    if (!place_text("--environment", environment, place.environment) ||
-        !place_text("--module", o->module, place.module) ||
-        !place_text("--token", o->token, place.token) || !place_text("--key", o->key, place.key) ||
-        (o->password_file == NULL && !bad("--password-file", NULL))) {
+    if (!options_read(argc, argv, &o) ||
+        !place_text("--environment", o.environment != NULL ? o.environment : "",
+                    place.environment) ||
+        !place_text("--module", o.module, place.module) ||
+        !place_text("--token", o.token, place.token) || !place_text("--key", o.key, place.key) ||
+        (o.password_file == NULL && !bad("--password-file", NULL))) {
         return DAM_EXIT_USAGE;
     }
-    enum dam_err err = dam_signer_pin_read(o->password_file, text, sizeof(text));
+    enum dam_err err = dam_signer_pin_read(o.password_file, text, sizeof(text));
     if (err != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_CONFIG, "its second line is the token's PIN", "%s: %s",
-                             o->password_file, dam_err_text(err));
+                             o.password_file, dam_err_text(err));
     }
     err = dam_signer_token_open(&place, text, &token);
     explicit_bzero(text, sizeof(text));
@@ -247,51 +292,55 @@ static int use_token(const struct options *o)
     }
     place.address = token.address;
     dam_signer_token_close(&token);
-    if (!password_load(o, text, &password)) {
+    if (!password_load(&o, text, &password)) {
         return DAM_EXIT_USAGE;
     }
-    err = dam_signer_home_make_key(o->folder, &password, SCRYPT_LOG2_N, &seal);
+    err = dam_signer_home_make_key(o.folder, &password, SCRYPT_LOG2_N, &seal);
     explicit_bzero(text, sizeof(text));
     if (err == DAM_OK || err == DAM_EEXIST) { /* a keystore that is there seals as well */
-        err = dam_signer_home_put_token(o->folder, &place);
+        err = dam_signer_home_put_token(o.folder, &place);
     }
     if (err != DAM_OK) {
-        return fail(err, o->folder);
+        return fail(err, o.folder);
     }
     dam_address_to_text(&place.address, address);
     (void)puts(address);
     return DAM_EXIT_OK;
 }
 
-static int reset(const struct options *o)
+static int reset(int argc, char **argv)
 {
+    struct options o;
     char text[PASSWORD_SIZE];
     struct dam_signer_password password;
     struct dam_signer_pin pin = {.version = 1};
     struct dam_signer_checkpoint checkpoint = {0};
     uint64_t nonces[2] = {0, 0};
-    enum dam_err err = dam_signer_home_key(o->folder, &pin.key);
-    if (err != DAM_OK) {
-        return fail(err, o->folder);
-    }
-    if (!pin_read(o, &pin) || !read_u64("--nonce", o->nonce, &nonces[0]) ||
-        !read_u64("--relayed-nonce", o->relayed_nonce, &nonces[1]) ||
-        !read_u64("--size", o->size, &checkpoint.size) ||
-        !read_hash("--root", o->root, checkpoint.size != 0, &checkpoint.root) ||
-        !read_u64("--time", o->time, &checkpoint.time)) {
+    if (!options_read(argc, argv, &o)) {
         return DAM_EXIT_USAGE;
     }
-    if (!o->yes) {
+    enum dam_err err = dam_signer_home_key(o.folder, &pin.key);
+    if (err != DAM_OK) {
+        return fail(err, o.folder);
+    }
+    if (!pin_read(&o, &pin) || !read_u64("--nonce", o.nonce, &nonces[0]) ||
+        !read_u64("--relayed-nonce", o.relayed_nonce, &nonces[1]) ||
+        !read_u64("--size", o.size, &checkpoint.size) ||
+        !read_hash("--root", o.root, checkpoint.size != 0, &checkpoint.root) ||
+        !read_u64("--time", o.time, &checkpoint.time)) {
+        return DAM_EXIT_USAGE;
+    }
+    if (!o.yes) {
         return dam_verb_fail(DAM_EXIT_REFUSED,
                              "compare --nonce, --size and --root with the chain, then add --yes",
                              "a wrong reset lets the key sign something twice");
     }
-    if (!password_load(o, text, &password)) {
+    if (!password_load(&o, text, &password)) {
         return DAM_EXIT_USAGE;
     }
-    err = dam_signer_home_reset(o->folder, &password, &pin, nonces, &checkpoint);
+    err = dam_signer_home_reset(o.folder, &password, &pin, nonces, &checkpoint);
     explicit_bzero(text, sizeof(text));
-    return err == DAM_OK ? DAM_EXIT_OK : fail(err, o->folder);
+    return err == DAM_OK ? DAM_EXIT_OK : fail(err, o.folder);
 }
 
 static int show_state(const struct options *o, const struct dam_signer_state *state)
@@ -343,95 +392,54 @@ static int show_state(const struct options *o, const struct dam_signer_state *st
     return err == DAM_OK ? DAM_EXIT_OK : fail(err, o->folder);
 }
 
-static int show(const struct options *o)
+static int show(int argc, char **argv)
 {
+    struct options o;
     char text[PASSWORD_SIZE];
     struct dam_signer_password password;
     struct dam_signer_home home;
-    if (!password_load(o, text, &password)) {
+    if (!options_read(argc, argv, &o) || !password_load(&o, text, &password)) {
         return DAM_EXIT_USAGE;
     }
-    enum dam_err err = dam_signer_home_open(o->folder, &password, &home);
+    enum dam_err err = dam_signer_home_open(o.folder, &password, &home);
     explicit_bzero(text, sizeof(text));
     if (err != DAM_OK) {
-        return fail(err, o->folder);
+        return fail(err, o.folder);
     }
-    int code = show_state(o, home.state);
+    int code = show_state(&o, home.state);
     dam_signer_home_close(&home);
     return code;
 }
 
 /* A new frame: everything is told again, the version is the next one. */
-static int frame(const struct options *o)
+static int frame(int argc, char **argv)
 {
+    struct options o;
     char text[PASSWORD_SIZE];
     struct dam_signer_password password;
     struct dam_signer_pin before = {0};
     struct dam_signer_pin pin = {0};
-    if (!password_load(o, text, &password)) {
+    if (!options_read(argc, argv, &o) || !password_load(&o, text, &password)) {
         return DAM_EXIT_USAGE;
     }
-    enum dam_err err = dam_signer_home_pin(o->folder, &password, &before);
+    enum dam_err err = dam_signer_home_pin(o.folder, &password, &before);
     pin.key = before.key;
     pin.version = before.version + 1;
     int code = DAM_EXIT_USAGE;
-    if (err == DAM_OK && pin_read(o, &pin)) {
-        err = dam_signer_home_set_pin(o->folder, &password, &pin);
+    if (err == DAM_OK && pin_read(&o, &pin)) {
+        err = dam_signer_home_set_pin(o.folder, &password, &pin);
         code = DAM_EXIT_OK;
     }
     explicit_bzero(text, sizeof(text));
-    return err == DAM_OK ? code : fail(err, o->folder);
+    return err == DAM_OK ? code : fail(err, o.folder);
 }
 
 int dam_verb_signer(int argc, char **argv)
 {
-    static struct dam_args words;
-    struct options o = {0};
-    const struct dam_arg table[] = {{"--password-file", &o.password_file, NULL},
-                                    {"--chain-id", &o.chain_id, NULL},
-                                    {"--account", &o.account, NULL},
-                                    {"--machine", &o.machine, NULL},
-                                    {"--evidence", &o.evidence, NULL},
-                                    {"--oracle", &o.oracle, NULL},
-                                    {"--approver", &o.approver, NULL},
-                                    {"--policy", &o.policy, NULL},
-                                    {"--max-fee", &o.max_fee, NULL},
-                                    {"--fee-per-day", &o.fee_per_day, NULL},
-                                    {"--gas-limit", &o.gas_limit, NULL},
-                                    {"--may", &o.may, NULL},
-                                    {"--nonce", &o.nonce, NULL},
-                                    {"--relayed-nonce", &o.relayed_nonce, NULL},
-                                    {"--size", &o.size, NULL},
-                                    {"--root", &o.root, NULL},
-                                    {"--time", &o.time, NULL},
-                                    {"--module", &o.module, NULL},
-                                    {"--token", &o.token, NULL},
-                                    {"--key", &o.key, NULL},
-                                    {"--environment", &o.environment, NULL},
-                                    {"--json", NULL, &o.json},
-                                    {"--yes", NULL, &o.yes},
-                                    {0}};
-    static const struct {
-        const char *name;
-        int (*run)(const struct options *o);
-    } parts[] = {{"key", make_key},
-                 {"token", use_token},
-                 {"reset", reset},
-                 {"frame", frame},
-                 {"show", show}};
-    if (!dam_args_parse(argc, argv, table, 2, &words)) {
-        return DAM_EXIT_USAGE;
-    }
-    if (words.count == 2) {
-        o.folder = words.words[1];
-        for (size_t i = 0; i < DAM_COUNT_OF(parts); i++) {
-            if (strcmp(words.words[0], parts[i].name) == 0) {
-                return parts[i].run(&o);
-            }
-        }
-    }
-    return dam_verb_fail(DAM_EXIT_USAGE, "`dam help signer` tells more",
-                         "which of key, token, reset, frame, show, and in which folder?");
+    static const struct dam_verb_part parts[] = {
+        {"signer key", make_key}, {"signer token", use_token}, {"signer reset", reset},
+        {"signer frame", frame},  {"signer show", show},       {0}};
+    return dam_verb_part(argc, argv, parts);
 }
 
 int dam_verb_signer_process(int argc, char **argv)

@@ -37,12 +37,20 @@ static size_t distance(struct dam_bytes a, struct dam_bytes b)
     return rows[a.len % 3][b.len];
 }
 
+/* "--gpsd" of "--gpsd-port"; two dashes begin too much. */
+static bool is_beginning(struct dam_bytes word, struct dam_bytes name)
+{
+    return word.len > 2 && name.len > word.len && name.len <= WORD_MAX &&
+           memcmp(name.data, word.data, word.len) == 0;
+}
+
 const char *dam_suggest(struct dam_bytes word, const char *const *names, size_t count)
 {
     const char *best = NULL;
     size_t limit = word.len / 3 + 2; /* a distance from here on is no likeness */
     for (size_t i = 0; i < count; i++) {
-        size_t d = distance(word, dam_bytes(names[i], strlen(names[i])));
+        struct dam_bytes name = dam_bytes(names[i], strlen(names[i]));
+        size_t d = is_beginning(word, name) ? 1 : distance(word, name);
         if (d < limit) {
             limit = d;
             best = names[i];

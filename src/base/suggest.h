@@ -9,7 +9,8 @@
 #define DAM_SUGGEST_HINT_SIZE 64u
 
 /** The name that looks most like the word: the fewest letters put in, left out, changed, or swapped
- *  with a neighbour, at most one more than a third of the word's.
+ *  with a neighbour, at most one more than a third of the word's. A name that the word begins is as
+ *  close as one with a wrong letter.
  *  Returns: one of names, the first of equals; NULL if none is close.
  *  In:      names: count NUL-terminated names. */
 const char *dam_suggest(struct dam_bytes word, const char *const *names, size_t count);

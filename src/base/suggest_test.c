@@ -34,6 +34,16 @@ static void a_swap_of_neighbours_is_one_edit(void **state)
     assert_string_equal(LIKE("abcd", "wxyz", "badc"), "badc"); /* two swaps */
 }
 
+static void a_beginning_is_like_the_whole(void **state)
+{
+    (void)state;
+    assert_string_equal(LIKE("--gpsd", "--period", "--gpsd-port"), "--gpsd-port");
+    assert_string_equal(LIKE("--wate", "--wate-height", "--water"), "--wate-height");
+    assert_null(LIKE("--", "--genesis", "--gpsd-port")); /* any option begins so */
+    assert_null(
+        LIKE("aaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")); /* 41: no hint has room */
+}
+
 static void only_words_of_a_sane_length(void **state)
 {
     char hint[DAM_SUGGEST_HINT_SIZE];
@@ -55,6 +65,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(misspelt_words_are_found),
         cmocka_unit_test(a_swap_of_neighbours_is_one_edit),
+        cmocka_unit_test(a_beginning_is_like_the_whole),
         cmocka_unit_test(only_words_of_a_sane_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
