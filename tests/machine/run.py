@@ -193,7 +193,8 @@ def test_environment(tmp):
 
 def test_misspelt():
     for words, meant in ((("replya",), "replay"), (("help", "statsu"), "status"), (("up", "--sped", "1"), "--speed"), (("model", "mkae"), "make"),
-                         (("ledger", "--dve"), "--dev"), (("ledger", "--block-tiem", "1"), "--block-time"), (("plant", "rovr"), "rover"), (("zzz",), None)):
+                         (("ledger", "--dve"), "--dev"), (("ledger", "--block-tiem", "1"), "--block-time"), (("plant", "rovr"), "rover"), (("signer", "kye", "x"), "key"),
+                         (("ledger", "--block", "1"), "--block-time"), (("zzz",), None)):
         run = dam(*words)
         hint = run.stderr.splitlines()[-1]
         check(f"misspelt: {' '.join(words)}", run.returncode == 2 and (f"did you mean '{meant}'?" in hint if meant else "did you mean" not in hint), run.stderr)
