@@ -6,7 +6,7 @@
 
 #include "base/heap.h"
 
-#define RESPONSE_LEN_MAX ((size_t)256 << 20)
+#define RESPONSE_LEN_MAX ((size_t)128 << 20)
 
 struct dam_rpc_mark {
     size_t result_at; /* where `"result":` begins */

@@ -140,6 +140,12 @@ static void run_method(struct dam_rpc_request *request, struct dam_ledger *ledge
     if (rpc.error_code == 0) {
         method->fn(&rpc);
     }
+    if (!rpc.hold && dam_buf_err(w->buf) != DAM_OK) {
+        w->buf->err = DAM_OK; /* what did not fit is taken out */
+        rpc.error_code = 0;
+        rpc.error_has_data = false;
+        dam_rpc_fail(&rpc, DAM_RPC_TOO_LARGE, "response too large");
+    }
     if (rpc.error_code != 0) {
         ledger->counters.errors++;
         w->buf->len = result_at;

@@ -8,6 +8,8 @@
 
 #define BENCHES_MAX 3u
 #define WAITING_MAX 8192u
+#define SCRATCH_LEN_MAX                                                                            \
+    ((size_t)128 << 20) /* what a call may keep: a trace's calls, a block's state */
 #define MS ((uint64_t)1000 * 1000)
 #define TICK_MS 10u
 #define LONG_NS (40 * MS)  /* a call that takes longer is a long one */
@@ -93,7 +95,7 @@ enum dam_err dam_rpc_work_create(struct dam_ledger *ledger, struct dam_rpc_work 
            uv_cond_init(&work->benches[work->bench_count].given) == 0) {
         struct bench *bench = &work->benches[work->bench_count++];
         bench->work = work;
-        dam_arena_init(&bench->view.arena, dam_heap(), 0);
+        dam_arena_init(&bench->view.arena, dam_heap(), SCRATCH_LEN_MAX);
     }
     work->ended.data = work;
     if (work->bench_count < count || uv_async_init(ledger->loop, &work->ended, on_ended) != 0) {

@@ -16,10 +16,18 @@ struct call_tracer {
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
-static struct dam_bytes keep(struct call_tracer *t, struct dam_bytes bytes)
+static void fail(struct call_tracer *t, struct dam_evm *evm)
+{
+    t->failed = true;
+    dam_evm_tracer_fail(evm, DAM_ENOMEM);
+}
+
+static struct dam_bytes keep(struct call_tracer *t, struct dam_evm *evm, struct dam_bytes bytes)
 {
     void *copy = dam_arena_copy(t->arena, bytes.data, bytes.len);
-    t->failed = t->failed || copy == NULL;
+    if (copy == NULL) {
+        fail(t, evm);
+    }
     return dam_bytes(copy, copy != NULL ? bytes.len : 0);
 }
 
@@ -27,13 +35,12 @@ static void on_enter(void *ctx, struct dam_evm *evm, const struct dam_evm_enter 
 {
     struct call_tracer *t = ctx;
     struct dam_call_frame *frame = t->failed ? NULL : dam_arena_zalloc(t->arena, sizeof(*frame));
-    (void)evm;
     if (frame == NULL) {
-        t->failed = true;
+        fail(t, evm);
         return;
     }
     frame->enter = *enter;
-    frame->enter.input = keep(t, enter->input);
+    frame->enter.input = keep(t, evm, enter->input);
     frame->gas = (uint64_t)enter->gas;
     frame->log_index = t->log_index;
     frame->parent = t->top;
@@ -52,13 +59,12 @@ static void on_exit_frame(void *ctx, struct dam_evm *evm, enum dam_evm_status st
 {
     struct call_tracer *t = ctx;
     struct dam_call_frame *frame = t->top;
-    (void)evm;
     if (t->failed || frame == NULL) {
         return;
     }
     frame->status = status;
     frame->gas_used = (uint64_t)gas_used;
-    frame->output = keep(t, output);
+    frame->output = keep(t, evm, output);
     if (status != DAM_EVM_SUCCESS) {
         t->log_index = frame->log_index; /* its logs are taken back */
     }
@@ -69,13 +75,12 @@ static void on_log(void *ctx, struct dam_evm *evm, const struct dam_evm_log *log
 {
     struct call_tracer *t = ctx;
     struct dam_trace_log *entry = t->failed ? NULL : dam_arena_zalloc(t->arena, sizeof(*entry));
-    (void)evm;
     if (t->top == NULL || entry == NULL) {
-        t->failed = true;
+        fail(t, evm);
         return;
     }
     entry->log = *log;
-    entry->log.data = keep(t, log->data);
+    entry->log.data = keep(t, evm, log->data);
     entry->position = t->only_top ? 0 : t->top->call_count;
     entry->index = t->log_index++;
     *(t->top->last_log != NULL ? &t->top->last_log->next : &t->top->first_log) = entry;

@@ -192,7 +192,6 @@ static void on_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *s
     struct prestate *p = ctx;
     struct dam_address address;
     struct dam_u256 slot;
-    (void)evm;
     switch (dam_touch_of(step, &address, &slot)) {
     case DAM_TOUCH_NOTHING:
         break;
@@ -212,6 +211,9 @@ static void on_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *s
         note_create(p, &step->address);
     } else if (step->op == 0xf5 && step->stack_count >= 4) { /* CREATE2 */
         note_create2(p, step);
+    }
+    if (p->err != DAM_OK) {
+        dam_evm_tracer_fail(evm, p->err);
     }
 }
 

@@ -150,6 +150,9 @@ static void struct_step(void *ctx, struct dam_evm *evm, const struct dam_evm_ste
         note_slot(t, &step->address, &top[-1], &top[-2]);
         t->is_storage_op = true;
     }
+    if (dam_buf_err(t->w->buf) != DAM_OK) { /* there is no room for more */
+        dam_evm_tracer_fail(evm, DAM_ENOMEM);
+    }
 }
 
 static void struct_step_end(void *ctx, struct dam_evm *evm, int64_t gas_cost,

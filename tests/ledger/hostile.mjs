@@ -213,6 +213,28 @@ await during('filters without end', async () => {
 });
 await dropAll();
 
+// 256 MiB is the limit for what all clients hold (half of it, then the largest goes); the rest is the ledger's own.
+checkMemory('peak memory is bounded', peak() < base + 400, `${peak().toFixed(0)} MB, ${base.toFixed(0)} at the start`);
+
+// A contract that hands a MiB to an empty account, again and again: 100 gas for a MiB that a tracer may have to keep.
+await during('traces without end', async () => {
+  const before = rss();
+  const spender = '0x00000000000000000000000000000000000e0d4e';
+  await rpc(url, 'anvil_setCode', [spender, '0x6001620fffff535b5f5f621000005f5f60995af150600756']);
+  const trace = (config, id) => rpcRaw(url, JSON.stringify({ jsonrpc: '2.0', id, method: 'debug_traceCall', params: [{ to: spender, gas: '0x2faf080' }, 'latest', config] }));
+  const kept = await Promise.all([1, 2, 3].map(id => trace({ tracer: 'callTracer' }, id)));
+  check('one that keeps too much is refused', kept.every((r, i) => r.id === i + 1 && /memory limit/.test(r.error?.message)), JSON.stringify(kept).slice(0, 300));
+  const told = await Promise.all([4, 5, 6].map(id => trace({ enableMemory: true }, id)));
+  check('one that tells too much is refused by its id', told.every((r, i) => r.id === i + 4 && r.error?.code === -32003), JSON.stringify(told).slice(0, 300));
+  const [caller, large] = ['0x00000000000000000000000000000000000e0d5e', '0x0000000000000000000000000000000000000099'];
+  const stateOverrides = { [caller]: { code: '0x5b5f5f5f5f5f60995af1505f56' }, [large]: { code: '0x' + '00'.repeat(24000) } }; // calls it again and again
+  const looked = await rpcRaw(url, JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'debug_traceCall', params: [{ to: caller, gas: '0x2faf080' }, 'latest', { tracer: 'prestateTracer', stateOverrides }] }));
+  check('one that looks at the same again and again is answered', looked.result?.[large]?.code === stateOverrides[large].code, JSON.stringify(looked).slice(0, 300));
+  // Each of two threads may keep 128 MiB and tell 128 MiB.
+  checkMemory('they hold no more than they may', peak() - before < 600, `${(peak() - before).toFixed(0)} MB`);
+});
+await dropAll();
+
 // ---- what became of the slow senders: 20 s from a request's first byte to its last
 await attempt('slowloris', async () => {
   await until(() => loris.every(s => s.closed_) && Date.now() - lorisStart > 1000, 40000);
@@ -226,8 +248,6 @@ await attempt('afterwards', async () => {
   check('no well-behaved request failed', good.failures.length === 0, `${good.failures.length}: ${good.failures[0]}`);
   check('the clients that went are gone', await until(() => openFiles() < 60), `${openFiles()} files`);
   check('they were counted', await metric('http_dropped_slow_total') >= 300 && await metric('http_dropped_limit_total') > 10);
-  // 256 MiB is the limit for what all clients hold (half of it, then the largest goes); the rest is the ledger's own.
-  checkMemory('peak memory is bounded', peak() < base + 400, `${peak().toFixed(0)} MB, ${base.toFixed(0)} at the start`);
   checkMemory('memory comes back', isSanitized || await until(() => rss() < base + 200), `${rss().toFixed(0)} MB`);
   console.log(`well-behaved: ${good.answers} answers, ${good.transactions} transactions, ${good.heads} heads; RSS peak ${peak().toFixed(0)} MB, now ${rss().toFixed(0)} MB`);
 });

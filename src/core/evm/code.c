@@ -165,6 +165,24 @@ struct dam_evm_code *dam_evm_code_get(struct dam_evm *evm, const struct dam_hash
     return code;
 }
 
+void dam_evm_code_give(struct dam_evm *evm, struct dam_evm_code *code)
+{
+    if (!code->is_given) {
+        code->is_given = true;
+        code->pins++;
+        code->given = evm->cache.given;
+        evm->cache.given = code;
+    }
+}
+
+void dam_evm_code_take_back(struct dam_evm *evm)
+{
+    for (; evm->cache.given != NULL; evm->cache.given = evm->cache.given->given) {
+        evm->cache.given->is_given = false;
+        evm->cache.given->pins--;
+    }
+}
+
 void dam_evm_code_cache_finish(struct dam_evm *evm)
 {
     while (evm->cache.newest != NULL) {

@@ -482,10 +482,9 @@ struct dam_evm_enter {
     struct dam_bytes input; /* calldata or init code */
 };
 
-/* Hooks of a tracer; any may be NULL. They may call dam_evm_get_*, nothing else of the machine. All
- * borrowed data is good for the hook only. A tracing session runs a second copy of the interpreter;
- * without a
- * tracer no opcode is slower for them. */
+/* Hooks of a tracer; any may be NULL. They may call dam_evm_get_* and dam_evm_tracer_fail, nothing
+ * else of the machine. All borrowed data is good for the hook only. A tracing session runs a second
+ * copy of the interpreter; without a tracer no opcode is slower for them. */
 struct dam_evm_tracer {
     /* Before each opcode. */
     void (*step)(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step);
@@ -502,5 +501,9 @@ struct dam_evm_tracer {
     void (*log)(void *ctx, struct dam_evm *evm, const struct dam_evm_log *log);
     void *ctx;
 };
+
+/** From inside a hook: it cannot go on. The session's function returns err before the next opcode
+ *  or call; till then hooks may still be called. */
+void dam_evm_tracer_fail(struct dam_evm *evm, enum dam_err err);
 
 #endif

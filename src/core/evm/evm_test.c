@@ -344,6 +344,61 @@ static void test_stop(void **state)
     }
 }
 
+/* A cache with room for nothing drops whatever is not in use; what was given stays, and once. */
+static void test_given_code(void **state)
+{
+    (void)state;
+    static const struct dam_evm_limits small = {.code_cache_len_max = 1};
+    static const struct dam_address other = {{[0] = 0x0e}};
+    static const uint8_t other_code[] = {DAM_OP_STOP, DAM_OP_STOP};
+    const struct dam_evm_block block = {.number = 1, .time = 1, .gas_limit = 30000000};
+    struct dam_bytes first;
+    struct dam_bytes second;
+    struct dam_bytes again;
+    struct dam_evm *evm;
+    struct fixture f;
+    fixture_init(&f, add_code, sizeof(add_code));
+    assert_int_equal(dam_evm_world_put_code(&f.world, &other, dam_bytes(other_code, 2)), DAM_OK);
+    assert_int_equal(dam_evm_create(dam_heap(), &small, &evm), DAM_OK);
+    const struct dam_evm_view view = dam_evm_world_view(&f.world);
+    for (int session = 0; session < 3; session++) {
+        dam_evm_begin(evm, &view, &block, &f.options);
+        assert_int_equal(dam_evm_get_code(evm, &contract, &first), DAM_OK);
+        assert_int_equal(dam_evm_get_code(evm, &other, &second), DAM_OK);
+        assert_int_equal(dam_evm_get_code(evm, &contract, &again), DAM_OK);
+        assert_ptr_equal(again.data, first.data);
+        assert_true(dam_bytes_eq(first, dam_bytes(add_code, sizeof(add_code))));
+        assert_true(dam_bytes_eq(second, dam_bytes(other_code, sizeof(other_code))));
+        dam_evm_discard(evm);
+    }
+    dam_evm_destroy(evm);
+    fixture_finish(&f);
+}
+
+static void give_up(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step)
+{
+    unsigned *steps = ctx;
+    (void)step;
+    if (++*steps == 3) {
+        dam_evm_tracer_fail(evm, DAM_ENOMEM);
+    }
+}
+
+static void test_tracer_fails(void **state)
+{
+    (void)state;
+    unsigned steps = 0;
+    const struct dam_evm_tracer tracer = {.step = give_up, .ctx = &steps};
+    struct fixture f;
+    fixture_init(&f, add_code, sizeof(add_code));
+    f.options.tracer = &tracer;
+    assert_int_equal(call(&f, f.evm, 1000), DAM_ENOMEM);
+    assert_int_equal(steps, 3);
+    f.options.tracer = NULL;
+    assert_int_equal(call(&f, f.evm, 1000), DAM_OK);
+    fixture_finish(&f);
+}
+
 static void test_forks(void **state)
 {
     (void)state;
@@ -432,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_view_error),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_given_code),
+        cmocka_unit_test(test_tracer_fails),
         cmocka_unit_test(test_forks),
         cmocka_unit_test(test_dao_drain),
     };

@@ -339,6 +339,9 @@ traced:
     dam_evm_trace_step_end(evm, gas, DAM_EVM_SUCCESS);
     SAVE();
     trace_step(evm, frame);
+    if (evm->err != DAM_OK) { /* a hook cannot go on */
+        return;
+    }
     goto * evm->labels[*pc];
 #endif
 

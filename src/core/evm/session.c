@@ -151,21 +151,19 @@ enum dam_err dam_evm_get_code(struct dam_evm *evm, const struct dam_address *add
                               struct dam_bytes *ret)
 {
     const struct dam_evm_record *record = dam_evm_record_get(evm, address);
-    const struct dam_evm_code *code =
+    struct dam_evm_code *code =
         record != NULL ? dam_evm_code_get(evm, &record->now.code_hash) : NULL;
     if (code == NULL) {
         return evm->err;
     }
-    /* The cache may drop it; the caller was promised the session. */
-    const uint8_t *copy = NULL;
-    if (code->len != 0) {
-        copy = dam_arena_copy(&evm->arena, code->bytes, code->len);
-        if (copy == NULL) {
-            return DAM_ENOMEM;
-        }
-    }
-    *ret = dam_bytes(copy, code->len);
+    dam_evm_code_give(evm, code);
+    *ret = dam_bytes(code->bytes, code->len);
     return DAM_OK;
+}
+
+void dam_evm_tracer_fail(struct dam_evm *evm, enum dam_err err)
+{
+    (void)dam_evm_fail(evm, err);
 }
 
 enum dam_err dam_evm_put_account(struct dam_evm *evm, const struct dam_address *address,

@@ -442,6 +442,7 @@ void dam_evm_state_tx_finish(struct dam_evm *evm)
 
 void dam_evm_state_reset(struct dam_evm *evm)
 {
+    dam_evm_code_take_back(evm);
     dam_table_clear(&evm->accounts, &evm->mem, TABLE_CAPACITY_KEPT);
     dam_table_clear(&evm->slots, &evm->mem, TABLE_CAPACITY_KEPT);
     dam_table_clear(&evm->transients, &evm->mem, TABLE_CAPACITY_KEPT);

@@ -26,6 +26,8 @@ struct dam_evm_code {
     size_t len;
     size_t block_len;           /* of the whole block that holds this, for the cache's count */
     uint32_t pins;              /* frames that run it, so that it may not be evicted */
+    bool is_given;              /* to somebody outside, for the session: pinned too */
+    struct dam_evm_code *given; /* the next of those */
     struct dam_evm_code *next;  /* in its bucket */
     struct dam_evm_code *newer; /* by last use */
     struct dam_evm_code *older;
@@ -39,6 +41,7 @@ struct dam_evm_code_cache {
     struct dam_evm_code *oldest;
     size_t len;
     size_t len_max;
+    struct dam_evm_code *given; /* to somebody outside, in this session */
 };
 
 /* ---- state ----------------------------------------------------------------------------------- */
@@ -271,6 +274,12 @@ extern const struct dam_hash dam_evm_empty_code_hash;
 /** Analysed code of an account, from the cache or the view. Returns: borrowed until the next call
  * of this unless pinned; NULL with evm->err. */
 struct dam_evm_code *dam_evm_code_get(struct dam_evm *evm, const struct dam_hash *code_hash);
+
+/** Keep code in the cache until the session ends. */
+void dam_evm_code_give(struct dam_evm *evm, struct dam_evm_code *code);
+
+/** The session ends: what was given may go. */
+void dam_evm_code_take_back(struct dam_evm *evm);
 
 /** Analyse init code for a frame into evm->code_arena. Returns: false with evm->err. */
 bool dam_evm_code_prepare(struct dam_evm *evm, struct dam_evm_frame *frame, struct dam_bytes code);
