@@ -6,7 +6,7 @@
 
 #include "base/heap.h"
 
-#define RESPONSE_LEN_MAX ((size_t)128 << 20)
+#define RESPONSE_LEN_MAX ((size_t)60 << 20) /* below what a client may leave unread: 64 MiB */
 
 struct dam_rpc_mark {
     size_t result_at; /* where `"result":` begins */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger/rpc_work.h"
 
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -9,7 +10,8 @@
 #define BENCHES_MAX 3u
 #define WAITING_MAX 8192u
 #define SCRATCH_LEN_MAX                                                                            \
-    ((size_t)128 << 20) /* what a call may keep: a trace's calls, a block's state */
+    ((size_t)128 << 20)                 /* what a call may keep: a trace's calls, a block's state */
+#define SCRATCH_LARGE ((size_t)8 << 20) /* worth giving back to the system at once */
 #define MS ((uint64_t)1000 * 1000)
 #define TICK_MS 10u
 #define LONG_NS (40 * MS)  /* a call that takes longer is a long one */
@@ -337,6 +339,7 @@ static void finish(struct bench *bench)
     struct dam_rpc_work *work = bench->work;
     struct dam_rpc_job *ran = bench->ran;
     struct dam_ledger_counters *counters = &work->ledger->counters;
+    bool was_large = bench->view.arena.held > SCRATCH_LARGE;
     bench->job = NULL;
     work->long_count -= bench->is_long;
     work->held--;
@@ -346,6 +349,9 @@ static void finish(struct bench *bench)
     counters->errors += bench->view.counters.errors;
     dam_arena_trim(&bench->view.arena, DAM_LEDGER_ARENA_KEPT);
     tell(ran, true);
+    if (was_large) {
+        (void)malloc_trim(0); /* whether there was any does not matter */
+    }
     begin_waiting(work);
     if (work->held == 0) {
         (void)uv_timer_stop(&work->ledger->watch); /* cannot fail */

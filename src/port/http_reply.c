@@ -20,6 +20,8 @@ bool dam_http_conn_has_room(const struct dam_http_conn *conn)
 struct dam_buf *dam_http_conn_out(struct dam_http_conn *conn)
 {
     if (conn->out.mem == NULL) {
+        /* From now on it is the client's turn. */
+        conn->moved_ms = conn->writing ? conn->moved_ms : uv_now(conn->server->loop);
         dam_http_buf_take(conn->server, &conn->out, conn->server->limits.backlog_len_max);
     }
     return &conn->out;
