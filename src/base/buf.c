@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/buf.h"
 
+#include "base/assert.h"
 #include "base/hex.h"
 
 #define SIZE_FIRST 256u
@@ -64,6 +65,7 @@ static DAM_NOINLINE bool grow(struct dam_buf *buf, size_t len)
         return false;
     }
     size_t limit = buf->len_max == 0 ? SIZE_MAX / 4 : buf->len_max;
+    DAM_ASSERT(buf->size <= limit);
     if (len > limit - buf->len) {
         buf->err = DAM_EFULL;
         return false;

@@ -17,9 +17,10 @@
 
 /* ---- buffers and lists ----------------------------------------------------------------------- */
 
+/* A spare one that is larger than what may be in it would let in more. */
 void dam_http_buf_take(struct dam_http_server *server, struct dam_buf *buf, size_t len_max)
 {
-    if (server->spare_count > 0) {
+    if (server->spare_count > 0 && server->spare[server->spare_count - 1].size <= len_max) {
         *buf = server->spare[--server->spare_count];
         buf->len_max = len_max;
     } else {

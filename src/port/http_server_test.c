@@ -286,6 +286,26 @@ static void test_refusals(void **state)
     refused(text, "431");
 }
 
+/* The memory of a long body serves the next request's headers, whose limit is smaller. */
+static void test_limits_of_used_memory(void **state)
+{
+    struct dam_http_limits limits = {.body_len_max = 8000, .head_len_max = 1000};
+    struct world w;
+    char text[8000];
+    (void)state;
+    start(&w, &limits);
+    int fd = dial(&w);
+    static const char shape[] = "POST / HTTP/1.1\r\nContent-Length: 3000\r\n\r\n%03000d"
+                                "GET / HTTP/1.1\r\nX: %04000d";
+    int len = snprintf(text, sizeof(text), shape, 0, 0);
+    say(&w, fd, text, (size_t)len);
+    assert_true(hear(&w, fd, text, sizeof(text), "431 "));
+    assert_true(is_closed(&w, fd));
+    assert_int_equal(w.requests, 1);
+    (void)close(fd);
+    stop(&w);
+}
+
 static void test_slow_sender(void **state)
 {
     struct dam_http_limits limits = {.request_ms_max = 100, .idle_ms_max = 100000};
@@ -712,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limits_of_used_memory),
         cmocka_unit_test(test_slow_sender),
         cmocka_unit_test(test_blocked_loop),
         cmocka_unit_test(test_slow_reader),
