@@ -16,6 +16,7 @@
 #define DAM_HTTP_UNREAD_MAX ((size_t)1 << 20) /* replies under way; then next requests wait */
 #define DAM_HTTP_SPARE_MAX 64u                /* buffers kept for the next request */
 #define DAM_HTTP_LISTENERS_MAX 4u
+#define DAM_HTTP_TURN_NS UINT64_C(20000000) /* for handlers in one turn of the loop */
 
 /* A header as offsets into conn->head, which moves while it grows. */
 struct dam_http_span {
@@ -63,7 +64,7 @@ struct dam_http_conn {
     bool body_too_long;                     /* by its own word, before a byte of it was read */
     struct dam_http_exchange *first, *last; /* in the order of the requests */
     uint32_t exchange_count;
-    struct dam_buf pending; /* read, but not looked at until replies have left */
+    struct dam_buf pending; /* read, but not looked at until replies have left, or the next turn */
     struct dam_buf out;     /* to be sent */
     struct dam_buf sending; /* owned by the write under way */
     uv_write_t write;
@@ -95,7 +96,9 @@ struct dam_http_server {
     struct dam_http_listener listeners[DAM_HTTP_LISTENERS_MAX];
     uint32_t listener_count;
     uv_prepare_t flush;
+    uv_idle_t again; /* active while requests wait for the next turn, which then comes at once */
     uv_timer_t sweep;
+    uint64_t spent_ns; /* by handlers in this turn */
     uint64_t swept_ms; /* when it last came, */
     bool was_late;     /* and it did nothing then */
     struct dam_http_conn *first, *last;
@@ -104,7 +107,7 @@ struct dam_http_server {
     uint32_t spare_count;
     struct dam_mem mem; /* of every buffer; counts what they hold */
     size_t held;
-    uint32_t handles_open; /* flush, sweep, listeners and connections that still must close */
+    uint32_t handles_open; /* the three, listeners and connections that still must close */
     bool destroyed;
     char read_buf[DAM_HTTP_READ_SIZE];
 };
@@ -120,6 +123,13 @@ void dam_http_buf_give(struct dam_http_server *server, struct dam_buf *buf);
 /** The connection has output: it leaves before the loop waits again. */
 void dam_http_conn_mark_dirty(struct dam_http_conn *conn);
 
+/** Have handlers had their time in this turn? Then requests wait, so that what else the loop does
+ *  is never held up for longer than that and one request. */
+bool dam_http_server_is_spent(const struct dam_http_server *server);
+
+/** Requests wait for the next turn: it comes at once. */
+void dam_http_server_hurry(struct dam_http_server *server);
+
 /** Read from the client, or stop, as there is room for what it may ask. */
 void dam_http_conn_update_reading(struct dam_http_conn *conn);
 
@@ -129,7 +139,8 @@ void dam_http_conn_close(struct dam_http_conn *conn);
 
 /* ---- http_request.c -------------------------------------------------------------------------- */
 
-/** Look at bytes that came: calls the handler for each whole request or message. */
+/** Look at bytes that came: calls the handler for each whole request or message. What the turn has
+ *  no time for, or the connection no room, is kept for later. */
 void dam_http_conn_feed(struct dam_http_conn *conn, const char *data, size_t len);
 
 /** Replies have left: go on with what waited, then read again. */
@@ -157,7 +168,7 @@ void dam_http_conn_flush(struct dam_http_conn *conn);
 
 /* ---- http_ws.c ------------------------------------------------------------------------------- */
 
-/** Look at bytes of a WebSocket. */
-void dam_http_ws_read(struct dam_http_conn *conn, const uint8_t *data, size_t len);
+/** Look at bytes of a WebSocket. Returns: how many; the rest waits for the next turn. */
+size_t dam_http_ws_read(struct dam_http_conn *conn, const uint8_t *data, size_t len);
 
 #endif

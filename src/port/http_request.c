@@ -105,10 +105,13 @@ static int on_message_complete(http_parser *parser)
     conn->in_request = false;
     conn->since_ms = uv_now(server->loop);
     server->stats.requests++;
+    uint64_t begun_ns = uv_hrtime();
     server->handler.request(server->handler.ctx, exchange, &request);
+    server->spent_ns += uv_hrtime() - begun_ns;
     dam_http_buf_give(server, &conn->head);
     dam_http_buf_give(server, &conn->body);
-    if (!conn->closing && conn->ws == NULL && !dam_http_conn_has_room(conn)) {
+    if (!conn->closing && conn->ws == NULL &&
+        (!dam_http_conn_has_room(conn) || dam_http_server_is_spent(server))) {
         http_parser_pause(parser, 1);
     }
     return conn->closing ? 1 : 0;
@@ -143,41 +146,56 @@ static void refuse(struct dam_http_conn *conn)
     dam_http_reply(exchange, status, "Content-Type: text/plain\r\n", text, strlen(text));
 }
 
-/* Look at what came. What lies behind a pause is kept for later. */
+/* Keep what was not looked at. */
+static void keep(struct dam_http_conn *conn, const char *data, size_t len)
+{
+    struct dam_http_server *server = conn->server;
+    if (len == 0) {
+        return;
+    }
+    dam_http_buf_take(server, &conn->pending, DAM_HTTP_READ_SIZE);
+    dam_buf_put(&conn->pending, data, len);
+    if (dam_buf_err(&conn->pending) != DAM_OK) {
+        server->stats.dropped_limit++;
+        dam_http_conn_close(conn);
+    } else if (dam_http_server_is_spent(server)) {
+        dam_http_server_hurry(server);
+    }
+}
+
+/* Look at what came, as far as its turn has time. */
 void dam_http_conn_feed(struct dam_http_conn *conn, const char *data, size_t len)
 {
     size_t used = 0;
-    if (conn->ws == NULL) {
+    if (conn->ws == NULL && !dam_http_server_is_spent(conn->server)) {
         used = http_parser_execute(&conn->parser, &parser_settings, data, len);
         if (conn->closing) {
             return;
         }
-        if (HTTP_PARSER_ERRNO(&conn->parser) == HPE_PAUSED) {
+        bool is_paused = HTTP_PARSER_ERRNO(&conn->parser) == HPE_PAUSED;
+        if (is_paused) {
             http_parser_pause(&conn->parser, 0);
-            if (used < len) {
-                dam_http_buf_take(conn->server, &conn->pending, DAM_HTTP_READ_SIZE);
-                dam_buf_put(&conn->pending, data + used, len - used);
-            }
-            return;
-        }
-        if (conn->ws == NULL &&
-            (HTTP_PARSER_ERRNO(&conn->parser) != HPE_OK || conn->parser.upgrade)) {
+        } else if (conn->ws == NULL &&
+                   (HTTP_PARSER_ERRNO(&conn->parser) != HPE_OK || conn->parser.upgrade)) {
             if (!conn->last_request) {
                 refuse(conn);
             }
             return;
         }
     }
-    if (conn->ws != NULL && used < len) {
-        dam_http_ws_read(conn, (const uint8_t *)data + used, len - used);
+    if (conn->ws != NULL) {
+        used += dam_http_ws_read(conn, (const uint8_t *)data + used, len - used);
+    }
+    if (!conn->closing) {
+        keep(conn, data + used, len - used);
     }
 }
 
-/* Replies have left: go on with what waited, then read again. */
+/* Replies have left, or the next turn has come: go on with what waited, then read again. */
 void dam_http_conn_resume(struct dam_http_conn *conn)
 {
     if (!conn->closing && !conn->last_request && conn->pending.len > 0 &&
-        dam_http_conn_has_room(conn)) {
+        dam_http_conn_has_room(conn) && !dam_http_server_is_spent(conn->server)) {
         struct dam_buf pending = conn->pending;
         memset(&conn->pending, 0, sizeof(conn->pending));
         dam_http_conn_feed(conn, (const char *)pending.data, pending.len);

@@ -129,9 +129,44 @@ static void evict_worst(struct dam_http_server *server)
     }
 }
 
+bool dam_http_server_is_spent(const struct dam_http_server *server)
+{
+    return server->spent_ns > DAM_HTTP_TURN_NS;
+}
+
+/* Requests waited for this turn. Each connection that is served goes behind the others. */
+static void on_again(uv_idle_t *again)
+{
+    struct dam_http_server *server = again->data;
+    struct dam_http_conn *last = server->last;
+    struct dam_http_conn *conn = server->first;
+    bool more = conn != NULL;
+    (void)uv_idle_stop(again); /* who must wait once more starts it */
+    server->spent_ns = 0;
+    while (more && !dam_http_server_is_spent(server)) {
+        struct dam_http_conn *next = conn->next;
+        more = conn != last;
+        if (conn->pending.len > 0) {
+            list_remove(conn);
+            list_append(conn);
+            dam_http_conn_resume(conn);
+        }
+        conn = next;
+    }
+    if (more) {
+        dam_http_server_hurry(server);
+    }
+}
+
+void dam_http_server_hurry(struct dam_http_server *server)
+{
+    (void)uv_idle_start(&server->again, on_again); /* cannot fail */
+}
+
 static void on_flush(uv_prepare_t *prepare)
 {
     struct dam_http_server *server = prepare->data;
+    server->spent_ns = uv_is_active((uv_handle_t *)&server->again) ? server->spent_ns : 0;
     if (server->held > server->limits.memory_len_max / 2) {
         evict_worst(server);
     }
@@ -371,15 +406,17 @@ enum dam_err dam_http_server_create(uv_loop_t *loop, const struct dam_http_handl
         .idle_ms_max = limit(given.idle_ms_max, 120000),
         .write_ms_max = limit(given.write_ms_max, 30000),
     };
-    (void)uv_prepare_init(loop, &server->flush); /* these four always succeed */
+    (void)uv_prepare_init(loop, &server->flush); /* these five always succeed */
+    (void)uv_idle_init(loop, &server->again);
     (void)uv_timer_init(loop, &server->sweep);
-    server->flush.data = server->sweep.data = server;
+    server->flush.data = server->again.data = server->sweep.data = server;
     (void)uv_prepare_start(&server->flush, on_flush);
     (void)uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     server->swept_ms = uv_now(loop);
     uv_unref((uv_handle_t *)&server->flush);
+    uv_unref((uv_handle_t *)&server->again);
     uv_unref((uv_handle_t *)&server->sweep);
-    server->handles_open = 2;
+    server->handles_open = 3;
     *ret = server;
     return DAM_OK;
 }
@@ -544,6 +581,7 @@ void dam_http_server_destroy(struct dam_http_server *server)
         dam_buf_finish(&server->spare[--server->spare_count]);
     }
     uv_close((uv_handle_t *)&server->flush, on_handle_closed);
+    uv_close((uv_handle_t *)&server->again, on_handle_closed);
     uv_close((uv_handle_t *)&server->sweep, on_handle_closed);
 }
 

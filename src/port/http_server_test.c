@@ -22,6 +22,8 @@
 #define LATE_MAX 8
 #define TURNS 400
 #define BLOCK_MS 1200 /* more than two sweeps */
+#define SLOW_MS 15    /* two of these are more than a turn has for requests */
+#define SLOW_COUNT 12
 
 /* What the handler below has seen and keeps for later. */
 struct world {
@@ -49,6 +51,9 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
         dam_http_stream_begin(exchange, 200, "Content-Type: text/event-stream\r\n");
     } else if (dam_bytes_is(request->path, "/ws")) {
         w->ws = dam_ws_upgrade(exchange, request);
+    } else if (dam_bytes_is(request->path, "/slow")) {
+        (void)usleep(SLOW_MS * 1000);
+        dam_http_reply(exchange, 200, NULL, "slow", 4);
     } else if (dam_bytes_is(request->path, "/flood")) {
         char *bytes = calloc(1, w->flood);
         assert_non_null(bytes);
@@ -73,7 +78,11 @@ static void on_stream_closed(void *ctx, struct dam_http_exchange *exchange)
 
 static void on_message(void *ctx, struct dam_ws *ws, struct dam_bytes data)
 {
-    (void)ctx;
+    struct world *w = ctx;
+    if (dam_bytes_is(data, "slow")) {
+        w->requests++;
+        (void)usleep(SLOW_MS * 1000);
+    }
     dam_ws_send(ws, data.data, data.len);
 }
 
@@ -490,6 +499,44 @@ static void test_websocket(void **state)
     stop(&w);
 }
 
+/* Many slow requests come at once: no turn takes more than a few of them. */
+static void ask_slowly(struct world *w, int fd, const char *request, size_t len)
+{
+    w->requests = 0;
+    for (int i = 0; i < SLOW_COUNT; i++) {
+        assert_int_equal(send(fd, request, len, MSG_NOSIGNAL), (ssize_t)len);
+    }
+    for (int before = 0; w->requests < SLOW_COUNT; before = w->requests) {
+        turn(w, 1);
+        assert_in_range(w->requests, before,
+                        before + 4); /* of those that waited, and of new ones */
+    }
+}
+
+static void test_short_turns(void **state)
+{
+    static const char request[] = "GET /slow HTTP/1.1\r\n\r\n";
+    static const char frame[] = {(char)0x81, (char)0x84, 0, 0, 0, 0, 's', 'l', 'o', 'w'};
+    struct world w;
+    char text[2000];
+    (void)state;
+    start(&w, NULL);
+    int fd = dial(&w);
+    int other = dial(&w);
+    ask_slowly(&w, fd, request, sizeof(request) - 1);
+    for (int i = 0; i < SLOW_COUNT && send(fd, request, sizeof(request) - 1, 0) > 0; i++) {
+    }
+    say_text(&w, other, "GET / HTTP/1.1\r\n\r\n");
+    assert_true(hear(&w, other, text, sizeof(text), "200 OK"));
+    assert_in_range(w.requests, SLOW_COUNT + 1, 2 * SLOW_COUNT); /* not behind all of the other's */
+    (void)close(other);
+    (void)close(fd);
+    say_text(&w, fd = dial(&w), upgrade);
+    ask_slowly(&w, fd, frame, sizeof(frame));
+    (void)close(fd);
+    stop(&w);
+}
+
 static void test_websocket_refusals(void **state)
 {
     static const char *const bad[] = {
@@ -740,6 +787,7 @@ int main(void)
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_websocket),
+        cmocka_unit_test(test_short_turns),
         cmocka_unit_test(test_websocket_refusals),
         cmocka_unit_test(test_websocket_slow_reader),
         cmocka_unit_test(test_unix_socket),

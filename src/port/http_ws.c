@@ -97,25 +97,31 @@ static void ws_close(struct dam_http_conn *conn, uint16_t code)
     conn->last_request = true;
 }
 
-void dam_http_ws_read(struct dam_http_conn *conn, const uint8_t *data, size_t len)
+/* Whole messages go on, one after the other, as long as the turn has time. */
+size_t dam_http_ws_read(struct dam_http_conn *conn, const uint8_t *data, size_t len)
 {
     struct dam_http_server *server = conn->server;
+    size_t done = 0;
     conn->since_ms = uv_now(server->loop);
-    while (len > 0 && !conn->closing && !conn->ws->close_sent) {
+    while (done < len && !conn->closing && !dam_http_server_is_spent(server)) {
         size_t used = 0;
         struct dam_ws_message message;
-        if (dam_ws_read(&conn->ws->reader, data, len, &used, &message) != DAM_OK) {
+        if (conn->ws->close_sent) {
+            return len; /* nothing after that counts */
+        }
+        if (dam_ws_read(&conn->ws->reader, data + done, len - done, &used, &message) != DAM_OK) {
             server->stats.dropped_limit++;
             ws_close(conn, conn->ws->reader.close_code);
-            return;
+            return len;
         }
-        data += used;
-        len -= used;
+        done += used;
         switch (message.op) {
         case DAM_WS_TEXT:
         case DAM_WS_BINARY:
             if (server->handler.ws_message != NULL) {
+                uint64_t begun_ns = uv_hrtime();
                 server->handler.ws_message(server->handler.ctx, conn->ws, message.data);
+                server->spent_ns += uv_hrtime() - begun_ns;
             }
             break;
         case DAM_WS_PING:
@@ -131,4 +137,5 @@ void dam_http_ws_read(struct dam_http_conn *conn, const uint8_t *data, size_t le
             break;
         }
     }
+    return done;
 }
