@@ -296,13 +296,17 @@ static enum dam_err contract_put(struct loader *l, const struct dam_manifest_cod
     struct dam_bytes init;
     if (bare) {
         DAM_TRY(artifact_find(l, name, &text));
-    } else {
-        if (file_read(l, name, &text) != DAM_OK) {
-            return complain(l, DAM_ENOTFOUND, "paths start at the machine's folder",
-                            "the file '%s' cannot be read", code->code);
-        }
+    } else if (file_read(l, name, &text) != DAM_OK) {
+        return complain(l, DAM_ENOTFOUND, "paths start at the machine's folder",
+                        "the file '%s' cannot be read", code->code);
     }
     if (!bare && !ends_with(name, ".json")) {
+        if (!ends_with(name, ".hex") && !ends_with(name, ".bin")) {
+            return complain(l, DAM_EPARSE,
+                            "tools/contracts-build compiles Solidity: name the contract, or its "
+                            ".json",
+                            "'%s' is no compiled code: .json, .hex or .bin", name);
+        }
         if (!has_address) {
             dam_law_address(text, address);
         }

@@ -207,6 +207,27 @@ static bool is_exact(struct dam_bytes text, unsigned decimals, int64_t number)
            dam_flow_fixed_parse(again, len, more, &fine_again) != DAM_OK || fine == fine_again;
 }
 
+enum dam_err dam_manifest_number(struct dam_manifest_reader *r, const struct dam_toml *at,
+                                 const char *what, struct dam_bytes text, unsigned decimals,
+                                 int64_t *ret)
+{
+    int64_t number = 0;
+    enum dam_err err = dam_flow_fixed_parse((const char *)text.data, text.len, decimals, &number);
+    if (err == DAM_OK && !is_exact(text, decimals, number)) {
+        return dam_manifest_complain(r, at, "give it fewer digits or raise 'decimals'",
+                                     "'%s' has more than %u decimals: %.*s", what, decimals,
+                                     (int)text.len, (const char *)text.data);
+    }
+    if (err == DAM_OK) {
+        *ret = number;
+        return DAM_OK;
+    }
+    return dam_manifest_complain(r, at, NULL,
+                                 err == DAM_ERANGE ? "'%s' does not fit 64 bits: %.*s"
+                                                   : "'%s' is no number: %.*s",
+                                 what, (int)text.len, (const char *)text.data);
+}
+
 enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r, const struct dam_toml *table,
                                   const char *key, unsigned decimals, int64_t *ret, bool *ret_found)
 {
@@ -228,21 +249,7 @@ enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r, const struct da
         int len = snprintf(digits, sizeof(digits), "%lld", (long long)value->integer);
         text = dam_bytes(digits, (size_t)len);
     }
-    int64_t number = 0;
-    enum dam_err err = dam_flow_fixed_parse((const char *)text.data, text.len, decimals, &number);
-    if (err == DAM_OK && !is_exact(text, decimals, number)) {
-        return dam_manifest_complain(r, value, "give it fewer digits or raise 'decimals'",
-                                     "'%s' has more than %u decimals: %.*s", key, decimals,
-                                     (int)text.len, (const char *)text.data);
-    }
-    if (err == DAM_OK) {
-        *ret = number;
-        return DAM_OK;
-    }
-    return dam_manifest_complain(r, value, NULL,
-                                 err == DAM_ERANGE ? "'%s' does not fit 64 bits: %.*s"
-                                                   : "'%s' is no number: %.*s",
-                                 key, (int)text.len, (const char *)text.data);
+    return dam_manifest_number(r, value, key, text, decimals, ret);
 }
 
 enum dam_err dam_manifest_address(struct dam_manifest_reader *r, const struct dam_toml *table,

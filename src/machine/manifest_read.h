@@ -45,6 +45,12 @@ DAM_MUST_USE enum dam_err dam_manifest_span(struct dam_manifest_reader *r,
 DAM_MUST_USE enum dam_err dam_manifest_address(struct dam_manifest_reader *r,
                                                const struct dam_toml *table, const char *key,
                                                struct dam_address *ret, bool *ret_found);
+/** A number's text in a unit with decimals; more digits than it has are refused. In: at: where it
+ *  stands; what: the key, for the complaint. */
+DAM_MUST_USE enum dam_err dam_manifest_number(struct dam_manifest_reader *r,
+                                              const struct dam_toml *at, const char *what,
+                                              struct dam_bytes text, unsigned decimals,
+                                              int64_t *ret);
 /** A number in a unit with decimals: 12, 12.5 or "12.5". *ret_found may be NULL. */
 DAM_MUST_USE enum dam_err dam_manifest_decimal(struct dam_manifest_reader *r,
                                                const struct dam_toml *table, const char *key,

@@ -63,15 +63,6 @@ static int actuator_find(const struct dam_manifest *m, const char *name)
     return -1;
 }
 
-static enum dam_err number_read(struct dam_manifest_reader *r, const struct dam_toml *at,
-                                const char *text, unsigned decimals, int64_t *ret)
-{
-    enum dam_err err = dam_flow_fixed_parse(text, strlen(text), decimals, ret);
-    return err == DAM_OK
-               ? DAM_OK
-               : dam_manifest_complain(r, at, NULL, "'%s' is no number that fits here", text);
-}
-
 static const char when_forms[] =
     "forms: \"CHANNEL < 10\" (also <= > >= == !=), \"CHANNEL not good\", \"CHANNEL older 30s\", "
     "\"always\"";
@@ -125,8 +116,9 @@ static enum dam_err when_read(struct dam_manifest_reader *r, const struct dam_to
         return DAM_OK;
     }
     if (words.count == 3 && test_find(words.word[1], &ret->test) == DAM_OK) {
-        return number_read(r, at, words.word[2],
-                           dam_manifest_record_decimals(r->manifest, (size_t)record), &ret->a);
+        return dam_manifest_number(r, at, "when", dam_bytes(words.word[2], strlen(words.word[2])),
+                                   dam_manifest_record_decimals(r->manifest, (size_t)record),
+                                   &ret->a);
     }
     return dam_manifest_complain(r, at, when_forms, "'when' is not understood: \"%s\"", text);
 }
@@ -157,7 +149,8 @@ static enum dam_err then_read(struct dam_manifest_reader *r, const struct dam_to
         return dam_manifest_complain(r, at, NULL, "there is no actuator named '%s'", words.word[0]);
     }
     ret->actuator = (uint16_t)actuator;
-    return number_read(r, at, words.word[2], r->manifest->actuators[actuator].decimals, &ret->b);
+    return dam_manifest_number(r, at, "then", dam_bytes(words.word[2], strlen(words.word[2])),
+                               r->manifest->actuators[actuator].decimals, &ret->b);
 }
 
 static enum dam_err interlock_read(struct dam_manifest_reader *r, const struct dam_toml *table)
