@@ -118,7 +118,11 @@ static void evidence_check(struct dam_doctor *d, const struct dam_manifest *m)
                         "%s cannot be written to: %s", place, strerror(errno));
         return;
     }
+    struct dam_bytes last;
     enum dam_err err = dam_evidence_open(folder, false, NULL, NULL, &evidence);
+    if (err == DAM_OK && dam_evidence_size(evidence) > 0) {
+        err = dam_evidence_read(evidence, dam_evidence_size(evidence) - 1, &last);
+    }
     if (err == DAM_ENOTFOUND) {
         dam_doctor_find(d, DAM_DOCTOR_GOOD, "evidence", NULL, "there is none yet");
     } else if (err != DAM_OK) {

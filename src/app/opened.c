@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,17 +94,33 @@ void dam_opened_close(struct dam_opened *opened)
     dam_arena_finish(&opened->arena);
 }
 
-bool dam_opened_is_running(const struct dam_manifest *m)
+static int log_open(const struct dam_manifest *m)
 {
     char path[4096];
     (void)snprintf(path, sizeof(path), "%s/%s/log", m->evidence_folder[0] == '/' ? "" : m->folder,
                    m->evidence_folder);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+bool dam_opened_is_running(const struct dam_manifest *m)
+{
+    int fd = log_open(m);
     bool running = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
     if (fd >= 0) {
         (void)close(fd); /* gives the lock back, too */
     }
     return running;
+}
+
+int64_t dam_opened_idle_s(const struct dam_manifest *m)
+{
+    int fd = log_open(m);
+    struct stat st;
+    bool known = fd >= 0 && fstat(fd, &st) == 0;
+    if (fd >= 0) {
+        (void)close(fd); /* only looked at */
+    }
+    return known ? (int64_t)(time(NULL) - st.st_mtime) : -1;
 }
 
 const char *dam_opened_value(int64_t value, unsigned decimals, char *text)

@@ -39,6 +39,10 @@ int dam_opened_fail(const struct dam_manifest_complaint *complaint, enum dam_err
 /** Does a process run this machine? It holds a lock on the log. */
 bool dam_opened_is_running(const struct dam_manifest *manifest);
 
+/** How long ago its log was written to, by the file's time. Returns: seconds, -1 if there is none.
+ */
+int64_t dam_opened_idle_s(const struct dam_manifest *manifest);
+
 /** A value with its decimals, as text. Out: text: 32 bytes. */
 const char *dam_opened_value(int64_t value, unsigned decimals, char *text);
 

@@ -73,7 +73,7 @@ static void zsh(void)
 static void fish(void)
 {
     for (const struct dam_verb *verb = dam_verbs; verb->name != NULL; verb++) {
-        (void)printf("complete -c dam -n __fish_use_subcommand -a %s -d '%s'\n", verb->name,
+        (void)printf("complete -c dam -n __fish_use_subcommand -a %s -d \"%s\"\n", verb->name,
                      verb->summary);
     }
     print_cases("%scomplete -c dam -n '__fish_seen_subcommand_from %s' -a '%s'\n", "");

@@ -28,7 +28,7 @@ struct dam_law {
 enum dam_decide_mode {
     DAM_DECIDE_NORMAL,
     DAM_DECIDE_VITAL,   /* a vital channel is not good: safe */
-    DAM_DECIDE_STOPPED, /* operator's stop: safe */
+    DAM_DECIDE_STOPPED, /* operator's or guardian's stop, or the end: safe */
 };
 
 struct dam_decide_input {

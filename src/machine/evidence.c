@@ -390,7 +390,8 @@ static enum dam_err files_open(struct dam_evidence *e)
     DAM_TRY(path_of(e, "log", path));
     DAM_TRY(e->ops->open(e->ops->ctx, path, e->write, &e->log_fd));
     if (e->write) {
-        DAM_TRY(e->ops->lock(e->ops->ctx, e->log_fd));
+        enum dam_err err = e->ops->lock(e->ops->ctx, e->log_fd);
+        DAM_TRY(err == DAM_ECONFLICT ? DAM_EEXIST : err);
     }
     DAM_TRY(path_of(e, "index", path));
     DAM_TRY(e->ops->open(e->ops->ctx, path, e->write, &e->index_fd));

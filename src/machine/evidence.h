@@ -16,7 +16,8 @@ struct dam_evidence; /* private */
 
 /** Open a machine's log, after the longest good beginning of what is on disk.
  *  Returns: DAM_OK; DAM_ENOTFOUND if a reader finds none; DAM_ECORRUPT if acknowledged leaves are
- *  damaged; DAM_ECONFLICT if another writer has it; DAM_EIO, DAM_ENOSPC, DAM_ENOMEM, DAM_EVERSION.
+ *  damaged; DAM_EEXIST if another writer has it; DAM_ECONFLICT if it is another machine's;
+ *  DAM_EIO, DAM_ENOSPC, DAM_ENOMEM, DAM_EVERSION.
  *  In: folder: made if write and not there; ops: NULL for the real disk, borrowed;
  *      machine: identity for leaves; NULL for readers, who take what they find. */
 DAM_MUST_USE enum dam_err dam_evidence_open(const char *folder, bool write,

@@ -294,7 +294,7 @@ static void one_writer(void **state)
     static const struct dam_hash stranger = {{8}};
     assert_int_equal(dam_evidence_open(folder, false, NULL, NULL, &e), DAM_ENOTFOUND);
     assert_int_equal(dam_evidence_open(folder, true, &machine, NULL, &e), DAM_OK);
-    assert_int_equal(dam_evidence_open(folder, true, &machine, NULL, &other), DAM_ECONFLICT);
+    assert_int_equal(dam_evidence_open(folder, true, &machine, NULL, &other), DAM_EEXIST);
     assert_int_equal(add(e, 0), 0);
     assert_int_equal(dam_evidence_sync(e), DAM_OK);
     assert_int_equal(dam_evidence_open(folder, false, NULL, NULL, &other), DAM_OK);

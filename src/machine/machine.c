@@ -35,7 +35,8 @@ void dam_machine_fail(struct dam_machine *m, enum dam_err err, const char *where
 {
     if (!m->failed) {
         m->failed = true;
-        dam_machine_say(m, "FAILED in %s: %s; going to the safe state", where, dam_err_text(err));
+        dam_machine_say(m, "FAILED in %s: %s; going to the safe state, until it is started again",
+                        where, dam_err_text(err));
     }
 }
 

@@ -317,8 +317,15 @@ static enum dam_err open_parts(struct dam_machine *m, const char *folder,
     if (err != DAM_OK) {
         (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the evidence in %s: %s",
                        evidence,
-                       err == DAM_ECONFLICT ? "another process has it, or it is another machine's"
-                                            : dam_err_text(err));
+                       err == DAM_EEXIST      ? "another process runs this machine"
+                       : err == DAM_ECONFLICT ? "it is another machine's"
+                                              : dam_err_text(err));
+        (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint), "%s",
+                       err == DAM_EEXIST      ? "`dam status` and `dam watch` look at it"
+                       : err == DAM_ECONFLICT ? "name and [identity] say which machine this is; "
+                                                "another begins in a folder of its own"
+                       : err == DAM_ECORRUPT  ? "`dam verify` tells which leaf"
+                                              : "`dam doctor` looks at the disk and its rights");
         return err;
     }
     checkpoint_open(m, evidence);

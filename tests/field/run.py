@@ -644,7 +644,7 @@ def test_watch(tmp):
             check(f"watch by {way}: the outage", wait(lambda: "OUTAGE channel x: stale" in said(i)), said(i))
         told("stop", m.folder)
         for i, way in enumerate(("folder", "API")):
-            check(f"watch by {way}: the stop", wait(lambda: "STOP by its operator" in said(i) and "operator's stop: out 0" in said(i)), said(i))
+            check(f"watch by {way}: the stop", wait(lambda: "STOP by its operator" in said(i) and "stopped: out 0" in said(i)), said(i))
         m.stop()
         check("watch by folder: its end", wait(lambda: "it does not run" in said(0)), said(0))
         check("watch by API: its end", wait(lambda: "it cannot be reached" in said(1)), said(1))

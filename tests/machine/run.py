@@ -7,6 +7,7 @@ Needs build/dam (or $DAM) and build/contracts. Ends with "N passed, N failed".
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -194,6 +195,13 @@ def test_environment(tmp):
             check(f"{verb[0]} tells that nothing reads {stray}", run.returncode == 0 and f"{stray} is set, and nothing reads it" in run.stderr, run.stderr)
 
 
+def test_completion():
+    """fish ends a text in single quotes at the next one: none of its lines may have an odd number of them."""
+    lines = dam("completion", "fish").stdout.splitlines()
+    wrong = [line for line in lines if re.sub('"[^"]*"', "", line).count("'") % 2]
+    check("fish's quotes are closed", len(lines) > 20 and not wrong, wrong)
+
+
 def test_misspelt():
     for words, meant in ((("replya",), "replay"), (("help", "statsu"), "status"), (("up", "--sped", "1"), "--speed"), (("model", "mkae"), "make"),
                          (("ledger", "--dve"), "--dev"), (("ledger", "--block-tiem", "1"), "--block-time"), (("plant", "rovr"), "rover"), (("signer", "kye", "x"), "key"),
@@ -345,6 +353,10 @@ def test_gaps(tmp):
     be(0)
     process = up()
     check("gaps: it runs", until(lambda: size() > 5))
+    again = dam("up", folder)
+    check("gaps: a second process is refused, and told why", again.returncode == 1 and "another process runs this machine" in again.stderr, again.stderr)
+    told = dam("status", folder).stdout
+    check("status: what it could not see", "not good: x missing\n" in told and "has not decided" not in told, told)
     years = 20 * 365 * 86400
     for off_s in (years, -years, 0):
         before = size()
@@ -355,6 +367,10 @@ def test_gaps(tmp):
     late.start()
     check("gaps: a full disk is told", any("FAILED in the evidence log" in line for line in process.stderr))
     late.cancel()
+    long_ago = time.time() - 100
+    os.utime(os.path.join(folder, "evidence", "log"), (long_ago, long_ago))
+    told = dam("status", folder).stdout
+    check("gaps: that it decides no more is told", "gaps is running\nit has not decided for 10" in told, told)
     process.kill()
     process.wait()
     time.sleep(0.5)
@@ -365,10 +381,20 @@ def test_gaps(tmp):
     process.terminate()
     process.wait(20)
     found = gaps()
+    size_then = size()
     for want in (f"the clock went forward by {years} s: no turn is missing", f"the clock went back by {2 * years} s: no turn is missing", "no turns from"):
         check(f"gaps: {want}", any(want in text for text in found), found)
     verify, replay = (json.loads(dam(*words, folder, "--json").stdout) for words in (("verify",), ("replay", "all")))
     check("gaps: the log is whole, every decision runs again", verify["good"] and replay["different"] == 0 and replay["same"] > 10, (verify, replay))
+    with open(os.path.join(folder, "evidence", "log"), "r+b") as log:
+        log.seek(-3, os.SEEK_END)
+        byte = log.read(1)[0]
+        log.seek(-3, os.SEEK_END)
+        log.write(bytes([byte ^ 1]))
+    told = dam("status", folder)
+    check("a last leaf that is damaged is named", told.returncode == 1 and f"leaf {size_then - 1}: " in told.stderr, (told.stdout, told.stderr))
+    told = dam("doctor", folder, "--wait", "1").stdout
+    check("and the doctor finds it", "FAILED   evidence" in told, told)
 
 
 def test_crash_points(tmp):
@@ -404,6 +430,7 @@ def test_crash_points(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         test_misspelt()
+        test_completion()
         for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_environment, test_skill_answers, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()

@@ -55,6 +55,6 @@ export function relative(at, now) {
 export const short = (hex) => (hex && hex.length > 14 ? `${hex.slice(0, 8)}…${hex.slice(-4)}` : hex || "–");
 
 export const OUTCOMES = ["as proposed", "changed by the charter", "mind out of gas", "mind failed", "mind's answer malformed",
-  "charter failed", "vital channel lost", "operator's stop", "changed by the hard guard"];
+  "charter failed", "vital channel lost", "stopped", "changed by the hard guard"];
 export const QUALITIES = ["good", "stale", "missing", "out of range", "device fault"];
 export const MISSING = 2;

@@ -48,7 +48,7 @@ const char *dam_flow_outcome_text(uint8_t outcome)
         "permitted as proposed",       "changed by the charter",
         "mind ran out of gas",         "mind reverted or met a refused opcode",
         "mind's answer was malformed", "charter failed",
-        "a vital channel is not good", "operator's stop",
+        "a vital channel is not good", "stopped",
         "changed by the hard guard",
     };
     return outcome < DAM_COUNT_OF(text) ? text[outcome] : "?";
