@@ -20,13 +20,11 @@ const char dam_verb_evm_help[] =
     "failed or nothing was run. --fork takes the name in the files (Osaka, BPO1,\n"
     "PragueToOsakaAtTime15k), --filter a part of a test's name. --trace prints EIP-3155 lines.\n"
     "What takes long says on standard error how far it is.\n"
-    "run executes code with calldata on an empty world and prints its output, status and gas, or "
-    "with\n"
-    "--trace the steps and then output and gas in one line.\n"
+    "run executes code with calldata on an empty world and prints its output, status and gas,\n"
+    "or with --trace the steps and then output and gas in one line.\n"
     "trace runs a transaction on the state of a file {genesis, context, input} and prints what a\n"
-    "tracer tells: callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer, "
-    "muxTracer;\n"
-    "--config is its tracerConfig, as debug_traceTransaction takes it.\n"
+    "tracer tells: callTracer, flatCallTracer, prestateTracer, 4byteTracer, erc7562Tracer,\n"
+    "noopTracer, muxTracer; --config is its tracerConfig, as debug_traceTransaction takes it.\n"
     "bench times the cases of state-test files: gas, microseconds and Mgas/s, best of N runs, and\n"
     "the most memory that the program has had.\n";
 

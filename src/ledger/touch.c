@@ -66,7 +66,7 @@ static void touch_slot(struct dam_toucher *t, const struct dam_address *address,
     }
 }
 
-static struct dam_address address_of(const struct dam_u256 *word)
+struct dam_address dam_touch_address(const struct dam_u256 *word)
 {
     uint8_t bytes[32];
     struct dam_address address;
@@ -96,7 +96,7 @@ enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_add
         if (step->stack_count < 1) {
             return DAM_TOUCH_NOTHING;
         }
-        *ret_address = address_of(&top[-1]);
+        *ret_address = dam_touch_address(&top[-1]);
         return DAM_TOUCH_ACCOUNT;
     case 0xf1:                       /* CALL */
     case 0xf2:                       /* CALLCODE */
@@ -105,7 +105,7 @@ enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_add
         if (step->stack_count < 5) { /* as geth has it: what lacks more fails all the same */
             return DAM_TOUCH_NOTHING;
         }
-        *ret_address = address_of(&top[-2]);
+        *ret_address = dam_touch_address(&top[-2]);
         return DAM_TOUCH_CALLEE;
     default:
         return DAM_TOUCH_NOTHING;

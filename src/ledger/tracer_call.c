@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The tree of calls of a run, and what is written of it: callTracer, 4byteTracer; flatCallTracer is
- * in tracer_flat.c. */
+ * in tracer_flat.c, what erc7562Tracer tells more than callTracer in tracer_erc7562.c. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -11,7 +11,8 @@ struct call_tracer {
     struct dam_call_frame *root, *top;
     uint64_t log_index; /* of the block's next log */
     bool only_top;
-    bool failed; /* without memory */
+    bool failed;                   /* without memory */
+    struct dam_trace_rules *rules; /* NULL: not asked for */
 };
 
 /* ---- collecting ------------------------------------------------------------------------------ */
@@ -87,15 +88,18 @@ static void on_log(void *ctx, struct dam_evm *evm, const struct dam_evm_log *log
     t->top->last_log = entry;
 }
 
-/* Only for the words of an error. */
+/* For the words of an error, and for what is to be known beside the calls. */
 static void on_step(void *ctx, struct dam_evm *evm, const struct dam_evm_step *step)
 {
     struct call_tracer *t = ctx;
-    (void)evm;
-    if (t->top != NULL) {
-        t->top->last_op = step->op;
-        t->top->last_stack = (uint32_t)step->stack_count;
-        t->top->last_gas = step->gas;
+    if (t->failed || t->top == NULL) {
+        return;
+    }
+    t->top->last_op = step->op;
+    t->top->last_stack = (uint32_t)step->stack_count;
+    t->top->last_gas = step->gas;
+    if (t->rules != NULL) {
+        dam_trace_rules_step(t->rules, evm, t->root, t->top, step);
     }
 }
 
@@ -249,9 +253,10 @@ static void put_outcome(const struct dam_trace_target *target, const struct dam_
     }
 }
 
-static void put_frame(const struct dam_trace_target *target,
-                      const struct dam_trace_options *options, const struct dam_call_frame *frame,
-                      struct dam_json_writer *w, bool parent_failed)
+static enum dam_err put_frame(const struct dam_trace_target *target,
+                              const struct dam_trace_options *options,
+                              const struct dam_call_frame *frame, struct dam_json_writer *w,
+                              bool parent_failed)
 {
     enum dam_evm_kind kind = frame->enter.kind;
     bool create = kind == DAM_EVM_KIND_CREATE || kind == DAM_EVM_KIND_CREATE2;
@@ -270,7 +275,7 @@ static void put_frame(const struct dam_trace_target *target,
         dam_json_put_key(w, "calls");
         dam_json_put_array(w);
         for (const struct dam_call_frame *c = frame->first_call; c != NULL; c = c->next) {
-            put_frame(target, options, c, w, failed || parent_failed);
+            DAM_TRY(put_frame(target, options, c, w, failed || parent_failed));
         }
         dam_json_put_array_end(w);
     }
@@ -282,7 +287,11 @@ static void put_frame(const struct dam_trace_target *target,
     }
     dam_json_put_key(w, "type");
     dam_json_put_cstr(w, kind_name(kind));
+    if (options->kind == DAM_TRACE_ERC7562) {
+        DAM_TRY(dam_trace_rules_write(target->arena, frame, w));
+    }
     dam_json_put_object_end(w);
+    return DAM_OK;
 }
 
 /* ---- selectors ------------------------------------------------------------------------------- */
@@ -335,19 +344,40 @@ static void write_selectors(struct call_tracer *tracer, struct dam_json_writer *
     dam_json_put_object_end(w);
 }
 
+static enum dam_err write(struct dam_trace_target *target, const struct dam_trace_options *options,
+                          struct call_tracer *tracer, struct dam_json_writer *w)
+{
+    switch (options->kind) {
+    case DAM_TRACE_4BYTE:
+        write_selectors(tracer, w);
+        return DAM_OK;
+    case DAM_TRACE_FLAT:
+        dam_trace_write_flat(target, options, w, tracer->root);
+        return DAM_OK;
+    default:
+        return put_frame(target, options, tracer->root, w, false);
+    }
+}
+
 enum dam_err dam_trace_calls(struct dam_trace_target *target,
                              const struct dam_trace_options *options, struct dam_json_writer *w,
                              enum dam_tx_invalid *ret_invalid)
 {
-    struct call_tracer tracer = {
-        .arena = target->arena, .log_index = target->log_start, .only_top = options->only_top_call};
+    struct dam_trace_rules rules;
+    struct call_tracer tracer = {.arena = target->arena,
+                                 .log_index = target->log_start,
+                                 .only_top = options->only_top_call,
+                                 .rules = options->kind == DAM_TRACE_ERC7562 ? &rules : NULL};
     struct dam_evm_tracer hooks = {.step = options->kind == DAM_TRACE_4BYTE ? NULL : on_step,
                                    .enter = on_enter,
                                    .exit = on_exit_frame,
                                    .log = options->with_log ? on_log : NULL,
                                    .ctx = &tracer};
     struct dam_evm_receipt receipt;
-    DAM_TRY(dam_trace_transact(target, &hooks, &receipt));
+    dam_trace_rules_init(&rules, target->arena, &options->ignored);
+    enum dam_err err = dam_trace_transact(target, &hooks, &receipt);
+    dam_trace_rules_finish(&rules);
+    DAM_TRY(err);
     *ret_invalid = receipt.invalid;
     if (receipt.invalid != DAM_TX_NONE) {
         return DAM_OK;
@@ -357,12 +387,5 @@ enum dam_err dam_trace_calls(struct dam_trace_target *target,
     }
     tracer.root->gas = target->tx.gas_limit;
     tracer.root->gas_used = receipt.gas_used;
-    if (options->kind == DAM_TRACE_4BYTE) {
-        write_selectors(&tracer, w);
-    } else if (options->kind == DAM_TRACE_FLAT) {
-        dam_trace_write_flat(target, options, w, tracer.root);
-    } else {
-        put_frame(target, options, tracer.root, w, false);
-    }
-    return DAM_OK;
+    return write(target, options, &tracer, w);
 }

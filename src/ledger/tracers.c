@@ -45,9 +45,13 @@ static bool find_kind(const struct dam_json *name, enum dam_trace_kind *ret)
     static const struct {
         const char *name;
         enum dam_trace_kind kind;
-    } tracers[] = {{"callTracer", DAM_TRACE_CALL},         {"flatCallTracer", DAM_TRACE_FLAT},
-                   {"prestateTracer", DAM_TRACE_PRESTATE}, {"4byteTracer", DAM_TRACE_4BYTE},
-                   {"noopTracer", DAM_TRACE_NOOP},         {"muxTracer", DAM_TRACE_MUX}};
+    } tracers[] = {{"callTracer", DAM_TRACE_CALL},
+                   {"flatCallTracer", DAM_TRACE_FLAT},
+                   {"prestateTracer", DAM_TRACE_PRESTATE},
+                   {"4byteTracer", DAM_TRACE_4BYTE},
+                   {"erc7562Tracer", DAM_TRACE_ERC7562},
+                   {"noopTracer", DAM_TRACE_NOOP},
+                   {"muxTracer", DAM_TRACE_MUX}};
     for (size_t i = 0; i < DAM_COUNT_OF(tracers); i++) {
         if (dam_json_is(name, tracers[i].name)) {
             *ret = tracers[i].kind;
@@ -55,6 +59,38 @@ static bool find_kind(const struct dam_json *name, enum dam_trace_kind *ret)
         }
     }
     return false;
+}
+
+/* The opcodes that erc7562Tracer does not count: those of the list, or those that matter to nobody.
+ */
+static enum dam_err read_ignored(const struct dam_json *list, struct dam_evm_opcode_set *ret,
+                                 char fault[DAM_TRACE_FAULT_SIZE])
+{
+    static const uint8_t harmless[] = {DAM_OP_POP, DAM_OP_ADD, DAM_OP_SUB, DAM_OP_MUL,
+                                       DAM_OP_DIV, DAM_OP_EQ,  DAM_OP_LT,  DAM_OP_GT,
+                                       DAM_OP_SLT, DAM_OP_SGT, DAM_OP_SHL, DAM_OP_SHR,
+                                       DAM_OP_AND, DAM_OP_OR,  DAM_OP_NOT, DAM_OP_ISZERO};
+    if (dam_json_is_null(list)) {
+        for (unsigned op = DAM_OP_PUSH0; op <= DAM_OP_SWAP16; op++) {
+            dam_evm_opcode_set_add(ret, (uint8_t)op);
+        }
+        for (size_t i = 0; i < sizeof(harmless); i++) {
+            dam_evm_opcode_set_add(ret, harmless[i]);
+        }
+        return DAM_OK;
+    }
+    uint64_t op = 0;
+    const struct dam_json *item = list->type == DAM_JSON_ARRAY ? dam_json_first(list) : list;
+    uint32_t left = list->type == DAM_JSON_ARRAY ? list->count : 1;
+    for (; left > 0; left--, item = dam_json_next(item)) {
+        if (dam_json_quantity(item, &op) != DAM_OK || op > UINT8_MAX) {
+            (void)snprintf(fault, DAM_TRACE_FAULT_SIZE,
+                           "ignoredOpcodes: not a list of opcodes such as \"0x60\"");
+            return DAM_EPARSE;
+        }
+        dam_evm_opcode_set_add(ret, (uint8_t)op);
+    }
+    return DAM_OK;
 }
 
 /* One named tracer with its own configuration. */
@@ -78,6 +114,9 @@ static enum dam_err read_named(const struct dam_json *name, const struct dam_jso
     if (ret->diff && ret->with_empty) {
         (void)snprintf(fault, DAM_TRACE_FAULT_SIZE, "cannot use diffMode with includeEmpty");
         return DAM_EPARSE;
+    }
+    if (ret->kind == DAM_TRACE_ERC7562) {
+        return read_ignored(dam_json_get(config, "ignoredOpcodes"), &ret->ignored, fault);
     }
     if (ret->kind != DAM_TRACE_MUX) {
         return DAM_OK;
@@ -170,6 +209,7 @@ enum dam_err dam_trace_run(struct dam_trace_target *target, const struct dam_tra
     case DAM_TRACE_CALL:
     case DAM_TRACE_FLAT:
     case DAM_TRACE_4BYTE:
+    case DAM_TRACE_ERC7562:
         err = dam_trace_calls(target, options, w, ret_invalid);
         break;
     case DAM_TRACE_PRESTATE:

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The tracers behind debug_trace*: a transaction run again with hooks that write what it did, as
- * geth writes it: struct logs, callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer
- * and muxTracer. They know no ledger and no JSON-RPC: the target says how its state is come by.
- * Called by ledger/tracer.c and by `dam evm trace`. */
+ * geth writes it: struct logs, callTracer, flatCallTracer, prestateTracer, 4byteTracer,
+ * erc7562Tracer, noopTracer and muxTracer. They know no ledger and no JSON-RPC: the target says how
+ * its state is come by. Called by ledger/tracer.c and by `dam evm trace`. */
 #ifndef DAM_LEDGER_TRACERS_H
 #define DAM_LEDGER_TRACERS_H
 
 #include "base/json.h"
+#include "base/table.h"
 #include "core/evm/evm.h"
 
 enum dam_trace_kind {
@@ -15,6 +16,7 @@ enum dam_trace_kind {
     DAM_TRACE_FLAT,
     DAM_TRACE_PRESTATE,
     DAM_TRACE_4BYTE,
+    DAM_TRACE_ERC7562,
     DAM_TRACE_NOOP,
     DAM_TRACE_MUX
 };
@@ -23,7 +25,9 @@ struct dam_trace_options {
     enum dam_trace_kind kind;
     bool no_stack, no_storage, memory, return_data; /* struct logs */
     uint64_t limit;                                 /* struct logs; 0: none */
-    bool only_top_call, with_log;                   /* callTracer */
+    bool only_top_call;                             /* callTracer */
+    bool with_log;                                  /* callTracer, erc7562Tracer */
+    struct dam_evm_opcode_set ignored;              /* erc7562Tracer: not counted */
     bool precompiles, parity_errors;                /* flatCallTracer */
     bool diff, no_code, with_empty;                 /* prestateTracer; no_storage too */
     const struct dam_json *parts; /* muxTracer: {tracer: its tracerConfig}, borrowed */
@@ -113,8 +117,9 @@ struct dam_call_frame {
     struct dam_bytes output;
     enum dam_evm_status status;
     struct dam_trace_log *first_log, *last_log;
-    uint64_t log_index; /* the block's next log when it began */
-    uint8_t last_op;    /* for the words of an error */
+    struct dam_trace_note *first_note, *last_note; /* erc7562Tracer's */
+    uint64_t log_index;                            /* the block's next log when it began */
+    uint8_t last_op;                               /* for the words of an error */
     uint32_t last_stack;
     int64_t last_gas;
 };
@@ -125,6 +130,29 @@ const char *dam_trace_op_name(uint8_t op);
 /** What ended a frame, in geth's words, which tell an underflow's depth and an opcode's name. */
 void dam_trace_error_text(const struct dam_call_frame *frame, enum dam_fork fork, char *text,
                           size_t size);
+
+/* What erc7562Tracer remembers beside the frames. */
+struct dam_trace_rules {
+    struct dam_arena *arena;
+    struct dam_evm_opcode_set ignored;
+    struct dam_table table;   /* the notes by frame, kind and key */
+    unsigned last_op;         /* above 255: none that counts */
+    struct dam_u256 last_top; /* of the stack before it */
+};
+
+void dam_trace_rules_init(struct dam_trace_rules *rules, struct dam_arena *arena,
+                          const struct dam_evm_opcode_set *ignored);
+void dam_trace_rules_finish(struct dam_trace_rules *rules);
+
+/** Note what an opcode does in a frame. A failure stops the machine. */
+void dam_trace_rules_step(struct dam_trace_rules *rules, struct dam_evm *evm,
+                          struct dam_call_frame *root, struct dam_call_frame *frame,
+                          const struct dam_evm_step *step);
+
+/** The members of a frame that callTracer has not. Returns: DAM_OK or DAM_ENOMEM. */
+DAM_MUST_USE enum dam_err dam_trace_rules_write(struct dam_arena *arena,
+                                                const struct dam_call_frame *frame,
+                                                struct dam_json_writer *w);
 
 /** The frames as flatCallTracer's list. */
 void dam_trace_write_flat(const struct dam_trace_target *target,
