@@ -369,6 +369,28 @@ void dam_envoy_leave(struct dam_envoy *e)
     uv_mutex_unlock(&e->lock);
 }
 
+/* A text of the options becomes the envoy's own: it outlives whoever made it, by the workers that
+ * still run then. Returns: false without memory. */
+static bool text_keep(struct dam_envoy *e, const char **text)
+{
+    if (*text != NULL) {
+        *text = dam_arena_copy(&e->texts, *text, strlen(*text) + 1);
+        return *text != NULL;
+    }
+    return true;
+}
+
+static bool texts_keep(struct dam_envoy *e)
+{
+    struct dam_envoy_options *o = &e->options;
+    bool ok = text_keep(e, &o->signer_folder) && text_keep(e, &o->password_path) &&
+              text_keep(e, &o->outbox_folder);
+    for (size_t i = 0; i < o->url_count; i++) {
+        ok = ok && text_keep(e, &o->urls[i]);
+    }
+    return ok;
+}
+
 enum dam_err dam_envoy_create(const struct dam_envoy_options *options, struct dam_envoy **ret)
 {
     struct dam_envoy *e = calloc(1, sizeof(*e));
@@ -386,7 +408,8 @@ enum dam_err dam_envoy_create(const struct dam_envoy_options *options, struct da
     e->users = 1;
     e->outbox.folder = -1;
     dam_arena_init(&e->arena, dam_heap(), ARENA_MAX);
-    if (options->has_witness && e->deeds == NULL) {
+    dam_arena_init(&e->texts, dam_heap(), 0);
+    if (!texts_keep(e) || (options->has_witness && e->deeds == NULL)) {
         dam_envoy_release(e);
         return DAM_ENOMEM;
     }
@@ -410,6 +433,7 @@ void dam_envoy_release(struct dam_envoy *e)
     dam_outbox_close(&e->outbox);
     dam_http_client_destroy(&e->http);
     dam_arena_finish(&e->arena);
+    dam_arena_finish(&e->texts);
     uv_cond_destroy(&e->moved);
     uv_mutex_destroy(&e->lock);
     free(e->deeds);

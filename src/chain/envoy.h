@@ -18,7 +18,7 @@
 #define DAM_ENVOY_DEEDS_MAX 128u
 #define DAM_ENVOY_WHAT_SIZE 96u
 
-/* Texts are borrowed for the envoy's life. */
+/* Texts are copied. */
 struct dam_envoy_options {
     const char *urls[DAM_REMOTE_ENDPOINTS_MAX]; /* JSON-RPC of one chain */
     size_t url_count;
@@ -42,6 +42,7 @@ struct dam_envoy_deed {
 
 struct dam_envoy {
     struct dam_envoy_options options;
+    struct dam_arena texts; /* of the options */
     unsigned users;
     struct dam_arena arena; /* of whoever works with it; reset when it leaves */
     struct dam_http_client http;

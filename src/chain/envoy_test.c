@@ -129,12 +129,31 @@ static void a_full_pool_does_not_lock_up(void **state)
     assert_string_equal(order, "abcdefghijkl");
 }
 
+/* Whoever made it may be gone while a worker still works with it. */
+static void it_keeps_what_it_was_told(void **state)
+{
+    char url[] = "http://127.0.0.1:1";
+    char folder[] = "signer";
+    const struct dam_envoy_options options = {
+        .urls = {url}, .url_count = 1, .agree_min = 1, .signer_folder = folder};
+    struct dam_envoy *told = NULL;
+    (void)state;
+    assert_int_equal(dam_envoy_create(&options, &told), DAM_OK);
+    memset(url, 'x', sizeof(url) - 1);
+    memset(folder, 'x', sizeof(folder) - 1);
+    assert_string_equal(told->options.urls[0], "http://127.0.0.1:1");
+    assert_string_equal(told->options.signer_folder, "signer");
+    assert_null(told->options.outbox_folder);
+    dam_envoy_release(told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_order_is_that_of_the_places, begin, end),
         cmocka_unit_test_setup_teardown(who_comes_back_waits_for_nobody_without_a_thread, begin,
                                         end),
+        cmocka_unit_test(it_keeps_what_it_was_told),
         cmocka_unit_test_setup_teardown(a_full_pool_does_not_lock_up, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

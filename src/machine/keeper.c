@@ -38,8 +38,10 @@ struct dam_keeper {
 
     /* The worker's while busy, else the loop's. */
     bool busy;
-    const struct dam_manifest *manifest;
-    const char *folder; /* of the evidence */
+    char folder[PATH_SIZE]; /* of the evidence */
+    bool has_constitution;  /* these three of the manifest, which a round may outlive */
+    struct dam_address constitution;
+    bool enacts;
     struct dam_envoy *envoy;
     struct dam_checkpoint_origin origin;
     struct dam_u256 id;
@@ -73,13 +75,13 @@ struct dam_keeper {
 /* ---- following the constitution -------------------------------------------------------------- */
 
 static void watcher_init(struct dam_watcher *w, struct dam_envoy *envoy,
-                         const struct dam_manifest *manifest)
+                         const struct dam_address *constitution, int64_t depth)
 {
     *w = (struct dam_watcher){
         .chain = &envoy->chain,
-        .addresses = &manifest->chain.constitution,
+        .addresses = constitution,
         .address_count = 1,
-        .depth = (uint64_t)manifest->chain.depth,
+        .depth = (uint64_t)depth,
         .range_max = RANGE_MAX,
     };
 }
@@ -90,7 +92,7 @@ enum dam_err dam_keeper_first(struct dam_envoy *envoy, const struct dam_manifest
     struct dam_watcher watcher;
     const struct dam_u256 id = dam_u256_from_u64(manifest->token);
     DAM_TRY(dam_envoy_connect(envoy));
-    watcher_init(&watcher, envoy, manifest);
+    watcher_init(&watcher, envoy, &manifest->chain.constitution, manifest->chain.depth);
     DAM_TRY(dam_watcher_begin(&watcher, &envoy->arena));
     return dam_constitution_read(envoy, &manifest->chain.constitution, &id, watcher.number, arena,
                                  ret);
@@ -135,7 +137,7 @@ static enum dam_err watch(struct dam_keeper *k)
 
 static enum dam_err look(struct dam_keeper *k)
 {
-    if (!k->manifest->chain.has_constitution) {
+    if (!k->has_constitution) {
         return DAM_OK;
     }
     enum dam_err err = k->broken_block != 0 ? DAM_ECONFLICT : watch(k);
@@ -149,8 +151,8 @@ static enum dam_err look(struct dam_keeper *k)
         return DAM_OK;
     }
     dam_arena_reset(&k->arena);
-    DAM_TRY(dam_constitution_read(k->envoy, &k->manifest->chain.constitution, &k->id,
-                                  k->watcher.number, &k->arena, k->news));
+    DAM_TRY(dam_constitution_read(k->envoy, &k->constitution, &k->id, k->watcher.number, &k->arena,
+                                  k->news));
     k->stale = false;
     k->has_news = true;
     k->chain_epoch = k->news->has_terms ? k->news->terms.epoch : 0;
@@ -306,7 +308,7 @@ static enum dam_err constitution_call(struct dam_keeper *k, const char *what, co
                                       uint64_t number)
 {
     const struct dam_hash id = cause(k, what, number);
-    struct dam_calldata_call call = {.target = k->manifest->chain.constitution};
+    struct dam_calldata_call call = {.target = k->constitution};
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
     bool recorded = false;
@@ -328,7 +330,7 @@ static enum dam_err report(struct dam_keeper *k)
     if (k->order.revoked != 0 && k->order.revoked == k->chain_epoch && guards) {
         DAM_TRY(constitution_call(k, "rollback", "rollback(uint256)", k->chain_epoch));
     }
-    if (k->manifest->upgrade.enact && k->enact_at_s != 0) {
+    if (k->enacts && k->enact_at_s != 0) {
         DAM_TRY(dam_envoy_chain_time(k->envoy, &chain_s));
         if (chain_s >= k->enact_at_s) {
             DAM_TRY(constitution_call(k, "enact", "enact(uint256)", k->enact_at_s));
@@ -440,7 +442,7 @@ static int64_t leaf_ms(struct dam_evidence *evidence, uint64_t seq)
 
 static bool anchor_is_due(struct dam_keeper *k, uint64_t size, int64_t wall_ms)
 {
-    const struct dam_manifest_anchor *rules = &k->manifest->anchor;
+    const struct dam_manifest_anchor *rules = &dam_machine_manifest(k->machine)->anchor;
     if (size <= k->anchored_size) {
         return false;
     }
@@ -468,11 +470,11 @@ void dam_keeper_begin(struct dam_keeper *k, const struct dam_now *now)
     k->due_ms = now->mono_ms + k->poll_ms;
     *o = (struct order){.wall_ms = now->wall_ms, .revoked = dam_machine_revoked(k->machine)};
     if (size > 0 && dam_record_root(&source, size, &o->root) == DAM_OK) {
-        const struct dam_manifest_anchor *rules = &k->manifest->anchor;
         o->size = size;
         o->anchor = !k->anchoring && anchor_is_due(k, size, now->wall_ms);
-        bool is_time = k->signed_ms == NEVER_MS || now->wall_ms < k->signed_ms ||
-                       now->wall_ms - k->signed_ms >= rules->checkpoint_ms;
+        bool is_time =
+            k->signed_ms == NEVER_MS || now->wall_ms < k->signed_ms ||
+            now->wall_ms - k->signed_ms >= dam_machine_manifest(k->machine)->anchor.checkpoint_ms;
         o->sign = o->anchor || (is_time && size > k->signed_point.size);
     }
     k->work.data = k;
@@ -515,15 +517,19 @@ enum dam_err dam_keeper_create(struct dam_machine *machine, uv_loop_t *loop, int
     }
     struct dam_keeper *k = calloc(1, sizeof(*k));
     struct dam_constitution *news = calloc(1, sizeof(*news));
-    if (k == NULL || news == NULL || dam_manifest_path(m, m->evidence_folder) == NULL) {
+    const char *folder = dam_manifest_path(m, m->evidence_folder);
+    if (k == NULL || news == NULL || folder == NULL) {
         free(k);
         free(news);
         return DAM_ENOMEM;
     }
     k->machine = machine;
-    k->manifest = m;
     k->loop = loop;
-    k->folder = dam_manifest_path(m, m->evidence_folder);
+    (void)snprintf(k->folder, sizeof(k->folder), "%s",
+                   folder); /* it was opened: it is that short */
+    k->has_constitution = m->chain.has_constitution;
+    k->constitution = m->chain.constitution;
+    k->enacts = m->upgrade.enact;
     k->news = news;
     k->envoy = dam_envoy_share(envoy);
     k->poll_ms = (uint64_t)(m->chain.poll_ms > poll_ms_min ? m->chain.poll_ms : poll_ms_min);
@@ -532,7 +538,7 @@ enum dam_err dam_keeper_create(struct dam_machine *machine, uv_loop_t *loop, int
     k->origin.chain_id = m->chain_id;
     k->origin.token = m->token;
     k->origin.registry = m->registry;
-    watcher_init(&k->watcher, envoy, m);
+    watcher_init(&k->watcher, envoy, &k->constitution, m->chain.depth);
     dam_arena_init(&k->arena, dam_heap(), 0);
     *ret = k;
     return DAM_OK;

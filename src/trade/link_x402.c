@@ -24,6 +24,7 @@
 #define LOOK_MS 50u    /* between two looks */
 #define PRICE_DECIMALS 6u
 #define NAME_LEN_MAX 32u
+#define CHANNEL_LEN_MAX 64u   /* of its name; part of what stands in outboxes */
 #define SOCKET_PATH_SIZE 108u /* sockaddr_un.sun_path */
 #define ANSWER_LEN_MAX 8192u
 
@@ -37,6 +38,7 @@ struct sold {
 struct sale {
     struct dam_http_exchange *exchange;
     const struct sold *sold;
+    char channel[CHANNEL_LEN_MAX + 1]; /* its name: the worker may outlive the manifest */
     struct dam_x402_payment payment;
 };
 
@@ -76,15 +78,14 @@ static struct link_x402 *of(struct dam_skill *skill)
 /* One authorisation for one thing: the cause of its transaction. */
 static struct dam_hash cause(const struct link_x402 *l)
 {
-    uint8_t text[4 + 20 + 20 + 20 + 32 + 64] = "x402";
-    const char *name = l->sale.sold->shown->name;
+    uint8_t text[4 + 20 + 20 + 20 + 32 + CHANNEL_LEN_MAX] = "x402";
     struct dam_hash id;
-    size_t len = strlen(name) < 64 ? strlen(name) : 64;
+    size_t len = strlen(l->sale.channel);
     memcpy(text + 4, l->seat.account.b, 20);
     memcpy(text + 24, l->seat.contract.b, 20);
     memcpy(text + 44, l->sale.payment.from.b, 20);
     memcpy(text + 64, l->sale.payment.nonce.b, 32);
-    memcpy(text + 96, name, len);
+    memcpy(text + 96, l->sale.channel, len);
     dam_keccak256(text, 96 + len, &id);
     return id;
 }
@@ -141,7 +142,7 @@ static enum dam_err payment_send(struct link_x402 *l, const struct dam_hash *id)
         return DAM_OK;
     }
     DAM_TRY(dam_x402_calldata(&l->seat.envoy->arena, &l->terms, &l->sale.payment, &call.data));
-    (void)snprintf(what, sizeof(what), "x402, sale of %.64s", l->sale.sold->shown->name);
+    (void)snprintf(what, sizeof(what), "x402, sale of %s", l->sale.channel);
     enum dam_err err = dam_envoy_execute(l->seat.envoy, id, what, &call, 1, &recorded);
     if (err == DAM_EREFUSED && !recorded) {
         refuse(l, dam_seat_reason(&l->seat, err));
@@ -379,6 +380,7 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
             reply_offer(l, exchange, sold, wrong);
             return;
         }
+        (void)snprintf(sale.channel, sizeof(sale.channel), "%s", sold->shown->name);
         l->queue[l->queue_count++] = sale;
         sale_begin(l);
     }

@@ -296,32 +296,32 @@ bool dam_skill_address(const struct dam_link_setup *setup, const char *option,
     return dam_address_from_text(text, strlen(text), ret) == DAM_OK;
 }
 
-static const char *own_read(struct dam_skill *s, const struct dam_link_setup *setup,
-                            const char *url, struct dam_envoy_options *ret)
+/* What a chain and a signer of the link's own are. Out: paths: what ret borrows. */
+static const char *own_read(const struct dam_link_setup *setup, const char *url,
+                            char paths[3][DAM_SKILL_PATH_SIZE], struct dam_envoy_options *ret)
 {
     long timeout_ms = 0;
-    if (!dam_http_client_takes(url) || strlen(url) >= sizeof(s->url)) {
+    if (!dam_http_client_takes(url) || strlen(url) >= DAM_RPC_URL_SIZE) {
         return "'url' is the chain's JSON-RPC, by " DAM_HTTP_CLIENT_SCHEMES;
     }
-    memcpy(s->url, url, strlen(url) + 1);
-    if (!path_make(setup, "signer", "signer", s->signer_folder) ||
-        !path_make(setup, "outbox", "outbox", s->outbox_folder)) {
+    if (!path_make(setup, "signer", "signer", paths[0]) ||
+        !path_make(setup, "outbox", "outbox", paths[1])) {
         return "'signer' and 'outbox' are folders";
     }
-    if (!path_make(setup, "password_file", "", s->password_path)) {
+    if (!path_make(setup, "password_file", "", paths[2])) {
         return "'password_file' is the file with the password of the signer's keystore";
     }
     if (dam_link_option_number(setup, "timeout_ms", 1000, 10, 60000, &timeout_ms) != DAM_OK) {
         return "'timeout_ms' is a number from 10 to 60000";
     }
     *ret = (struct dam_envoy_options){
-        .urls = {s->url},
+        .urls = {url},
         .url_count = 1,
         .agree_min = 1,
         .timeout_ms = (uint32_t)timeout_ms,
-        .outbox_folder = s->outbox_folder,
-        .signer_folder = s->signer_folder,
-        .password_path = s->password_path,
+        .signer_folder = paths[0],
+        .outbox_folder = paths[1],
+        .password_path = paths[2],
     };
     return NULL;
 }
@@ -332,9 +332,11 @@ static const char *envoy_get(struct dam_skill *s, const struct dam_link_setup *s
                              struct dam_envoy **ret)
 {
     struct dam_envoy_options options;
+    char paths[3][DAM_SKILL_PATH_SIZE];
     const char *url = dam_link_option(setup, "url", "");
     if (url[0] != 0) {
-        const char *why = own_read(s, setup, url, &options);
+        const char *why = own_read(setup, url, paths, &options);
+        (void)snprintf(s->url, sizeof(s->url), "%s", url);
         bool ok = why == NULL && dam_envoy_create(&options, ret) == DAM_OK;
         return why != NULL ? why : ok ? NULL : "out of memory";
     }

@@ -80,10 +80,7 @@ struct dam_skill {
     bool reached;                 /* the last job could talk with everything */
     char why[DAM_SKILL_WHY_SIZE]; /* what was done or failed, for people; "": nothing to say */
 
-    char url[512]; /* "": the machine's own chain and signer; else these four */
-    char outbox_folder[DAM_SKILL_PATH_SIZE];
-    char signer_folder[DAM_SKILL_PATH_SIZE];
-    char password_path[DAM_SKILL_PATH_SIZE];
+    char url[512]; /* of the chain, for people */
 };
 
 /* The options of every skill, for a kind's list: its own come behind. */
