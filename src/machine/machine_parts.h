@@ -33,8 +33,7 @@ struct dam_machine {
     struct dam_sense sense;
     struct dam_decision decision; /* the last one */
     uint64_t decision_seq;
-    bool decided;  /* a decision waits for its release */
-    bool released; /* the last decision was given to the devices */
+    bool decided; /* a decision waits for its release */
     size_t memory_len;
     uint8_t memory[DAM_FLOW_MEMORY_MAX];
     bool stopped;                    /* by the operator */
