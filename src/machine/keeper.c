@@ -167,14 +167,11 @@ static enum dam_err look(struct dam_keeper *k)
 static enum dam_err note_keep(struct dam_keeper *k)
 {
     const struct dam_file_ops *ops = dam_file_system();
-    char path[PATH_SIZE];
-    char draft[PATH_SIZE];
+    char path[PATH_SIZE + sizeof("/" DAM_MACHINE_CHECKPOINT_FILE)];
+    char draft[PATH_SIZE + sizeof("/" DAM_MACHINE_CHECKPOINT_FILE ".new")];
     int fd = -1;
-    int len = snprintf(path, sizeof(path), "%s/%s", k->folder, DAM_MACHINE_CHECKPOINT_FILE);
-    (void)snprintf(draft, sizeof(draft), "%s/%s.new", k->folder, DAM_MACHINE_CHECKPOINT_FILE);
-    if (len < 0 || (size_t)len + 8 > sizeof(path)) {
-        return DAM_ERANGE;
-    }
+    (void)snprintf(path, sizeof(path), "%s/" DAM_MACHINE_CHECKPOINT_FILE, k->folder);
+    (void)snprintf(draft, sizeof(draft), "%s/" DAM_MACHINE_CHECKPOINT_FILE ".new", k->folder);
     DAM_TRY(ops->open(ops->ctx, draft, true, &fd));
     enum dam_err err = ops->truncate(ops->ctx, fd, 0);
     err = err == DAM_OK ? ops->write(ops->ctx, fd, 0, k->note, k->note_len) : err;
