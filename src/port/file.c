@@ -79,6 +79,17 @@ static enum dam_err system_sync_disk(void *ctx, int fd)
     return syncfs(fd) == 0 ? DAM_OK : last_error();
 }
 
+static enum dam_err system_disk(void *ctx, int fd, uint64_t *ret)
+{
+    (void)ctx;
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return last_error();
+    }
+    *ret = st.st_dev;
+    return DAM_OK;
+}
+
 static enum dam_err system_lock(void *ctx, int fd)
 {
     (void)ctx;
@@ -91,7 +102,7 @@ static enum dam_err system_lock(void *ctx, int fd)
 static enum dam_err system_make_folder(void *ctx, const char *path)
 {
     (void)ctx;
-    return mkdir(path, 0750) == 0 || errno == EEXIST ? DAM_OK : last_error();
+    return dam_file_make_folder(path, 0750);
 }
 
 static enum dam_err system_truncate(void *ctx, int fd, uint64_t len)
@@ -142,6 +153,7 @@ const struct dam_file_ops *dam_file_system(void)
         .write = system_write,
         .sync = system_sync,
         .sync_disk = system_sync_disk,
+        .disk = system_disk,
         .lock = system_lock,
         .make_folder = system_make_folder,
         .truncate = system_truncate,
@@ -151,6 +163,23 @@ const struct dam_file_ops *dam_file_system(void)
         .close = system_close,
     };
     return &ops;
+}
+
+enum dam_err dam_file_make_folder(const char *path, unsigned mode)
+{
+    if (mkdir(path, mode) != 0) {
+        return errno == EEXIST ? DAM_OK : last_error();
+    }
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int above = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum dam_err err = above >= 0 && fsync(above) == 0 ? DAM_OK : last_error();
+    if (above >= 0) {
+        (void)close(above); /* nothing was written through these two */
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return err;
 }
 
 enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text)

@@ -19,9 +19,11 @@ struct dam_file_ops {
     enum dam_err (*sync)(void *ctx, int fd);
     /* sync for every file of the file system that holds fd. */
     enum dam_err (*sync_disk)(void *ctx, int fd);
+    /* Which file system that is: equal numbers are one. */
+    enum dam_err (*disk)(void *ctx, int fd, uint64_t *ret);
     /* Take the file for this process alone; DAM_ECONFLICT if another has it. Ends with close. */
     enum dam_err (*lock)(void *ctx, int fd);
-    /* Make a folder; DAM_OK if it is there already. */
+    /* As dam_file_make_folder, for its owner and group. */
     enum dam_err (*make_folder)(void *ctx, const char *path);
     enum dam_err (*truncate)(void *ctx, int fd, uint64_t len);
     enum dam_err (*size)(void *ctx, int fd, uint64_t *ret_len);
@@ -35,6 +37,10 @@ struct dam_file_ops {
 
 /** The real disk. Returns: a static object. */
 const struct dam_file_ops *dam_file_system(void);
+
+/** Make a folder; a new one's name is durable in the folder above. May block. Returns: DAM_OK, also
+ * if it is there already; DAM_ENOSPC, DAM_ENOTFOUND, DAM_EIO. In: mode: of a new one. */
+DAM_MUST_USE enum dam_err dam_file_make_folder(const char *path, unsigned mode);
 
 /** Put a small file into an open folder of the real disk, durable and whole: whoever reads it finds
  *  the old one or the new. May block. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO. In: name: at most 80

@@ -5,8 +5,10 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -65,11 +67,30 @@ static void a_full_disk_leaves_the_old_one(void **state)
     assert_holds("old");
 }
 
+static void a_folder_is_made_once(void **state)
+{
+    char above[] = "/tmp/dam-file-XXXXXX";
+    char path[64];
+    struct stat st;
+    (void)state;
+    assert_non_null(mkdtemp(above));
+    (void)snprintf(path, sizeof(path), "%s/a/b", above);
+    assert_int_equal(dam_file_make_folder(path, 0700), DAM_ENOTFOUND);
+    (void)snprintf(path, sizeof(path), "%s/a", above);
+    assert_int_equal(dam_file_make_folder(path, 0700), DAM_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(dam_file_make_folder(path, 0750), DAM_OK); /* as it is */
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(above), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_put_and_put_again),
         cmocka_unit_test(a_full_disk_leaves_the_old_one),
+        cmocka_unit_test(a_folder_is_made_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
