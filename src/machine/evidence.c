@@ -33,6 +33,7 @@ struct dam_evidence {
     bool write;
     bool relaxed;
     enum dam_err dead;
+    uint64_t disk; /* that holds the log */
     int log_fd;
     int index_fd;
     int tree_fd[TREE_FILES];
@@ -407,6 +408,7 @@ static enum dam_err open_checked(struct dam_evidence *e, const struct dam_hash *
 {
     uint64_t log_len = 0;
     DAM_TRY(files_open(e));
+    DAM_TRY(e->ops->disk(e->ops->ctx, e->log_fd, &e->disk));
     DAM_TRY(e->ops->size(e->ops->ctx, e->log_fd, &log_len));
     DAM_TRY(state_load(e, log_len));
     DAM_TRY(scan(e, log_len));
@@ -566,9 +568,19 @@ void dam_evidence_relax(struct dam_evidence *e)
     e->relaxed = true;
 }
 
+static bool on_one_disk(struct dam_evidence **list, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (list[i]->disk != list[0]->disk) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void dam_evidence_sync_all(struct dam_evidence **list, size_t count)
 {
-    if (count < SYNC_DISK_FROM || list[0]->relaxed) {
+    if (count < SYNC_DISK_FROM || list[0]->relaxed || !on_one_disk(list, count)) {
         for (size_t i = 0; i < count; i++) {
             if (dam_evidence_sync(list[i]) != DAM_OK) {
                 continue; /* the store keeps its error */

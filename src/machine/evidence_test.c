@@ -286,6 +286,74 @@ static void after_any_failure_acknowledged_leaves_are_there(void **state)
     assert_int_equal(folder_make(NULL), 0);
 }
 
+/* ---- many stores ----------------------------------------------------------------------------- */
+
+#define STORES 8u /* enough for one flush of their file system */
+
+/* Disks in turn, where there are several, and what was asked of them. */
+struct disks {
+    uint64_t count;
+    uint64_t opened;
+    unsigned syncs;
+    unsigned disk_syncs;
+};
+
+static enum dam_err counted_disk(void *ctx, int fd, uint64_t *ret)
+{
+    struct disks *disks = ctx;
+    (void)fd;
+    *ret = disks->opened++ % disks->count;
+    return DAM_OK;
+}
+
+static enum dam_err counted_sync(void *ctx, int fd)
+{
+    struct disks *disks = ctx;
+    (void)fd;
+    disks->syncs++;
+    return DAM_OK;
+}
+
+static enum dam_err counted_sync_disk(void *ctx, int fd)
+{
+    struct disks *disks = ctx;
+    (void)fd;
+    disks->disk_syncs++;
+    return DAM_OK;
+}
+
+/* One flush is of one file system: what lies on another is not durable by it. */
+static void one_flush_is_of_one_disk(void **state)
+{
+    (void)state;
+    for (uint64_t count = 1; count <= 2; count++) {
+        char folders[STORES][sizeof(folder)];
+        struct dam_evidence *stores[STORES];
+        struct disks disks = {.count = count};
+        struct dam_file_ops ops = *dam_file_system();
+        ops.disk = counted_disk;
+        ops.sync = counted_sync;
+        ops.sync_disk = counted_sync_disk;
+        ops.ctx = &disks;
+        for (size_t i = 0; i < STORES; i++) {
+            assert_int_equal(folder_make(NULL), 0);
+            memcpy(folders[i], folder, sizeof(folder));
+            assert_int_equal(dam_evidence_open(folder, true, &machine, &ops, &stores[i]), DAM_OK);
+            assert_int_equal(add(stores[i], 0), 0);
+        }
+        disks.syncs = 0;
+        dam_evidence_sync_all(stores, STORES);
+        assert_int_equal(disks.syncs, count == 1 ? 0 : STORES);
+        assert_int_equal(disks.disk_syncs, count == 1 ? 1 : 0);
+        for (size_t i = 0; i < STORES; i++) {
+            assert_int_equal(dam_evidence_durable(stores[i]), 1);
+            dam_evidence_close(stores[i]);
+            memcpy(folder, folders[i], sizeof(folder));
+            assert_int_equal(folder_remove(NULL), 0);
+        }
+    }
+}
+
 static void one_writer(void **state)
 {
     (void)state;
@@ -313,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rot_is_found, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(after_any_failure_acknowledged_leaves_are_there,
                                         folder_make, folder_remove),
+        cmocka_unit_test(one_flush_is_of_one_disk),
         cmocka_unit_test_setup_teardown(one_writer, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,14 @@ static enum dam_err disk_sync_disk(void *ctx, int fd)
     return DAM_OK;
 }
 
+static enum dam_err disk_number(void *ctx, int fd, uint64_t *ret)
+{
+    (void)ctx;
+    (void)fd;
+    *ret = 1;
+    return DAM_OK;
+}
+
 static enum dam_err disk_nothing(void *ctx, int fd)
 {
     (void)ctx;
@@ -219,6 +227,7 @@ static const struct dam_file_ops disk = {
     .write = disk_write,
     .sync = disk_sync,
     .sync_disk = disk_sync_disk,
+    .disk = disk_number,
     .lock = disk_nothing,
     .make_folder = disk_folder,
     .truncate = disk_truncate,
