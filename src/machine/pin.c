@@ -41,8 +41,7 @@ static enum dam_err file_write(const struct dam_manifest *m, const char *name,
     err = err == DAM_OK ? ops->sync(ops->ctx, fd) : err;
     ops->close(ops->ctx, fd);
     DAM_TRY(err);
-    DAM_TRY(ops->replace(ops->ctx, draft, path, folder));
-    return ops->sync_folder(ops->ctx, m->folder);
+    return ops->replace(ops->ctx, draft, path, folder);
 }
 
 static enum dam_err file_read(const struct dam_manifest *m, const char *name,

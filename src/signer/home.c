@@ -7,6 +7,7 @@
 #include "core/crypto/keccak.h"
 #include "core/eth/address.h"
 #include "core/eth/keystore.h"
+#include "port/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,9 +212,7 @@ enum dam_err dam_signer_home_make_key(const char *folder,
     struct dam_keystore_random random;
     uint8_t *secret = NULL;
     struct dam_buf buf;
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return from_errno();
-    }
+    DAM_TRY(dam_file_make_folder(folder, 0700));
     DAM_TRY(secret_page(&secret));
     dam_buf_init(&buf, dam_heap(), DAM_KEYSTORE_TEXT_MAX);
     enum dam_err err = DAM_OK;
