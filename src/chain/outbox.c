@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "port/file.h"
 #include "signer/state.h"
 
 #include <dirent.h>
@@ -16,7 +17,8 @@
 
 #define VERSION 2u
 #define FILE_LEN_MAX (1u << 20)
-#define NAME_SIZE 70u /* 64 digits, ".tx" or ".new", NUL */
+#define SUFFIX ".tx"
+#define NAME_SIZE (64 + sizeof(SUFFIX)) /* an id's digits before it, NUL behind */
 
 #define BEGUN "begun" /* a file that says: what the signer remembers has been asked for */
 #define REPLACED_MAX 16u
@@ -33,10 +35,10 @@ struct record {
     size_t replaced_count;
 };
 
-static void name_of(const struct dam_hash *id, const char *suffix, char ret[NAME_SIZE])
+static void name_of(const struct dam_hash *id, char ret[NAME_SIZE])
 {
     dam_hex_encode(id->b, sizeof(id->b), ret);
-    memcpy(ret + 64, suffix, strlen(suffix) + 1);
+    memcpy(ret + 64, SUFFIX, sizeof(SUFFIX));
 }
 
 static enum dam_err file_read(int folder, const char *name, struct dam_arena *arena,
@@ -105,31 +107,16 @@ static enum dam_err record_read(const struct dam_outbox *outbox, struct dam_aren
 {
     char name[NAME_SIZE];
     struct dam_bytes text;
-    name_of(id, ".tx", name);
+    name_of(id, name);
     DAM_TRY(file_read(outbox->folder, name, arena, &text));
     ret->id = *id;
     return record_parse(outbox, arena, text, ret);
-}
-
-/* Durable when it returns: the file's bytes, its name, and the folder that holds the name. */
-static enum dam_err file_write(int folder, const char *name, const char *name_new,
-                               struct dam_bytes text)
-{
-    int fd = openat(folder, name_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return errno == ENOSPC ? DAM_ENOSPC : DAM_EIO;
-    }
-    bool ok = write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    ok = ok && renameat(folder, name_new, folder, name) == 0 && fsync(folder) == 0;
-    return ok ? DAM_OK : DAM_EIO;
 }
 
 static enum dam_err record_write(const struct dam_outbox *outbox, struct dam_arena *arena,
                                  const struct record *record)
 {
     char name[NAME_SIZE];
-    char name_new[NAME_SIZE];
     struct dam_buf buf;
     dam_buf_init_arena(&buf, arena, FILE_LEN_MAX);
     struct dam_json_writer w = {.buf = &buf};
@@ -154,16 +141,16 @@ static enum dam_err record_write(const struct dam_outbox *outbox, struct dam_are
     dam_json_put_array_end(&w);
     dam_json_put_object_end(&w);
     DAM_TRY(dam_buf_err(&buf));
-    name_of(&record->id, ".tx", name);
-    name_of(&record->id, ".new", name_new);
-    return file_write(outbox->folder, name, name_new, dam_buf_bytes(&buf));
+    name_of(&record->id, name);
+    return dam_file_put(outbox->folder, name, dam_buf_bytes(&buf));
 }
 
 /* Calls visit for each record in the folder; names that no record has are left alone. */
 static enum dam_err records_each(struct dam_outbox *outbox, struct dam_arena *arena,
                                  enum dam_err (*visit)(struct dam_outbox *outbox,
                                                        struct dam_arena *arena,
-                                                       const struct record *record))
+                                                       const struct record *record, void *ctx),
+                                 void *ctx)
 {
     int fd = openat(outbox->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -180,10 +167,8 @@ static enum dam_err records_each(struct dam_outbox *outbox, struct dam_arena *ar
         struct dam_bytes text;
         struct record record;
         size_t len = strlen(entry->d_name);
-        if (len != 67 || strcmp(entry->d_name + 64, ".tx") != 0) {
-            continue;
-        }
-        if (dam_hex_decode_exact(entry->d_name, 64, record.id.b, 32) != DAM_OK) {
+        if (len != NAME_SIZE - 1 || strcmp(entry->d_name + 64, SUFFIX) != 0 ||
+            dam_hex_decode_exact(entry->d_name, 64, record.id.b, 32) != DAM_OK) {
             continue;
         }
         err = file_read(outbox->folder, entry->d_name, arena, &text);
@@ -191,7 +176,7 @@ static enum dam_err records_each(struct dam_outbox *outbox, struct dam_arena *ar
             err = record_parse(outbox, arena, text, &record);
         }
         if (err == DAM_OK) {
-            err = visit(outbox, arena, &record);
+            err = visit(outbox, arena, &record, ctx);
         }
         dam_arena_release(arena, mark);
     }
@@ -214,9 +199,10 @@ static void signed_tell(const struct dam_outbox *outbox, const struct record *re
 }
 
 static enum dam_err record_meet(struct dam_outbox *outbox, struct dam_arena *arena,
-                                const struct record *record)
+                                const struct record *record, void *ctx)
 {
     (void)arena;
+    (void)ctx;
     nonce_note(outbox, record);
     signed_tell(outbox, record);
     return DAM_OK;
@@ -250,7 +236,7 @@ static enum dam_err lost_recover(struct dam_outbox *outbox, struct dam_arena *ar
         dam_arena_release(arena, mark);
         DAM_TRY(err);
     }
-    return file_write(outbox->folder, BEGUN, BEGUN ".new", dam_bytes("1\n", 2));
+    return dam_file_put(outbox->folder, BEGUN, dam_bytes("1\n", 2));
 }
 
 enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
@@ -258,9 +244,7 @@ enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
                              const char *folder)
 {
     *outbox = (struct dam_outbox){.chain = chain, .signer = *signer, .folder = -1};
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return DAM_EIO;
-    }
+    DAM_TRY(dam_file_make_folder(folder, 0700));
     outbox->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (outbox->folder < 0) {
         return DAM_EIO;
@@ -273,7 +257,7 @@ enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
         err = lost_recover(outbox, arena);
     }
     if (err == DAM_OK) {
-        err = records_each(outbox, arena, record_meet);
+        err = records_each(outbox, arena, record_meet, NULL);
     }
     if (err != DAM_OK) {
         dam_outbox_close(outbox);
@@ -352,7 +336,7 @@ static enum dam_err raw_set(struct dam_arena *arena, const struct dam_tx *tx, bo
 static enum dam_err file_remove(struct dam_outbox *outbox, const struct dam_hash *id)
 {
     char name[NAME_SIZE];
-    name_of(id, ".tx", name);
+    name_of(id, name);
     if (unlinkat(outbox->folder, name, 0) != 0 && errno != ENOENT) {
         return DAM_EIO;
     }
@@ -537,12 +521,41 @@ static enum dam_err record_bump(struct dam_outbox *outbox, struct dam_arena *are
     return signed_record(outbox, arena, &tx, record);
 }
 
+/* Below `nonce` all of the sender's are in blocks that stay; looked up where a receipt shows that
+ * there may be some. Owners keep what is done for as long as they like: the chain is not asked for
+ * each of it. */
+struct settled {
+    bool is_known;
+    uint64_t nonce;
+};
+
+static enum dam_err settled_read(struct dam_outbox *outbox, struct dam_arena *arena,
+                                 struct settled *settled)
+{
+    uint64_t number = 0;
+    bool is_any = false;
+    DAM_TRY(final_number(outbox->chain, arena, &is_any, &number));
+    if (is_any) {
+        DAM_TRY(dam_remote_nonce(outbox->chain, arena, &outbox->signer.address,
+                                 dam_remote_at_number(number), &settled->nonce));
+    }
+    settled->is_known = true;
+    return DAM_OK;
+}
+
 static enum dam_err record_resend(struct dam_outbox *outbox, struct dam_arena *arena,
-                                  const struct record *known)
+                                  const struct record *known, void *ctx)
 {
     struct dam_remote_receipt receipt;
+    struct settled *settled = ctx;
     struct record record = *known;
+    if (record.is_signed && record.nonce < settled->nonce) {
+        return DAM_OK;
+    }
     enum dam_err err = receipt_find(outbox, arena, &record, &receipt);
+    if (err == DAM_OK && !settled->is_known) {
+        return settled_read(outbox, arena, settled);
+    }
     if (err != DAM_ENOTFOUND) {
         return err;
     }
@@ -556,7 +569,8 @@ static enum dam_err record_resend(struct dam_outbox *outbox, struct dam_arena *a
 
 enum dam_err dam_outbox_resend(struct dam_outbox *outbox, struct dam_arena *arena)
 {
-    return records_each(outbox, arena, record_resend);
+    struct settled settled = {.nonce = 0};
+    return records_each(outbox, arena, record_resend, &settled);
 }
 
 enum dam_err dam_outbox_forget(struct dam_outbox *outbox, const struct dam_hash *id)

@@ -39,7 +39,8 @@ struct dam_outbox {
 
 /** Open or make the folder and read what is in it. Where the folder is new, what the signer
  * remembers is put into it: if the one before it was lost, what it held is sent again under its old
- * ids, and is not paid twice. Returns: DAM_OK; DAM_EIO; DAM_ECORRUPT if a file is not ours;
+ * ids, and is not paid twice. Returns: DAM_OK; DAM_ENOTFOUND if the folder cannot be made where it
+ * is wanted; DAM_ENOSPC; DAM_EIO; DAM_ECORRUPT if a file is not ours;
  * DAM_EVERSION; DAM_ECONFLICT if another process has it open or it belongs to another sender or
  * chain. */
 DAM_MUST_USE enum dam_err dam_outbox_open(struct dam_outbox *outbox, struct dam_arena *arena,
