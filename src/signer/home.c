@@ -23,6 +23,7 @@
 #define PATH_MAX_LEN 4096u
 #define FILE_LEN_MAX (256u << 20)
 #define SECRET_PAGE 4096u
+#define STATE_BEGUN_MAX 1024u /* more than a state's header, frame and base */
 
 static enum dam_err path_of(const char *folder, const char *name, char ret[PATH_MAX_LEN])
 {
@@ -309,6 +310,14 @@ enum dam_err dam_signer_home_token(const char *folder, struct dam_signer_token_p
     return err;
 }
 
+static enum dam_err token_address(const char *folder, struct dam_address *ret)
+{
+    struct dam_signer_token_place place;
+    DAM_TRY(dam_signer_home_token(folder, &place));
+    *ret = place.address;
+    return DAM_OK;
+}
+
 /* The keystore's own word on it, which home_open and reset compare with the secret. */
 static enum dam_err keystore_address(const char *folder, struct dam_address *ret)
 {
@@ -325,26 +334,16 @@ static enum dam_err keystore_address(const char *folder, struct dam_address *ret
 
 enum dam_err dam_signer_home_key(const char *folder, struct dam_address *ret)
 {
-    struct dam_signer_token_place place;
-    enum dam_err err = dam_signer_home_token(folder, &place);
-    if (err == DAM_ENOTFOUND) {
-        return keystore_address(folder, ret);
-    }
-    *ret = place.address;
-    return err;
+    enum dam_err err = token_address(folder, ret);
+    return err == DAM_ENOTFOUND ? keystore_address(folder, ret) : err;
 }
 
 /* The address that the frame must name: the token's, or else that of the secret itself. */
 static enum dam_err signing_address(const char *folder, const uint8_t secret[32],
                                     struct dam_address *ret)
 {
-    struct dam_signer_token_place place;
-    enum dam_err err = dam_signer_home_token(folder, &place);
-    if (err == DAM_ENOTFOUND) {
-        return dam_address_of_secret_key(secret, ret);
-    }
-    *ret = place.address;
-    return err;
+    enum dam_err err = token_address(folder, ret);
+    return err == DAM_ENOTFOUND ? dam_address_of_secret_key(secret, ret) : err;
 }
 
 /* ---- policy and state ---- */
@@ -370,9 +369,9 @@ static enum dam_err disk_sync(void *ctx)
     return fdatasync(*(const int *)ctx) == 0 ? DAM_OK : DAM_EIO;
 }
 
-static enum dam_err state_lock(const char *path, int flags, int *ret_fd)
+static enum dam_err state_lock(const char *path, int *ret_fd)
 {
-    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0600);
+    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
     if (fd < 0) {
         return from_errno();
     }
@@ -410,7 +409,7 @@ static enum dam_err home_open(const char *folder, const struct dam_signer_passwo
     struct dam_address key;
     enum dam_err err = path_of(folder, "state", path);
     if (err == DAM_OK) {
-        err = state_lock(path, 0, &home.state_fd);
+        err = state_lock(path, &home.state_fd);
     }
     if (err == DAM_OK) {
         err = secret_page(&home.secret);
@@ -475,11 +474,24 @@ void dam_signer_home_close(struct dam_signer_home *home)
 
 /* ---- what the operator does ---- */
 
-static enum dam_err state_write(int *fd, const uint8_t secret[32], const struct dam_signer_pin *pin,
-                                const uint64_t nonce_next[2],
-                                const struct dam_signer_checkpoint *checkpoint)
+static enum dam_err buf_append(void *ctx, const uint8_t *data, size_t len)
 {
-    struct dam_signer_disk disk = {disk_append, disk_sync, fd};
+    dam_buf_put(ctx, data, len);
+    return dam_buf_err(ctx);
+}
+
+static enum dam_err buf_sync(void *ctx)
+{
+    (void)ctx;
+    return DAM_OK;
+}
+
+/* The bytes of a state that begins here. */
+static enum dam_err state_make(struct dam_buf *buf, const uint8_t secret[32],
+                               const struct dam_signer_pin *pin, const uint64_t nonce_next[2],
+                               const struct dam_signer_checkpoint *checkpoint)
+{
+    struct dam_signer_disk disk = {buf_append, buf_sync, buf};
     struct dam_signer_state *state = malloc(sizeof(*state));
     if (state == NULL) {
         return DAM_ENOMEM;
@@ -497,15 +509,27 @@ static enum dam_err state_write(int *fd, const uint8_t secret[32], const struct 
     return err;
 }
 
-/* Puts an old state aside, unless a signer is at work on it. */
-static enum dam_err state_set_aside(const char *path, const char *aside)
+/* Puts an old state aside, unless a signer is at work on it. What was put aside before stays. */
+static enum dam_err state_set_aside(const char *folder)
 {
+    char path[PATH_MAX_LEN];
+    char aside[PATH_MAX_LEN];
+    char name[32] = "state.old";
+    unsigned count = 1;
     int fd = -1;
-    enum dam_err err = state_lock(path, 0, &fd);
+    DAM_TRY(path_of(folder, "state", path));
+    enum dam_err err = state_lock(path, &fd);
     if (err != DAM_OK) {
         return err == DAM_ENOTFOUND ? DAM_OK : err;
     }
-    err = rename(path, aside) == 0 ? DAM_OK : from_errno();
+    do {
+        err = path_of(folder, name, aside);
+        err = err == DAM_OK && link(path, aside) != 0 ? from_errno() : err;
+        (void)snprintf(name, sizeof(name), "state.old.%u", ++count);
+    } while (err == DAM_EEXIST);
+    if (err == DAM_OK && unlink(path) != 0) {
+        err = from_errno();
+    }
     (void)close(fd);
     return err;
 }
@@ -514,14 +538,12 @@ enum dam_err dam_signer_home_reset(const char *folder, const struct dam_signer_p
                                    const struct dam_signer_pin *pin, const uint64_t nonce_next[2],
                                    const struct dam_signer_checkpoint *checkpoint)
 {
-    char path[PATH_MAX_LEN];
-    char aside[PATH_MAX_LEN];
+    uint8_t space[STATE_BEGUN_MAX];
+    struct dam_buf state;
     uint8_t *secret = NULL;
     struct dam_address key;
-    int fd = -1;
-    DAM_TRY(path_of(folder, "state", path));
-    DAM_TRY(path_of(folder, "state.old", aside));
     DAM_TRY(secret_page(&secret));
+    dam_buf_init_fixed(&state, space, sizeof(space));
     enum dam_err err = key_read(folder, password, secret);
     if (err == DAM_OK) {
         err = signing_address(folder, secret, &key);
@@ -530,17 +552,13 @@ enum dam_err dam_signer_home_reset(const char *folder, const struct dam_signer_p
         err = DAM_ERANGE;
     }
     if (err == DAM_OK) {
-        err = state_set_aside(path, aside);
-    }
-    if (err == DAM_OK) {
-        err = state_lock(path, O_CREAT | O_EXCL, &fd);
-    }
-    if (err == DAM_OK) {
-        err = state_write(&fd, secret, pin, nonce_next, checkpoint);
-        (void)close(fd);
+        err = state_make(&state, secret, pin, nonce_next, checkpoint);
     }
     secret_wipe(secret);
-    return err == DAM_OK ? folder_sync(folder) : err;
+    if (err == DAM_OK) {
+        err = state_set_aside(folder);
+    }
+    return err == DAM_OK ? file_create(folder, "state", 0600, false, dam_buf_bytes(&state)) : err;
 }
 
 enum dam_err dam_signer_home_pin(const char *folder, const struct dam_signer_password *password,

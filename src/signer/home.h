@@ -48,11 +48,11 @@ DAM_MUST_USE enum dam_err dam_signer_home_make_key(const char *folder,
 DAM_MUST_USE enum dam_err dam_signer_home_put_policy(const char *folder, struct dam_bytes blob,
                                                      struct dam_hash *ret_hash);
 
-/** Begin a state: for a new key, or because the old state is lost. An old file is kept beside it as
- * `state.old`, never deleted by us.
- *  Returns: DAM_OK; DAM_ENOTFOUND without a keystore; DAM_EREFUSED for a wrong password; DAM_ERANGE
- *           if pin->key is not the keystore's; DAM_EIO.
- *  In: nonce_next, checkpoint: where the chain stands, by lane; the caller has asked the chain. */
+/** Begin a state: for a new key, or because the old state is lost. The file is there whole or not
+ * at all. An old one is kept beside it as `state.old`, `state.old.2` and so on, never deleted by
+ * us. Returns: DAM_OK; DAM_ENOTFOUND without a keystore; DAM_EREFUSED for a wrong password;
+ * DAM_ERANGE if pin->key is not the keystore's; DAM_ECONFLICT while a signer runs; DAM_EIO. In:
+ * nonce_next, checkpoint: where the chain stands, by lane; the caller has asked the chain. */
 DAM_MUST_USE enum dam_err dam_signer_home_reset(const char *folder,
                                                 const struct dam_signer_password *password,
                                                 const struct dam_signer_pin *pin,
