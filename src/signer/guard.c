@@ -239,27 +239,34 @@ static refusal fees_allowed(const struct dam_signer_pin *pin, const struct dam_s
     return 0;
 }
 
-/* Record the nonce with what it takes. `paid`: what an earlier transaction of this nonce already
- * put into the fee budget. */
-static refusal spend_record(struct dam_signer_guard *guard, const struct spend *spend,
-                            const struct dam_u256 *paid, const struct dam_policy_take *takes,
-                            uint32_t take_count, struct dam_bytes tx, uint64_t now)
+/* The fee budget with this in it. `paid`: what an earlier transaction of this nonce already put
+ * into it. */
+static refusal fees_take(const struct dam_signer_guard *guard, const struct spend *spend,
+                         const struct dam_u256 *paid, uint64_t now, struct dam_policy_use *ret)
 {
     struct dam_u256 left;
     struct dam_u256 extra;
-    struct dam_policy_use fees = fees_now(guard->state, now, &left);
+    *ret = fees_now(guard->state, now, &left);
     if (spend->asked->lane == DAM_SIGNER_LANE_CHAIN) {
         (void)dam_u256_sub(&extra, &spend->cost, paid); /* a replacement never pays less */
         if (dam_u256_lt(&left, &extra)) {
             return DAM_SIGNER_REFUSED_FEE_BUDGET;
         }
-        (void)dam_u256_add(&fees.used, &fees.used, &extra);
+        (void)dam_u256_add(&ret->used, &ret->used, &extra);
     }
+    return 0;
+}
+
+/* Record the nonce with what it takes. */
+static refusal spend_record(struct dam_signer_guard *guard, const struct spend *spend,
+                            const struct dam_policy_use *fees, const struct dam_policy_take *takes,
+                            uint32_t take_count, struct dam_bytes tx, uint64_t now)
+{
     struct dam_signer_nonce nonce = {.nonce = spend->asked->nonce,
                                      .payload = spend->payload,
                                      .max_fee = spend->asked->max_fee,
                                      .max_priority_fee = spend->asked->max_priority_fee};
-    enum dam_err err = dam_signer_state_put_nonce(guard->state, spend->asked->lane, &nonce, &fees,
+    enum dam_err err = dam_signer_state_put_nonce(guard->state, spend->asked->lane, &nonce, fees,
                                                   takes, take_count, &spend->asked->cause, tx, now);
     return err == DAM_OK ? 0 : disk_refusal(err);
 }
@@ -283,7 +290,9 @@ static refusal spend_again(struct dam_signer_guard *guard, const struct spend *s
         return DAM_SIGNER_REFUSED_FEE;
     }
     struct dam_u256 paid = fee_cost(asked->gas_limit, &known->max_fee);
-    return spend_record(guard, spend, &paid, NULL, 0, dam_bytes(NULL, 0), now);
+    struct dam_policy_use fees;
+    refusal no = fees_take(guard, spend, &paid, now, &fees);
+    return no != 0 ? no : spend_record(guard, spend, &fees, NULL, 0, dam_bytes(NULL, 0), now);
 }
 
 /* The approver's consent: each of its transactions counts once. Its nonces only grow, which is what
@@ -324,20 +333,22 @@ static refusal spend_first(struct dam_signer_guard *guard, const struct spend *s
         ret->call_index = verdict.index;
         return (refusal)verdict.reason;
     }
-    if (authority.approved) {
-        refusal no = approval_use(guard, spend, approval_nonce, now);
-        if (no != 0) {
-            return no;
-        }
-    }
     static const struct dam_u256 nothing;
+    struct dam_policy_use fees;
+    refusal no = fees_take(guard, spend, &nothing, now, &fees);
+    if (no == 0 && authority.approved) { /* last: what is refused has used up no consent */
+        no = approval_use(guard, spend, approval_nonce, now);
+    }
+    if (no != 0) {
+        return no;
+    }
     struct dam_buf tx;
     dam_buf_init_arena(&tx, arena, 0);
     if (asked->lane == DAM_SIGNER_LANE_CHAIN) {
         dam_tx_encode(&spend->tx,
                       &tx); /* without memory for it there is none, and it is not kept */
     }
-    return spend_record(guard, spend, &nothing, verdict.takes, verdict.take_count,
+    return spend_record(guard, spend, &fees, verdict.takes, verdict.take_count,
                         dam_buf_err(&tx) == DAM_OK ? dam_buf_bytes(&tx) : dam_bytes(NULL, 0), now);
 }
 

@@ -482,7 +482,16 @@ static void approvals(void **state)
     assert_int_equal(ask(w), DAM_SIGNER_REFUSED_BAD_APPROVAL);
     s->approval = approval(w, s, approver_secret, 4, &arena);
     assert_int_equal(ask(w), 0);
-    s->nonce = 2;
+    s->nonce = 2; /* what the fee budget refuses has not used it up: it is good with other fees */
+    s->approval = approval(w, s, approver_secret, 5, &arena);
+    w->now += 86400;
+    const struct dam_u256 budget = w->state.pin.fee_per_day;
+    w->state.pin.fee_per_day = dam_u256_from_u64(1);
+    assert_int_equal(ask(w), DAM_SIGNER_REFUSED_FEE_BUDGET);
+    w->state.pin.fee_per_day = budget;
+    s->max_fee.w[0]++;
+    assert_int_equal(ask(w), 0);
+    s->nonce = 3;
     s->approval = dam_bytes("junk", 4);
     assert_int_equal(ask(w), DAM_SIGNER_REFUSED_BAD_APPROVAL);
     dam_arena_finish(&arena);
@@ -637,6 +646,32 @@ static unsigned one_of_each(struct world *w, bool other)
 /* Power is cut at every disk operation. What was signed before the cut can afterwards be signed
  * again, and its contradiction never. What the disk had taken without a sync may or may not be
  * there. */
+/* The largest request that there is, in as many calls as there may be: its answer is a message,
+ * too.
+ */
+static void the_largest_answer_fits(void **state)
+{
+    static uint8_t data[DAM_SIGNER_MESSAGE_MAX] = {1, 2, 3, 4, [35] = 7, [67] = 5}; /* SELL */
+    static uint8_t out[2 * DAM_SIGNER_MESSAGE_MAX];
+    struct world *w = world_new(false);
+    struct dam_signer_spend *s = spend_of(w, 0, MARKET, 0);
+    (void)state;
+    s->call_count = DAM_POLICY_CALLS_MAX;
+    for (size_t len = DAM_SIGNER_MESSAGE_MAX / DAM_POLICY_CALLS_MAX / 32 * 32 + 1;; len -= 32) {
+        for (size_t i = 0; i < DAM_POLICY_CALLS_MAX; i++) {
+            s->calls[i] =
+                (struct dam_policy_call){fixture_address(MARKET), {{0}}, dam_bytes(data, len)};
+        }
+        if (dam_signer_request_encode(&w->request, w->message, sizeof(w->message)) > 0) {
+            break;
+        }
+    }
+    assert_int_equal(ask(w), 0);
+    size_t len = dam_signer_reply_encode(&w->reply, out, sizeof(out));
+    assert_true(len > DAM_SIGNER_MESSAGE_MAX / 10 * 9 && len <= DAM_SIGNER_MESSAGE_MAX);
+    world_free(w);
+}
+
 static void power_cuts(void **state)
 {
     (void)state;
@@ -704,6 +739,7 @@ int main(void)
         cmocka_unit_test(reports),
         cmocka_unit_test(locks_and_permissions),
         cmocka_unit_test(malformed_messages),
+        cmocka_unit_test(the_largest_answer_fits),
         cmocka_unit_test(power_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

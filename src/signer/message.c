@@ -126,8 +126,9 @@ static void put_head(struct wire *w, uint8_t kind, uint32_t id)
     wire_put_u32(w, id);
 }
 
-/* More than any message without its byte strings. */
-#define FIXED_PART_MAX 4096u
+/* More than any message without its byte strings, and more than a transaction adds to those of its
+ * calls (words, padding, its own fields): so whatever can be asked for has an answer that fits. */
+#define FIXED_PART_MAX 8192u
 
 size_t dam_signer_request_encode(const struct dam_signer_request *request, uint8_t *data,
                                  size_t size)
