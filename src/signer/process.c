@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_BASE 64
 #define ARENA_MAX (16u * DAM_SIGNER_MESSAGE_MAX)
 #define GAP_CREDITED_S 3600u
 #define WALL_MAX (UINT64_C(1) << 47)
@@ -174,7 +173,7 @@ int dam_signer_process_main(int argc, char **argv)
     enum dam_err err = run(fd, folder, password_path);
     if (err != DAM_OK) {
         (void)fprintf(stderr, "dam signer-process: %s: %s\n", folder, dam_err_text(err));
-        _exit(EXIT_BASE - err);
+        _exit(DAM_SIGNER_EXIT_BASE - err);
     }
     _exit(0); /* not exit: its handlers call what the sandbox forbids */
 }

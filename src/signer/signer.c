@@ -2,6 +2,7 @@
 #include "signer/signer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 
 #define CHILD_FD 3
 #define CHILD_FD_TEXT "3"
-#define EXIT_BASE 64
 #define CLOSE_TIMEOUT_MS 2000
 
 struct dam_signer {
@@ -39,19 +39,23 @@ static _Noreturn void child_exec(const struct dam_signer_options *options, int f
                           options->password_path,
                           NULL};
     const char *envp[] = {"PATH=/usr/bin:/bin", NULL};
-    if (dup2(fd, CHILD_FD) == CHILD_FD && syscall(SYS_close_range, CHILD_FD + 1, ~0u, 0) == 0) {
+    /* Where it has that number already it must lose its flag to close by itself. */
+    bool placed = fd == CHILD_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, CHILD_FD) == CHILD_FD;
+    if (placed && syscall(SYS_close_range, CHILD_FD + 1, ~0u, 0) == 0) {
         (void)execve(program, (char *const *)argv, (char *const *)envp);
     }
-    _exit(EXIT_BASE - DAM_EIO);
+    _exit(DAM_SIGNER_EXIT_BASE - DAM_EIO);
 }
 
-/* Waits for the end of the process. Returns: its wait status, or -1 if it does not end in time. */
-static int reap(pid_t pid, int timeout_ms)
+/* Waits for the end of the process. Returns: its wait status, or -1 if it does not end in time.
+ * From its end on the id is nobody's, or somebody else's. */
+static int reap(struct dam_signer *signer, int timeout_ms)
 {
     int status = 0;
     for (int waited_ms = 0;; waited_ms += 5) {
-        pid_t done = waitpid(pid, &status, WNOHANG);
-        if (done == pid) {
+        pid_t done = waitpid(signer->pid, &status, WNOHANG);
+        if (done == signer->pid) {
+            signer->pid = 0;
             return status;
         }
         if (done < 0 || waited_ms >= timeout_ms) {
@@ -65,10 +69,10 @@ static int reap(pid_t pid, int timeout_ms)
 /* Why a signer that never became ready ended. */
 static enum dam_err exit_reason(int status)
 {
-    if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status) <= EXIT_BASE) {
+    if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status) <= DAM_SIGNER_EXIT_BASE) {
         return DAM_EIO;
     }
-    return (enum dam_err)(EXIT_BASE - WEXITSTATUS(status));
+    return (enum dam_err)(DAM_SIGNER_EXIT_BASE - WEXITSTATUS(status));
 }
 
 static enum dam_err receive(struct dam_signer *signer, uint32_t id, int timeout_ms,
@@ -153,7 +157,7 @@ enum dam_err dam_signer_spawn(const struct dam_signer_options *options, struct d
     enum dam_err err = call(signer, &request, options->start_timeout_ms, &reply);
     if (err != DAM_OK) {
         if (err == DAM_ECLOSED) {
-            err = exit_reason(reap(pid, CLOSE_TIMEOUT_MS));
+            err = exit_reason(reap(signer, CLOSE_TIMEOUT_MS));
         }
         dam_signer_close(signer);
         return err;
@@ -173,7 +177,7 @@ void dam_signer_close(struct dam_signer *signer)
         return;
     }
     (void)close(signer->fd);
-    if (reap(signer->pid, CLOSE_TIMEOUT_MS) < 0 && kill(signer->pid, SIGKILL) == 0) {
+    if (signer->pid != 0 && reap(signer, CLOSE_TIMEOUT_MS) < 0 && kill(signer->pid, SIGKILL) == 0) {
         (void)waitpid(signer->pid, NULL, 0);
     }
     free(signer);

@@ -77,8 +77,11 @@ int dam_signer_pid(const struct dam_signer *signer);
  * NULL. */
 void dam_signer_close(struct dam_signer *signer);
 
+#define DAM_SIGNER_EXIT_BASE 64 /* less an enum dam_err: the exit code of a process that failed */
+
 /** The other side: what `dam signer-process --fd N --folder PATH --password-file PATH` runs.
- *  Returns: the exit code: 0 after the socket was closed, else 64 less an enum dam_err. */
+ *  Returns: 2 for wrong arguments; else it ends the process itself, with 0 after the socket was
+ *           closed. */
 int dam_signer_process_main(int argc, char **argv);
 
 #endif

@@ -14,11 +14,13 @@
 #include "signer/signer_fixture.h"
 #include "signer/typed.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -127,13 +129,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    static const char *const names[] = {"password", "address", "masked",   "keystore",
-                                        "policy",   "state",   "state.old"};
-    for (size_t i = 0; i < DAM_COUNT_OF(names); i++) {
-        char path[300];
-        path_in(path, sizeof(path), names[i]);
-        (void)unlink(path);
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." stay */
     }
+    (void)closedir(dir);
     return rmdir(folder);
 }
 
@@ -235,6 +236,63 @@ static void a_lost_state_is_not_begun_anew(void **state)
     assert_int_equal(rename(aside, path), 0);
     assert_int_equal(spawn(&signer), DAM_OK);
     dam_signer_close(signer);
+}
+
+static ino_t file_number(const char *name)
+{
+    char path[300];
+    struct stat st;
+    path_in(path, sizeof(path), name);
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* A disk that is full in the midst of it: room for the frame, not for what follows. */
+static void child_reset_fails(void)
+{
+    const uint64_t nonces[2] = {0, 0};
+    const struct dam_signer_checkpoint start = {0};
+    const struct rlimit limit = {400, 400};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+        dam_signer_home_reset(folder, &password, &pin, nonces, &start) == DAM_OK) {
+        _exit(1);
+    }
+}
+
+static void a_state_is_begun_whole_and_none_is_lost(void **state)
+{
+    (void)state;
+    struct dam_signer *signer;
+    ino_t first = file_number("state");
+    in_child(child_reset);
+    ino_t second = file_number("state");
+    assert_int_equal(file_number("state.old"), first);
+    in_child(child_reset_fails);
+    assert_int_equal(file_number("state.old"), first);
+    assert_int_equal(file_number("state.old.2"), second);
+    assert_int_equal(file_number("state"), 0); /* not half of one */
+    assert_int_equal(spawn(&signer), DAM_ENOTFOUND);
+    in_child(child_reset);
+    assert_int_equal(file_number("state.old.2"), second);
+    assert_int_equal(spawn(&signer), DAM_OK);
+    dam_signer_close(signer);
+}
+
+/* Without a standard input the socket's number is the one that the process is to have. */
+static void child_spawn_without_input(void)
+{
+    struct dam_signer *signer;
+    if (close(STDIN_FILENO) != 0 || close_range(STDERR_FILENO + 1, ~0u, 0) != 0 ||
+        spawn(&signer) != DAM_OK) {
+        _exit(1);
+    }
+    dam_signer_close(signer);
+}
+
+static void it_starts_without_a_standard_input(void **state)
+{
+    (void)state;
+    in_child(child_spawn_without_input);
 }
 
 /* What the outbox does: build a transaction, have it signed. */
@@ -674,6 +732,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(one_signer_at_a_time),
         cmocka_unit_test(wrong_password),
         cmocka_unit_test(a_lost_state_is_not_begun_anew),
+        cmocka_unit_test(a_state_is_begun_whole_and_none_is_lost),
+        cmocka_unit_test(it_starts_without_a_standard_input),
         cmocka_unit_test(a_transaction_is_signed_as_it_was_built),
         cmocka_unit_test(no_attack_gets_a_signature),
         cmocka_unit_test(the_search_finds),
