@@ -18,20 +18,6 @@ const char *dam_signer_refusal_text(unsigned refusal)
     return "unknown reason";
 }
 
-static void put_checkpoint(struct wire *w, const struct dam_signer_checkpoint *checkpoint)
-{
-    wire_put_u64(w, checkpoint->size);
-    wire_put(w, checkpoint->root.b, 32);
-    wire_put_u64(w, checkpoint->time);
-}
-
-static void get_checkpoint(struct wire *w, struct dam_signer_checkpoint *ret)
-{
-    ret->size = wire_get_u64(w);
-    wire_get(w, ret->root.b, 32);
-    ret->time = wire_get_u64(w);
-}
-
 static void put_spend(struct wire *w, const struct dam_signer_spend *spend)
 {
     wire_put_u8(w, (uint8_t)spend->lane);
@@ -151,13 +137,13 @@ size_t dam_signer_request_encode(const struct dam_signer_request *request, uint8
         break;
     case DAM_SIGNER_UNLOCK:
         wire_put_u64(&w, request->unlock.chain_nonce);
-        put_checkpoint(&w, &request->unlock.anchored);
+        wire_put_checkpoint(&w, &request->unlock.anchored);
         break;
     case DAM_SIGNER_SPEND:
         put_spend(&w, &request->spend);
         break;
     case DAM_SIGNER_CHECKPOINT:
-        put_checkpoint(&w, &request->checkpoint);
+        wire_put_checkpoint(&w, &request->checkpoint);
         break;
     case DAM_SIGNER_VOUCHER:
         wire_put(&w, request->voucher.domain.b, 32);
@@ -200,13 +186,13 @@ enum dam_err dam_signer_request_decode(const uint8_t *data, size_t len,
         break;
     case DAM_SIGNER_UNLOCK:
         ret->unlock.chain_nonce = wire_get_u64(&w);
-        get_checkpoint(&w, &ret->unlock.anchored);
+        wire_get_checkpoint(&w, &ret->unlock.anchored);
         break;
     case DAM_SIGNER_SPEND:
         get_spend(&w, &ret->spend);
         break;
     case DAM_SIGNER_CHECKPOINT:
-        get_checkpoint(&w, &ret->checkpoint);
+        wire_get_checkpoint(&w, &ret->checkpoint);
         break;
     case DAM_SIGNER_VOUCHER:
         wire_get(&w, ret->voucher.domain.b, 32);
@@ -232,50 +218,26 @@ enum dam_err dam_signer_request_decode(const uint8_t *data, size_t len,
 
 static void put_status(struct wire *w, const struct dam_signer_status *status)
 {
-    const struct dam_signer_pin *pin = &status->pin;
     wire_put_u8(w, status->unlocked);
     wire_put_u8(w, status->sandbox);
-    wire_put_u8(w, pin->permissions);
-    wire_put_u64(w, pin->version);
-    wire_put_u64(w, pin->chain_id);
-    wire_put(w, pin->account.b, 20);
-    wire_put(w, pin->key.b, 20);
-    wire_put(w, pin->machine.b, 32);
-    wire_put(w, pin->evidence.b, 20);
-    wire_put(w, pin->oracle.b, 20);
-    wire_put(w, pin->approver.b, 20);
-    wire_put(w, pin->policy_hash.b, 32);
-    wire_put_u256(w, &pin->max_fee);
-    wire_put_u256(w, &pin->fee_per_day);
-    wire_put_u64(w, pin->gas_limit_max);
+    wire_put_u8(w, status->pin.permissions);
+    wire_put_frame(w, &status->pin);
     wire_put_u64(w, status->nonce_next[0]);
     wire_put_u64(w, status->nonce_next[1]);
-    put_checkpoint(w, &status->checkpoint);
+    wire_put_checkpoint(w, &status->checkpoint);
     wire_put_u64(w, status->time_last);
     wire_put_u256(w, &status->fees_left);
 }
 
 static void get_status(struct wire *w, struct dam_signer_status *ret)
 {
-    struct dam_signer_pin *pin = &ret->pin;
     ret->unlocked = wire_get_u8(w) != 0;
     ret->sandbox = wire_get_u8(w);
-    pin->permissions = wire_get_u8(w);
-    pin->version = wire_get_u64(w);
-    pin->chain_id = wire_get_u64(w);
-    wire_get(w, pin->account.b, 20);
-    wire_get(w, pin->key.b, 20);
-    wire_get(w, pin->machine.b, 32);
-    wire_get(w, pin->evidence.b, 20);
-    wire_get(w, pin->oracle.b, 20);
-    wire_get(w, pin->approver.b, 20);
-    wire_get(w, pin->policy_hash.b, 32);
-    pin->max_fee = wire_get_u256(w);
-    pin->fee_per_day = wire_get_u256(w);
-    pin->gas_limit_max = wire_get_u64(w);
+    ret->pin.permissions = wire_get_u8(w);
+    wire_get_frame(w, &ret->pin);
     ret->nonce_next[0] = wire_get_u64(w);
     ret->nonce_next[1] = wire_get_u64(w);
-    get_checkpoint(w, &ret->checkpoint);
+    wire_get_checkpoint(w, &ret->checkpoint);
     ret->time_last = wire_get_u64(w);
     ret->fees_left = wire_get_u256(w);
 }

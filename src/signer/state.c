@@ -79,18 +79,7 @@ static bool apply_pin(struct dam_signer_state *state, struct wire *c)
     struct dam_signer_pin pin;
     uint8_t zeros[7];
     memset(&pin, 0, sizeof(pin)); /* so that equal frames are equal bytes */
-    pin.version = wire_get_u64(c);
-    pin.chain_id = wire_get_u64(c);
-    wire_get(c, pin.account.b, 20);
-    wire_get(c, pin.key.b, 20);
-    wire_get(c, pin.machine.b, 32);
-    wire_get(c, pin.evidence.b, 20);
-    wire_get(c, pin.oracle.b, 20);
-    wire_get(c, pin.approver.b, 20);
-    wire_get(c, pin.policy_hash.b, 32);
-    pin.max_fee = wire_get_u256(c);
-    pin.fee_per_day = wire_get_u256(c);
-    pin.gas_limit_max = wire_get_u64(c);
+    wire_get_frame(c, &pin);
     wire_get(c, &pin.permissions, 1);
     wire_get(c, zeros, 7);
     if (c->bad || (state->pinned && pin.version <= state->pin.version)) {
@@ -109,9 +98,7 @@ static bool apply_base(struct dam_signer_state *state, struct wire *c)
     uint64_t chain = wire_get_u64(c);
     uint64_t relayed = wire_get_u64(c);
     struct dam_signer_checkpoint checkpoint;
-    checkpoint.size = wire_get_u64(c);
-    wire_get(c, checkpoint.root.b, 32);
-    checkpoint.time = wire_get_u64(c);
+    wire_get_checkpoint(c, &checkpoint);
     uint64_t time = wire_get_u64(c);
     if (c->bad) {
         return false;
@@ -182,9 +169,7 @@ static bool apply_nonce(struct dam_signer_state *state, struct wire *c, bool has
 static bool apply_checkpoint(struct dam_signer_state *state, struct wire *c)
 {
     struct dam_signer_checkpoint checkpoint;
-    checkpoint.size = wire_get_u64(c);
-    wire_get(c, checkpoint.root.b, 32);
-    checkpoint.time = wire_get_u64(c);
+    wire_get_checkpoint(c, &checkpoint);
     apply_time(state, wire_get_u64(c));
     if (!c->bad) {
         state->checkpoint = checkpoint;
@@ -378,18 +363,7 @@ enum dam_err dam_signer_state_put_pin(struct dam_signer_state *state,
     static const uint8_t zeros[7];
     RECORD(c);
     DAM_ASSERT(!state->pinned || pin->version > state->pin.version);
-    wire_put_u64(&c, pin->version);
-    wire_put_u64(&c, pin->chain_id);
-    wire_put(&c, pin->account.b, 20);
-    wire_put(&c, pin->key.b, 20);
-    wire_put(&c, pin->machine.b, 32);
-    wire_put(&c, pin->evidence.b, 20);
-    wire_put(&c, pin->oracle.b, 20);
-    wire_put(&c, pin->approver.b, 20);
-    wire_put(&c, pin->policy_hash.b, 32);
-    wire_put_u256(&c, &pin->max_fee);
-    wire_put_u256(&c, &pin->fee_per_day);
-    wire_put_u64(&c, pin->gas_limit_max);
+    wire_put_frame(&c, pin);
     wire_put(&c, &pin->permissions, 1);
     wire_put(&c, zeros, 7);
     DAM_ASSERT(c.at == HEAD_LEN + DAM_SIGNER_PIN_LEN);
@@ -403,9 +377,7 @@ enum dam_err dam_signer_state_put_base(struct dam_signer_state *state, const uin
     RECORD(c);
     wire_put_u64(&c, nonce_next[DAM_SIGNER_LANE_CHAIN]);
     wire_put_u64(&c, nonce_next[DAM_SIGNER_LANE_RELAYED]);
-    wire_put_u64(&c, checkpoint->size);
-    wire_put(&c, checkpoint->root.b, 32);
-    wire_put_u64(&c, checkpoint->time);
+    wire_put_checkpoint(&c, checkpoint);
     wire_put_u64(&c, time);
     return commit(state, RECORD_BASE, &c);
 }
@@ -459,9 +431,7 @@ enum dam_err dam_signer_state_put_checkpoint(struct dam_signer_state *state,
                                              uint64_t time)
 {
     RECORD(c);
-    wire_put_u64(&c, checkpoint->size);
-    wire_put(&c, checkpoint->root.b, 32);
-    wire_put_u64(&c, checkpoint->time);
+    wire_put_checkpoint(&c, checkpoint);
     wire_put_u64(&c, time);
     return commit(state, RECORD_CHECKPOINT, &c);
 }
@@ -542,12 +512,9 @@ const struct dam_signer_topic *dam_signer_state_topic(const struct dam_signer_st
 
 static void ledger_get(void *ctx, const struct dam_hash *key, struct dam_policy_use *ret)
 {
-    const struct dam_signer_state *state = ctx;
-    for (uint32_t i = 0; i < state->use_count; i++) {
-        if (dam_hash_eq(&state->uses[i].key, key)) {
-            *ret = state->uses[i].use;
-            return;
-        }
+    const struct dam_signer_use_entry *known = use_find(ctx, key);
+    if (known != NULL) {
+        *ret = known->use;
     }
 }
 

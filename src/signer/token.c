@@ -4,6 +4,7 @@
 #include "core/crypto/keccak.h"
 #include "core/crypto/p256.h"
 #include "core/crypto/secp256k1.h"
+#include "core/eth/address.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -302,9 +303,9 @@ static enum dam_err greet(struct dam_signer_token *token)
     struct dam_hash hash;
     token->curve = (enum dam_signer_curve)hello.curve;
     memcpy(token->xy, hello.xy, sizeof(token->xy));
+    dam_address_of_public_key(token->xy, &token->address);
     dam_keccak256(token->xy, sizeof(token->xy), &hash);
-    memcpy(token->address.b, hash.b + 12, sizeof(token->address.b));
-    /* A first signature, over the key's own name. It also has OpenSSL read what it reads once,
+    /* A first signature, over the key itself. It also has OpenSSL read what it reads once,
      * which the sandbox would forbid. */
     uint8_t signature[128];
     uint8_t len;

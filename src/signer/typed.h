@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Private to the signer: the digests of what it signs, built from typed fields here and nowhere
- * else. Each names the contract whose type it is. */
+/* The digests of what the signer signs, built from typed fields here and nowhere else. Each names
+ * the contract whose type it is. For the signer, and for chain/checkpoint, which checks what it
+ * signed. */
 #ifndef DAM_SIGNER_TYPED_H
 #define DAM_SIGNER_TYPED_H
 

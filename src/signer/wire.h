@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Private to the signer: big-endian fields written or read front to back, for its messages and its
- * file. Writing past the end is our bug; reading past it gives zeros and marks the cursor bad, so a
- * reader checks once, at the end. */
+ * file, and the two structures that are in both. Writing past the end is our bug; reading past it
+ * gives zeros and marks the cursor bad, so a reader checks once, at the end. */
 #ifndef DAM_SIGNER_WIRE_H
 #define DAM_SIGNER_WIRE_H
 
 #include "base/assert.h"
-#include "base/u256.h"
+#include "signer/state.h"
 
 struct wire {
     uint8_t *to;
@@ -108,6 +108,54 @@ static inline struct dam_u256 wire_get_u256(struct wire *w)
     uint8_t bytes[32];
     wire_get(w, bytes, 32);
     return dam_u256_load_be(bytes);
+}
+
+static inline void wire_put_checkpoint(struct wire *w,
+                                       const struct dam_signer_checkpoint *checkpoint)
+{
+    wire_put_u64(w, checkpoint->size);
+    wire_put(w, checkpoint->root.b, 32);
+    wire_put_u64(w, checkpoint->time);
+}
+
+static inline void wire_get_checkpoint(struct wire *w, struct dam_signer_checkpoint *ret)
+{
+    ret->size = wire_get_u64(w);
+    wire_get(w, ret->root.b, 32);
+    ret->time = wire_get_u64(w);
+}
+
+/** All of a frame but its permissions, which a message has before it and the file behind it. */
+static inline void wire_put_frame(struct wire *w, const struct dam_signer_pin *pin)
+{
+    wire_put_u64(w, pin->version);
+    wire_put_u64(w, pin->chain_id);
+    wire_put(w, pin->account.b, 20);
+    wire_put(w, pin->key.b, 20);
+    wire_put(w, pin->machine.b, 32);
+    wire_put(w, pin->evidence.b, 20);
+    wire_put(w, pin->oracle.b, 20);
+    wire_put(w, pin->approver.b, 20);
+    wire_put(w, pin->policy_hash.b, 32);
+    wire_put_u256(w, &pin->max_fee);
+    wire_put_u256(w, &pin->fee_per_day);
+    wire_put_u64(w, pin->gas_limit_max);
+}
+
+static inline void wire_get_frame(struct wire *w, struct dam_signer_pin *ret)
+{
+    ret->version = wire_get_u64(w);
+    ret->chain_id = wire_get_u64(w);
+    wire_get(w, ret->account.b, 20);
+    wire_get(w, ret->key.b, 20);
+    wire_get(w, ret->machine.b, 32);
+    wire_get(w, ret->evidence.b, 20);
+    wire_get(w, ret->oracle.b, 20);
+    wire_get(w, ret->approver.b, 20);
+    wire_get(w, ret->policy_hash.b, 32);
+    ret->max_fee = wire_get_u256(w);
+    ret->fee_per_day = wire_get_u256(w);
+    ret->gas_limit_max = wire_get_u64(w);
 }
 
 /** Was everything there, and nothing more? */
