@@ -118,7 +118,6 @@ enum dam_err dam_checkpoint_store(const struct dam_checkpoint_origin *origin,
 static bool key_recover(const struct dam_hash *digest, struct dam_bytes signature,
                         struct dam_address *ret)
 {
-    struct dam_hash name;
     if (signature.len == 65) {
         struct dam_secp256k1_sig sig = {.y_parity = (uint8_t)(signature.data[64] - 27)};
         memcpy(sig.r, signature.data, 32);
@@ -129,8 +128,7 @@ static bool key_recover(const struct dam_hash *digest, struct dam_bytes signatur
     if (signature.len != 128 || !dam_p256_verify(digest, signature.data, signature.data + 64)) {
         return false;
     }
-    dam_keccak256(signature.data + 64, 64, &name);
-    memcpy(ret->b, name.b + 12, 20);
+    dam_address_of_public_key(signature.data + 64, ret);
     return true;
 }
 

@@ -145,6 +145,9 @@ static enum dam_err reference_read(struct planner *p, const char *name,
     if (item == NULL) {
         DAM_TRY(item_plan(p, json, set, &item));
     }
+    if (item == NULL) {
+        return wrong(p, DAM_ENOTFOUND, "@%s is optional, and not given", name);
+    }
     *ret = dam_abi_of_address(&item->address);
     return DAM_OK;
 }
@@ -384,12 +387,10 @@ static enum dam_err then_make(struct planner *p, const struct dam_json *json, co
     const char *unless;
     struct dam_abi_value value;
     struct dam_contract contract;
-    uint8_t word[32];
     DAM_TRY(dam_json_string(dam_json_get(json, "call"), p->arena, &call));
     DAM_TRY(dam_json_string(dam_json_get(json, "unless"), p->arena, &unless));
     DAM_TRY(reference_read(p, to, &address_type, &value));
-    dam_u256_store_be(word, &value.word);
-    memcpy(item->then_to.b, word + 12, sizeof(item->then_to.b));
+    item->then_to = dam_abi_to_address(&value);
     DAM_TRY(dam_contracts_find(p->arena, p->contracts, to, &contract));
     DAM_TRY(call_make(p, &contract.abi, call, &item->address, &item->then_call));
     return call_make(p, &contract.abi, unless, &item->address, &item->then_unless);

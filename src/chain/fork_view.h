@@ -19,7 +19,8 @@ struct dam_fork_view {
     struct dam_evm_view view;  /* hand this to dam_evm_begin */
 };
 
-/** Pin the view to a block. Its header is asked of all endpoints. */
+/** Pin the view to a block. Its header is asked of all endpoints. Returns: as dam_remote_header.
+ * Out: view: may not be moved until it is closed. */
 DAM_MUST_USE enum dam_err dam_fork_view_open(struct dam_fork_view *view, struct dam_remote *chain,
                                              struct dam_arena *arena, struct dam_remote_at at);
 

@@ -3,16 +3,12 @@
 
 /* Endpoints that are at different heights, or that a reorganisation has not all reached, answer
  * differently: that says nothing about the chain. They are asked again. */
-static enum dam_err again(enum dam_err err)
-{
-    return err == DAM_ECONFLICT ? DAM_EAGAIN : err;
-}
-
 static enum dam_err header_get(struct dam_watcher *watcher, struct dam_arena *arena,
                                struct dam_remote_at at, struct dam_header *ret,
                                struct dam_hash *ret_hash)
 {
-    return again(dam_remote_header(watcher->chain, arena, at, ret, ret_hash));
+    enum dam_err err = dam_remote_header(watcher->chain, arena, at, ret, ret_hash);
+    return err == DAM_ECONFLICT ? DAM_EAGAIN : err;
 }
 
 /* The last block that stays: the chain's own word, or so many below the head. */
@@ -75,8 +71,8 @@ enum dam_err dam_watcher_step(struct dam_watcher *watcher, struct dam_arena *are
         news.to = watcher->number + range;
         DAM_TRY(header_get(watcher, arena, dam_remote_at_number(news.to), &header, &news.to_hash));
         news.to_time = header.timestamp;
-        DAM_TRY(again(dam_remote_logs(watcher->chain, arena, news.from, news.to, watcher->addresses,
-                                      watcher->address_count, &news.logs, &news.log_count)));
+        DAM_TRY(dam_remote_logs(watcher->chain, arena, news.from, news.to, watcher->addresses,
+                                watcher->address_count, &news.logs, &news.log_count));
     }
     *ret = news;
     return DAM_OK;
