@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a chain knows of a machine's log: every anchored checkpoint, and whose key may sign. Reads
- * only; asks all endpoints. Called by `dam verify`. */
+ * only, from the first endpoint that answers. Called by `dam verify`. */
 #ifndef DAM_MACHINE_AUDIT_H
 #define DAM_MACHINE_AUDIT_H
 

@@ -432,6 +432,13 @@ enum dam_err dam_decide(struct dam_decider *d, const struct dam_decide_input *in
     return err;
 }
 
+enum dam_decide_mode dam_decide_mode_of(uint8_t outcome)
+{
+    return outcome == DAM_FLOW_STOPPED ? DAM_DECIDE_STOPPED
+           : outcome == DAM_FLOW_VITAL ? DAM_DECIDE_VITAL
+                                       : DAM_DECIDE_NORMAL;
+}
+
 /* ---- a new mind's first memory --------------------------------------------------------------- */
 
 /* migrate(address,bytes): the address in its word, then the one string. */

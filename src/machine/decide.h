@@ -31,6 +31,10 @@ enum dam_decide_mode {
     DAM_DECIDE_STOPPED, /* operator's or guardian's stop, or the end: safe */
 };
 
+/** How a recorded turn was entered: no field of its leaf, because the outcome says it. In: outcome:
+ *  enum dam_flow_outcome. */
+enum dam_decide_mode dam_decide_mode_of(uint8_t outcome);
+
 struct dam_decide_input {
     const struct dam_law *law;
     const struct dam_flow_rules *rules; /* of the hard guard; its safe values are the safe action */

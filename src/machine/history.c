@@ -121,15 +121,6 @@ void dam_history_check_end(struct dam_history_checker *c)
 
 /* ---- replay ---------------------------------------------------------------------------------- */
 
-/* How a recorded turn was entered; the mode is not a field of the leaf because its outcome says it.
- */
-static enum dam_decide_mode mode_of(uint8_t outcome)
-{
-    return outcome == DAM_FLOW_STOPPED ? DAM_DECIDE_STOPPED
-           : outcome == DAM_FLOW_VITAL ? DAM_DECIDE_VITAL
-                                       : DAM_DECIDE_NORMAL;
-}
-
 static bool fits(const struct dam_record_decision *d, const struct dam_manifest *manifest)
 {
     return d->observation.len == DAM_FLOW_SAMPLE_LEN * dam_manifest_record_count(manifest) &&
@@ -218,8 +209,8 @@ enum dam_err dam_history_replay(struct dam_evidence *evidence, struct dam_decide
         }
         own.mind = d->mind;
         own.charter = d->charter;
-        const struct dam_decide_input input = {&own, &manifest->rules, mode_of(d->outcome),
-                                               d->memory, d->observation};
+        const struct dam_decide_input input = {
+            &own, &manifest->rules, dam_decide_mode_of(d->outcome), d->memory, d->observation};
         DAM_TRY(dam_decide(decider, &input, &decision));
         dam_sha256_update(&digest, data.data + DAM_RECORD_LEAF_HEAD,
                           data.len - DAM_RECORD_LEAF_HEAD);
@@ -359,7 +350,7 @@ static enum dam_err one_whatif(struct dam_decider *decider, const struct dam_man
         account(manifest, c, leaf->time_ms, out);
     }
     observe_as_candidate(manifest, c, d);
-    const struct dam_decide_input input = {law, &manifest->rules, mode_of(d->outcome),
+    const struct dam_decide_input input = {law, &manifest->rules, dam_decide_mode_of(d->outcome),
                                            dam_bytes(c->memory, c->memory_len),
                                            dam_bytes(c->observation, d->observation.len)};
     DAM_TRY(dam_decide(decider, &input, &c->decision));

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "core/crypto/keccak.h"
+#include "core/eth/address.h"
 #include "model/model.h"
 
 #include <stdarg.h>
@@ -52,13 +53,10 @@ static enum dam_err complain(struct loader *l, enum dam_err err, const char *hin
 
 void dam_law_address(struct dam_bytes init_code, struct dam_address *ret)
 {
-    uint8_t text[1 + 20 + 32 + 32] = {0xff};
+    static const struct dam_hash salt;
     struct dam_hash hash;
-    memcpy(text + 1, proxy.b, 20);
     dam_keccak256(init_code.data, init_code.len, &hash);
-    memcpy(text + 53, hash.b, 32);
-    dam_keccak256(text, sizeof(text), &hash);
-    memcpy(ret->b, hash.b + 12, 20);
+    dam_address_create2(&proxy, &salt, &hash, ret);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

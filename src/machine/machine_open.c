@@ -73,9 +73,7 @@ static enum dam_err decision_restore(struct dam_machine *m, const struct dam_rec
     const struct dam_decide_input input = {
         .law = &law,
         .rules = &m->manifest.rules,
-        .mode = d->outcome == DAM_FLOW_STOPPED ? DAM_DECIDE_STOPPED
-                : d->outcome == DAM_FLOW_VITAL ? DAM_DECIDE_VITAL
-                                               : DAM_DECIDE_NORMAL,
+        .mode = dam_decide_mode_of(d->outcome),
         .memory = d->memory,
         .observation = d->observation,
     };
