@@ -9,13 +9,12 @@
 #include "trade/entry.h"
 #include "trade/seat.h"
 
-#define DAM_ACCESS_LABEL_MAX 31u
 #define DAM_ACCESS_PASSES_MAX 128u
 
 struct dam_access_terms {
-    char label[DAM_ACCESS_LABEL_MAX + 1]; /* the resource's name among the account's */
-    uint32_t slot_s;                      /* what is sold: whole slots of so many seconds */
-    uint32_t places;                      /* passes of one slot; 0: any number */
+    char label[DAM_ENTRY_LABEL_MAX + 1]; /* the resource's name among the account's */
+    uint32_t slot_s;                     /* what is sold: whole slots of so many seconds */
+    uint32_t places;                     /* passes of one slot; 0: any number */
     struct dam_address token;
 };
 

@@ -3,7 +3,7 @@
  *
  *     GET  /   {"chain_id", "contract", "resource", "challenge"}: a fresh challenge to be signed
  *     POST /   {"pass": 7, "challenge": "0x...", "signature": "0x..."} (trade/entry.h): 200 with
- *              {"pass", "until"}, or 403 with {"detail"}
+ *              {"pass"}, or 400 or 403 with {"detail"}
  *
  * A challenge serves once, within a minute. The reader judges, it opens nothing: the visit becomes
  * what a channel of the machine says, and mind, charter and guard decide. On the loop's thread. */

@@ -6,13 +6,11 @@
 #include "core/crypto/keccak.h"
 #include "core/eth/eip712.h"
 
-#define LABEL_MAX 31u
-
 void dam_entry_resource(const struct dam_address *owner, const char *label, struct dam_hash *ret)
 {
     uint8_t text[4 * 32] = {0};
     size_t len = strlen(label);
-    DAM_ASSERT(len <= LABEL_MAX);
+    DAM_ASSERT(len <= DAM_ENTRY_LABEL_MAX);
     memcpy(text + 12, owner->b, 20);
     text[63] = 64; /* where the label is */
     text[95] = (uint8_t)len;

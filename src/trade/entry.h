@@ -11,6 +11,8 @@
 #include "base/u256.h"
 #include "core/crypto/secp256k1.h"
 
+#define DAM_ENTRY_LABEL_MAX 31u
+
 /* A right to use the resource in [from_s, until_s). */
 struct dam_pass {
     uint64_t id; /* from 1 */
@@ -26,7 +28,8 @@ struct dam_entry {
     struct dam_secp256k1_sig signature;
 };
 
-/** The id of a resource: keccak256(abi.encode(owner, label)). In: label: at most 31 bytes. */
+/** The id of a resource: keccak256(abi.encode(owner, label)). In: label: at most
+ * DAM_ENTRY_LABEL_MAX bytes. */
 void dam_entry_resource(const struct dam_address *owner, const char *label, struct dam_hash *ret);
 
 /** What the holder signs: Entry(bytes32 resource,bytes32 challenge) under the contract's domain. */

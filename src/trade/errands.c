@@ -31,6 +31,9 @@ static enum dam_err names_list(int folder, char names[][DAM_ERRAND_NAME_SIZE], s
     enum dam_err err = DAM_OK;
     *ret_count = 0;
     if (dir == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
         return DAM_EIO;
     }
     rewinddir(dir);

@@ -144,7 +144,7 @@ static const char *terms_read(const struct dam_link_setup *setup, struct dam_add
     if (!dam_skill_address(setup, "token", &ret->token)) {
         return "'token' is the address of the token that is paid in";
     }
-    if (label[0] == 0 || strlen(label) > DAM_ACCESS_LABEL_MAX) {
+    if (label[0] == 0 || strlen(label) > DAM_ENTRY_LABEL_MAX) {
         return "'resource' is what is sold, 1 to 31 bytes: \"hall\"";
     }
     memcpy(ret->label, label, strlen(label));
