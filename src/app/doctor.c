@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "chain/rpc.h"
 #include "machine/explain.h"
+#include "machine/pin.h"
 #include "signer/home.h"
 
 #include <errno.h>
@@ -266,20 +267,31 @@ static void chain_check(struct dam_doctor *d, const struct dam_manifest *m)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-static void law_check(struct dam_doctor *d, const struct dam_manifest *m)
+/* The constitution's, as an earlier `dam up` kept it. */
+static void law_kept_check(struct dam_doctor *d, const struct dam_manifest *m,
+                           struct dam_decider *decider)
+{
+    struct dam_terms terms;
+    enum dam_err err = dam_pin_load(m, decider, &terms);
+    if (err == DAM_OK) {
+        dam_doctor_find(d, DAM_DOCTOR_GOOD, "mind and charter", NULL,
+                        "those of epoch %u are kept, and load", terms.epoch);
+    } else if (err == DAM_ENOTFOUND) {
+        dam_doctor_find(d, DAM_DOCTOR_NOTE, "mind and charter", NULL,
+                        "its constitution has them: the first `dam up` takes them from the chain");
+    } else {
+        dam_doctor_find(d, DAM_DOCTOR_BAD, "mind and charter", NULL, "the law kept in %s/law: %s",
+                        m->folder, dam_err_text(err));
+    }
+}
+
+/* The manifest's own. */
+static void law_named_check(struct dam_doctor *d, const struct dam_manifest *m,
+                            struct dam_decider *decider)
 {
     struct dam_manifest_complaint complaint = {0};
-    struct dam_decider *decider = NULL;
     struct dam_law law;
-    enum dam_err err = dam_decider_create(dam_heap(), &decider);
-    err = err == DAM_OK ? dam_law_load(m, NULL, decider, &law, &complaint) : err;
-    dam_decider_destroy(decider);
-    struct dam_manifest_complaint unexplained = {0};
-    enum dam_err explains = dam_explain_check(m, &unexplained);
-    if (explains != DAM_OK) {
-        dam_doctor_find(d, DAM_DOCTOR_BAD, "explanations", unexplained.hint, "%s",
-                        unexplained.text[0] == 0 ? dam_err_text(explains) : unexplained.text);
-    }
+    enum dam_err err = dam_law_load(m, NULL, decider, &law, &complaint);
     if (err == DAM_OK) {
         dam_doctor_find(d, DAM_DOCTOR_GOOD, "mind and charter", NULL, "they load; %zu interlocks",
                         m->rules.interlock_count);
@@ -289,6 +301,28 @@ static void law_check(struct dam_doctor *d, const struct dam_manifest *m)
     } else {
         dam_doctor_find(d, DAM_DOCTOR_BAD, "mind and charter",
                         complaint.hint[0] == 0 ? NULL : complaint.hint, "%s",
+                        complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);
+    }
+}
+
+static void law_check(struct dam_doctor *d, const struct dam_manifest *m)
+{
+    struct dam_manifest_complaint complaint = {0};
+    struct dam_decider *decider = NULL;
+    enum dam_err err = dam_decider_create(dam_heap(), &decider);
+    if (err != DAM_OK) {
+        dam_doctor_find(d, DAM_DOCTOR_BAD, "mind and charter", NULL, "%s", dam_err_text(err));
+        return;
+    }
+    if (m->chain.has_constitution) {
+        law_kept_check(d, m, decider);
+    } else {
+        law_named_check(d, m, decider);
+    }
+    dam_decider_destroy(decider);
+    err = dam_explain_check(m, &complaint);
+    if (err != DAM_OK) {
+        dam_doctor_find(d, DAM_DOCTOR_BAD, "explanations", complaint.hint, "%s",
                         complaint.text[0] == 0 ? dam_err_text(err) : complaint.text);
     }
 }

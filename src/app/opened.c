@@ -17,9 +17,10 @@
 int dam_opened_fail(const struct dam_manifest_complaint *complaint, enum dam_err err)
 {
     bool is_config = err == DAM_EPARSE || err == DAM_ERANGE || err == DAM_EREFUSED;
-    return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND
-                         : is_config          ? DAM_EXIT_CONFIG
-                                              : DAM_EXIT_FAILED,
+    return dam_verb_fail(err == DAM_ENOTFOUND  ? DAM_EXIT_NOT_FOUND
+                         : err == DAM_ETIMEOUT ? DAM_EXIT_TIMEOUT
+                         : is_config           ? DAM_EXIT_CONFIG
+                                               : DAM_EXIT_FAILED,
                          complaint->hint[0] == 0 ? NULL : complaint->hint, "%s",
                          complaint->text[0] == 0 ? dam_err_text(err) : complaint->text);
 }

@@ -38,8 +38,33 @@ static int show(struct dam_opened *o, bool origin, bool json)
     return dam_opened_print(&buf);
 }
 
+static int checked_json(const struct dam_opened *o)
+{
+    const struct dam_manifest *m = &o->manifest;
+    struct dam_buf buf;
+    dam_buf_init(&buf, dam_heap(), 0);
+    struct dam_json_writer w = {.buf = &buf};
+    dam_json_put_object(&w);
+    dam_json_put_key(&w, "good");
+    dam_json_put_bool(&w, true);
+    dam_json_put_key(&w, "name");
+    dam_json_put_cstr(&w, m->name);
+    dam_json_put_key(&w, "channels");
+    dam_json_put_u64(&w, m->channel_count);
+    dam_json_put_key(&w, "actuators");
+    dam_json_put_u64(&w, m->actuator_count);
+    dam_json_put_key(&w, "links");
+    dam_json_put_u64(&w, m->link_count);
+    dam_json_put_key(&w, "interlocks");
+    dam_json_put_u64(&w, m->rules.interlock_count);
+    dam_json_put_key(&w, "law");
+    dam_json_put_bool(&w, o->has_law);
+    dam_json_put_object_end(&w);
+    return dam_opened_print(&buf);
+}
+
 /* What `dam up` would refuse beyond the law, which loads. */
-static int checked(const struct dam_opened *o)
+static int checked(const struct dam_opened *o, bool json)
 {
     struct dam_manifest_complaint complaint = {0};
     const struct dam_manifest *m = &o->manifest;
@@ -49,6 +74,9 @@ static int checked(const struct dam_opened *o)
     }
     for (size_t i = 0; i < m->stray_count; i++) {
         (void)fprintf(stderr, "%s: %s is set, and nothing reads it\n", m->name, m->strays[i]);
+    }
+    if (json) {
+        return checked_json(o);
     }
     (void)fprintf(stderr, "%s: good: %zu channels, %zu actuators, %zu links, %zu interlocks; %s\n",
                   m->name, m->channel_count, m->actuator_count, m->link_count,
@@ -80,7 +108,7 @@ int dam_verb_config(int argc, char **argv)
     if (code == DAM_EXIT_OK && !check) {
         code = show(&opened, origin, json);
     } else if (code == DAM_EXIT_OK) {
-        code = checked(&opened);
+        code = checked(&opened, json);
     }
     dam_opened_close(&opened);
     return code;

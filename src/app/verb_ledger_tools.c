@@ -139,8 +139,12 @@ static int tool_import(int argc, char **argv)
     (void)printf("imported %" PRIu64 " blocks, head %" PRIu64 "\n", count,
                  chain->head.header.number);
     if (err != DAM_OK) {
-        code = dam_verb_fail(DAM_EXIT_FAILED, "what came before it is imported", "%s",
-                             fault.text[0] != '\0' ? fault.text : dam_err_text(err));
+        code = dam_verb_fail(DAM_EXIT_FAILED,
+                             err == DAM_ECONFLICT && count == 0
+                                 ? "a copy begins as its chain did: with the same --genesis, or "
+                                   "--chain-id, --fund and so on"
+                                 : "what came before it is imported",
+                             "%s", fault.text[0] != '\0' ? fault.text : dam_err_text(err));
     }
     dam_ledger_chain_close(chain);
     return code;

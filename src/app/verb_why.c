@@ -159,7 +159,11 @@ static void print_decision(const struct dam_manifest *m, struct dam_evidence *ev
     dam_mind_view_print_forecasts(m, d);
     print_actions(m, d);
     dam_mind_view_print_parts(m, evidence, leaf);
-    (void)printf("\nby\n  mind     0x%s   %" PRIu64 " gas, %zu bytes of memory\n"
+    (void)printf("\nby");
+    if (d->epoch > 0) {
+        (void)printf(" the terms of epoch %" PRIu32, d->epoch);
+    }
+    (void)printf("\n  mind     0x%s   %" PRIu64 " gas, %zu bytes of memory\n"
                  "  charter  0x%s   %" PRIu64 " gas\n",
                  mind, d->mind_gas, d->memory.len, charter, d->charter_gas);
 }

@@ -237,8 +237,11 @@ static enum dam_err law_fetch(struct dam_machine *m, struct dam_manifest_complai
     if (err != DAM_OK) {
         (void)snprintf(ret_complaint->text, sizeof(ret_complaint->text), "the constitution: %s",
                        why);
-        (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint),
-                       "the first start needs the chain; later ones do not");
+        (void)snprintf(ret_complaint->hint, sizeof(ret_complaint->hint), "%s",
+                       err == DAM_ENOTFOUND
+                           ? "it is read at final blocks: start again when its terms are in one"
+                           : "the first start needs the chain; later ones do not");
+        err = err == DAM_EIO || err == DAM_ECLOSED ? DAM_ETIMEOUT : err;
     }
     dam_envoy_leave(m->envoy);
     dam_arena_finish(&arena);
@@ -270,6 +273,7 @@ static enum dam_err law_open(struct dam_machine *m, const struct dam_law_chain *
         return err;
     }
     dam_machine_live_under(m, &terms);
+    dam_machine_say(m, "epoch %u is in force", terms.epoch);
     return DAM_OK;
 }
 

@@ -279,6 +279,10 @@ await attempt('a genesis without the system contracts', async () => {
   run(['ledger', 'export', blocks, '--data', made]);
   try { run(['ledger', 'import', blocks, '--data', other, '--genesis', genesis]); } catch (e) { said = e.stderr; }
   check('an import says which are missing', /block 1: a system contract is missing.*EIP-7002 and EIP-7251/.test(said), said);
+  const elsewhere = tempDir();
+  await (await startLedger(['--data', elsewhere])).stop();
+  try { run(['ledger', 'import', blocks, '--data', elsewhere]); } catch (e) { said = e.stderr; }
+  check('an import into another chain says what it takes', /block 1 does not follow our head 0\nhint:.*same --genesis/.test(said), said);
 });
 
 await attempt('the end', async () => {

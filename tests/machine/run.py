@@ -167,6 +167,20 @@ def test_refusals(tmp):
     check("the environment stands above the file", 'machine.period = "2h"    # DAM_MACHINE_PERIOD' in shown, shown)
 
 
+def test_chain_away(tmp):
+    """A first start under a constitution that cannot be asked: its manifest's mind counts for nothing, and nobody says that it loads."""
+    folder = recorded_site(os.path.join(tmp, "away"))
+    with open(os.path.join(folder, "dam.toml"), "a", encoding="utf-8") as f:
+        f.write('\n[identity]\nchain_id = 7\nregistry = "0x' + "11" * 20 + '"\ntoken = "1"\n'
+                '[chain]\nurl = "http://127.0.0.1:1"\nconstitution = "0x' + "22" * 20 + '"\n')
+    up = dam("up", folder, "--speed", "max", "--turns", "1")
+    check("the chain is away: exit code 7", up.returncode == 7 and "the first start needs the chain" in up.stderr, (up.returncode, up.stderr))
+    law = [c for c in json.loads(dam("doctor", folder, "--json", "--wait", "1").stdout)["checks"] if c["check"] == "mind and charter"]
+    check("doctor: its constitution has them", law[0]["level"] == "note" and "takes them from the chain" in law[0]["text"], law)
+    good = json.loads(dam("config", "check", "--json", folder).stdout)
+    check("config check --json: the law is not checked", good["good"] and not good["law"] and good["channels"] > 3, good)
+
+
 def test_environment(tmp):
     """DAM_<SECTION>_<KEY> stands above the file for every section but those of the law, and is checked as the file is."""
     folder = recorded_site(os.path.join(tmp, "environment"))
@@ -431,7 +445,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         test_misspelt()
         test_completion()
-        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_environment, test_skill_answers, test_service, test_gaps, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 
