@@ -47,20 +47,22 @@ static enum dam_err pass_read(struct dam_access_pass *a, uint64_t id, uint64_t n
     return DAM_OK;
 }
 
-/* Passes that are valid now may have been given on or revoked; those that ended are forgotten. */
+/* Passes that are valid now may have been given on or revoked; those that ended are forgotten.
+ * After a failure the others stay as they were. */
 static enum dam_err passes_refresh(struct dam_access_pass *a, uint64_t now_s)
 {
+    enum dam_err err = DAM_OK;
     size_t kept = 0;
     for (size_t i = 0; i < a->pass_count; i++) {
         struct dam_pass pass = a->passes[i];
-        if (pass.from_s <= now_s) {
-            DAM_TRY(pass_read(a, a->passes[i].id, now_s, &pass));
+        if (err == DAM_OK && pass.from_s <= now_s) {
+            err = pass_read(a, a->passes[i].id, now_s, &pass);
         }
-        a->passes[kept] = pass;
-        kept += pass.id != 0;
+        a->passes[kept] = err == DAM_OK ? pass : a->passes[i];
+        kept += a->passes[kept].id != 0;
     }
     a->pass_count = kept;
-    return DAM_OK;
+    return err;
 }
 
 static enum dam_err passes_look(struct dam_access_pass *a, uint64_t now_s)
