@@ -93,7 +93,8 @@ static enum dam_err decimal_round(struct decimal number, int64_t *ret_value)
     for (; exponent > 0 && digits != 0 && digits <= (uint64_t)INT64_MAX; exponent--) {
         digits *= 10;
     }
-    if (digits > (uint64_t)INT64_MAX + (number.negative ? 1 : 0)) {
+    bool is_whole = exponent <= 0 || digits == 0;
+    if (!is_whole || digits > (uint64_t)INT64_MAX + (number.negative ? 1 : 0)) {
         return DAM_ERANGE;
     }
     uint64_t magnitude = (uint64_t)digits;

@@ -34,6 +34,7 @@ static void decimal_texts(void **state)
         {"9223372036854775807.5", 0, DAM_ERANGE, 0},
         {"9223372036854775808", 0, DAM_ERANGE, 0},
         {"-9223372036854775809", 0, DAM_ERANGE, 0},
+        {"-9223372036854775808", 1, DAM_ERANGE, 0},
         {"1e30", 0, DAM_ERANGE, 0},
         {"99999999999999999999999999999999999999999999999999999999", 0, DAM_ERANGE, 0},
         {"10", 18, DAM_ERANGE, 0},
@@ -97,6 +98,7 @@ static void scale_factors(void **state)
     assert_int_equal(dam_flow_fixed_scale(-7, 3, &value), DAM_OK);
     assert_int_equal(value, -7000);
     assert_int_equal(dam_flow_fixed_scale(1, 19, &value), DAM_ERANGE);
+    assert_int_equal(dam_flow_fixed_scale(INT64_MIN, 1, &value), DAM_ERANGE);
     assert_int_equal(dam_flow_fixed_scale(INT64_MIN, 0, &value), DAM_OK);
     assert_int_equal(value, INT64_MIN);
     assert_int_equal(dam_flow_fixed_scale(INT64_MAX, -30, &value), DAM_OK);
