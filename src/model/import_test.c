@@ -276,6 +276,27 @@ static void a_net_that_is_too_wide_is_refused(void **state)
     assert_non_null(strstr(why, "perceptor"));
 }
 
+/* A sum that no blob's integers can hold is refused; to turn it into one of them is undefined. */
+static void a_weight_that_is_too_large_is_refused(void **state)
+{
+    (void)state;
+    static struct dam_quantise how;
+    static struct dam_model integers;
+    struct dam_float model = {.kind = DAM_FLOAT_NET, .inputs = 1, .outputs = 1};
+    double cells[] = {-1e12, 1e12};
+    uint8_t decimals[] = {0};
+    struct dam_rows rows = {2, 1, cells, NULL, decimals};
+    char why[DAM_WHY_LEN] = "";
+    struct dam_float_layer *layer = dam_float_layer_add(&model, 1, 1);
+    assert_non_null(layer);
+    layer->activation = DAM_ACT_RELU;
+    layer->weights[0] = 1e12;
+    assert_int_equal(dam_quantise_defaults(&model, &rows, &how, why), DAM_OK);
+    assert_int_equal(dam_quantise(&model, &how, &integers, why), DAM_ERANGE);
+    assert_non_null(strstr(why, "layer 0"));
+    dam_float_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +304,7 @@ int main(void)
         cmocka_unit_test(the_autoencoder_is_exact),
         cmocka_unit_test(a_convolution_is_refused),
         cmocka_unit_test(a_net_that_is_too_wide_is_refused),
+        cmocka_unit_test(a_weight_that_is_too_large_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

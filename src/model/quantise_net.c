@@ -172,7 +172,7 @@ static void code_layer(struct work *w, uint32_t l, struct dam_layer *layer, doub
     out_step = out_step > 0 ? out_step : 1;
     for (uint32_t i = 0; i < 257; i++) {
         double y = (dam_float_activate(from, least + sum_step * 128 * i) - bottom) / out_step;
-        layer->table[i] = (uint16_t)(y < 0 ? 0 : y > 32767 ? 32767 : nearbyint(y));
+        layer->table[i] = (uint16_t)(!(y > 0) ? 0 : y > 32767 ? 32767 : nearbyint(y));
     }
     for (uint32_t j = 0; j < from->neurons; j++) {
         low[j] = least;
@@ -219,7 +219,29 @@ static bool layer_alloc(struct dam_layer *layer, const struct dam_float_layer *f
     return layer->bias != NULL && layer->weights != NULL && (!table || layer->table != NULL);
 }
 
-static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_model *ret)
+static bool fits_int32(double value)
+{
+    return value >= INT32_MIN && value <= INT32_MAX; /* no NaN does */
+}
+
+/* A bound of the net where it lies within the channel's, else the channel's own. */
+static int64_t bound_within(double bound, const struct dam_output_spec *spec)
+{
+    return bound <= (double)spec->min   ? spec->min
+           : bound >= (double)spec->max ? spec->max
+                                        : (int64_t)bound;
+}
+
+static void make_output(const struct dam_float_layer *from, const struct dam_output_spec *spec,
+                        struct dam_output *ret)
+{
+    double unit = dam_quantise_unit(spec->decimals);
+    double least = from->activation == DAM_ACT_RELU && from->min < 0 ? 0 : from->min;
+    *ret = (struct dam_output){.min = bound_within(ceil(least * unit), spec),
+                               .max = bound_within(floor(from->max * unit), spec)};
+}
+
+static enum dam_err make_layer(struct work *w, uint32_t l, bool is_last, struct dam_model *ret)
 {
     const struct dam_float_layer *from = &w->model->layers[l];
     struct dam_layer *layer = &ret->layers[l];
@@ -230,7 +252,7 @@ static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_mode
     double bias[DAM_MODEL_INPUTS_MAX];
     double row[DAM_MODEL_INPUTS_MAX];
     if (!layer_alloc(layer, from, !is_last && curved(from))) {
-        return false;
+        return DAM_ENOMEM;
     }
     for (uint32_t j = 0; is_last && j < from->neurons; j++) {
         step[j] = 1 / dam_quantise_unit(w->how->outputs[j].decimals);
@@ -256,30 +278,31 @@ static bool make_layer(struct work *w, uint32_t l, bool is_last, struct dam_mode
         bias[j] = nearbyint((bias[j] + step[j] / 2) / worth[j]);
         for (uint32_t i = 0; i < from->inputs; i++) {
             size_t at = (size_t)j * from->inputs + i;
-            layer->weights[at] = (int16_t)nearbyint(from->weights[at] * w->in.step[i] / worth[j]);
+            double weight = nearbyint(from->weights[at] * w->in.step[i] / worth[j]);
+            if (!(fabs(weight) <= INT16_MAX)) {
+                return DAM_ERANGE;
+            }
+            layer->weights[at] = (int16_t)weight;
         }
     }
     layer->shift = common_shift(ratio, from->neurons);
     for (uint32_t j = 0; j < from->neurons; j++) {
-        int32_t mul = (int32_t)nearbyint(ldexp(ratio[j], layer->shift));
-        if (!is_last) {
-            layer->bias[j] = (int32_t)bias[j];
-            layer->mul = mul > 0 ? mul : 1;
-            continue;
+        double mul = nearbyint(ldexp(ratio[j], layer->shift));
+        if (!fits_int32(mul) || !fits_int32(bias[j])) {
+            return DAM_ERANGE;
         }
-        const struct dam_output_spec *spec = &w->how->outputs[j];
-        double unit = dam_quantise_unit(spec->decimals);
-        double least = from->activation == DAM_ACT_RELU && from->min < 0 ? 0 : from->min;
-        ret->outputs[j] = (struct dam_output){
-            .bias = (int32_t)bias[j],
-            .mul = mul,
-            .shift = layer->shift,
-            .min = least * unit > (double)spec->min ? (int64_t)ceil(least * unit) : spec->min,
-            .max = from->max * unit < (double)spec->max ? (int64_t)floor(from->max * unit)
-                                                        : spec->max};
+        if (is_last) {
+            make_output(from, &w->how->outputs[j], &ret->outputs[j]);
+            ret->outputs[j].bias = (int32_t)bias[j];
+            ret->outputs[j].mul = (int32_t)mul;
+            ret->outputs[j].shift = layer->shift;
+        } else {
+            layer->bias[j] = (int32_t)bias[j];
+            layer->mul = mul > 0 ? (int32_t)mul : 1;
+        }
     }
     w->in = w->out;
-    return true;
+    return DAM_OK;
 }
 
 /* One layer without a curve needs no codes: integers as they are, weights of 32 bits. */
@@ -379,8 +402,13 @@ static enum dam_err make_net(struct work *w, struct dam_model *ret, char *why)
         make_feature(w, i, &ret->features[i]);
     }
     for (uint32_t l = 0; l < model->layers_count; l++) {
-        if (!make_layer(w, l, l + 1 == model->layers_count, ret)) {
-            return dam_why(why, DAM_ENOMEM, "out of memory");
+        enum dam_err err = make_layer(w, l, l + 1 == model->layers_count, ret);
+        if (err != DAM_OK) {
+            return dam_why(why, err,
+                           err == DAM_ENOMEM ? "out of memory"
+                                             : "layer %u has a weight, a bias or a sum that no "
+                                               "integer of the blob can hold",
+                           l);
         }
     }
     return DAM_OK;
