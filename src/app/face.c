@@ -6,6 +6,7 @@
 #include "app/skill_door.h"
 #include "base/heap.h"
 #include "base/json.h"
+#include "port/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -155,27 +156,12 @@ static bool section_name_ok(const char *name, size_t *ret_len)
  * half-broken skill must not take the whole snapshot with it. */
 static struct dam_bytes section_read(struct dam_arena *arena, int folder, const char *name)
 {
-    struct dam_bytes none = dam_bytes(NULL, 0);
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return none;
-    }
-    struct stat info;
-    uint8_t *text = NULL;
-    size_t len = 0;
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= SECTION_LEN_MAX) {
-        text = dam_arena_alloc(arena, (size_t)info.st_size + 1);
-    }
-    if (text != NULL) {
-        ssize_t got = read(fd, text, (size_t)info.st_size);
-        len = got < 0 ? 0 : (size_t)got;
-    }
-    (void)close(fd);
+    struct dam_bytes text;
     const struct dam_json *root = NULL;
-    if (len == 0 || dam_json_parse(arena, (const char *)text, len, 32, &root, NULL) != DAM_OK) {
-        return none;
-    }
-    return dam_bytes(text, len);
+    bool is_good =
+        dam_file_get(folder, name, SECTION_LEN_MAX, arena, &text) == DAM_OK &&
+        dam_json_parse(arena, (const char *)text.data, text.len, 32, &root, NULL) == DAM_OK;
+    return is_good ? text : dam_bytes(NULL, 0);
 }
 
 static void put_sections(struct dam_face *face, struct dam_json_writer *w)

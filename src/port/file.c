@@ -187,7 +187,8 @@ enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text)
     char draft[96];
     int len = snprintf(draft, sizeof(draft), ".%s.new", name);
     DAM_ASSERT(len > 0 && (size_t)len < sizeof(draft));
-    int fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;
+    int fd = openat(folder, draft, flags, 0600); /* a FIFO there must not hold it up */
     if (fd < 0) {
         return last_error();
     }
@@ -196,4 +197,27 @@ enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text)
     err = close(fd) != 0 && err == DAM_OK ? last_error() : err;
     err = err == DAM_OK && renameat(folder, draft, folder, name) != 0 ? last_error() : err;
     return err == DAM_OK && fsync(folder) != 0 ? last_error() : err;
+}
+
+enum dam_err dam_file_get(int folder, const char *name, size_t len_max, struct dam_arena *arena,
+                          struct dam_bytes *ret_text)
+{
+    struct stat info;
+    int fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return last_error();
+    }
+    enum dam_err err = fstat(fd, &info) != 0              ? last_error()
+                       : !S_ISREG(info.st_mode)           ? DAM_ENOTFOUND
+                       : (uint64_t)info.st_size > len_max ? DAM_EFULL
+                                                          : DAM_OK;
+    size_t len = err == DAM_OK ? (size_t)info.st_size : 0;
+    uint8_t *text = err == DAM_OK ? dam_arena_alloc(arena, len + 1) : NULL;
+    err = err == DAM_OK && text == NULL ? DAM_ENOMEM : err;
+    err = err == DAM_OK ? system_read(NULL, fd, 0, text, len, &len) : err;
+    (void)close(fd); /* only read from */
+    if (err == DAM_OK) {
+        *ret_text = dam_bytes(text, len);
+    }
+    return err;
 }

@@ -4,7 +4,7 @@
 #ifndef DAM_PORT_FILE_H
 #define DAM_PORT_FILE_H
 
-#include "base/bytes.h"
+#include "base/arena.h"
 #include "base/err.h"
 
 /* All may block. Errors: DAM_ENOSPC for a full disk, DAM_ENOTFOUND from open, else DAM_EIO. After a
@@ -46,5 +46,12 @@ DAM_MUST_USE enum dam_err dam_file_make_folder(const char *path, unsigned mode);
  *  the old one or the new. May block. Returns: DAM_OK, DAM_ENOSPC, DAM_EIO. In: name: at most 80
  *  bytes; ".NAME.new" is used on the way. */
 DAM_MUST_USE enum dam_err dam_file_put(int folder, const char *name, struct dam_bytes text);
+
+/** Read a small file of the real disk that another program has put into an open folder. Waits for
+ *  nobody, whatever lies there: a link is not followed, a FIFO is no file.
+ *  Returns: DAM_OK with *ret_text in the arena; DAM_ENOTFOUND if there is no such file; DAM_EFULL
+ * if it is longer than len_max; DAM_ENOMEM; DAM_EIO. */
+DAM_MUST_USE enum dam_err dam_file_get(int folder, const char *name, size_t len_max,
+                                       struct dam_arena *arena, struct dam_bytes *ret_text);
 
 #endif

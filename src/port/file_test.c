@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base/heap.h"
+
 static char place[] = "/tmp/dam-file-XXXXXX";
 static int folder = -1;
 
@@ -31,14 +33,20 @@ static int teardown(void **state)
     return close(folder) != 0 || !gone || rmdir(place) != 0;
 }
 
+static enum dam_err get(const char *name, size_t len_max, const char *text)
+{
+    struct dam_arena arena;
+    struct dam_bytes got;
+    dam_arena_init(&arena, dam_heap(), 0);
+    enum dam_err err = dam_file_get(folder, name, len_max, &arena, &got);
+    assert_true(err != DAM_OK || dam_bytes_is(got, text));
+    dam_arena_finish(&arena);
+    return err;
+}
+
 static void assert_holds(const char *text)
 {
-    char got[64] = {0};
-    int fd = openat(folder, "small", O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(read(fd, got, sizeof(got) - 1), strlen(text));
-    (void)close(fd);
-    assert_string_equal(got, text);
+    assert_int_equal(get("small", strlen(text), text), DAM_OK);
 }
 
 static void a_file_is_put_and_put_again(void **state)
@@ -85,12 +93,31 @@ static void a_folder_is_made_once(void **state)
     assert_int_equal(rmdir(above), 0);
 }
 
+/* What a hostile neighbour may put there: neither reading nor writing waits for it. */
+static void what_is_no_file_holds_up_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(dam_file_put(folder, "small", dam_bytes("small", 5)), DAM_OK);
+    assert_int_equal(get("small", 4, ""), DAM_EFULL);
+    assert_int_equal(get("none", 4, ""), DAM_ENOTFOUND);
+    assert_int_equal(mkfifoat(folder, "fifo", 0600), 0);
+    assert_int_equal(get("fifo", 4, ""), DAM_ENOTFOUND);
+    assert_int_equal(renameat(folder, "fifo", folder, ".small.new"), 0);
+    assert_int_equal(dam_file_put(folder, "small", dam_bytes("more", 4)), DAM_EIO);
+    assert_int_equal(unlinkat(folder, ".small.new", 0), 0);
+    assert_int_equal(symlinkat("small", folder, "link"), 0);
+    assert_int_equal(get("link", 9, ""), DAM_EIO);
+    assert_int_equal(unlinkat(folder, "link", 0), 0);
+    assert_holds("small");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_put_and_put_again),
         cmocka_unit_test(a_full_disk_leaves_the_old_one),
         cmocka_unit_test(a_folder_is_made_once),
+        cmocka_unit_test(what_is_no_file_holds_up_nobody),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

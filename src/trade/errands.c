@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_LEN_MAX (64u << 10)
@@ -54,21 +53,10 @@ static struct dam_bytes file_read(struct dam_arena *arena, int folder, const cha
                                   const char *suffix)
 {
     char path[DAM_ERRAND_NAME_SIZE + 16];
-    struct stat info;
-    struct dam_bytes none = dam_bytes(NULL, 0);
+    struct dam_bytes text;
     (void)snprintf(path, sizeof(path), "%s%s", name, suffix);
-    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return none;
-    }
-    uint8_t *text = NULL;
-    ssize_t len = 0;
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= FILE_LEN_MAX) {
-        text = dam_arena_alloc(arena, (size_t)info.st_size + 1);
-        len = text == NULL ? -1 : read(fd, text, (size_t)info.st_size);
-    }
-    (void)close(fd); /* only read from */
-    return len <= 0 ? none : dam_bytes(text, (size_t)len);
+    return dam_file_get(folder, path, FILE_LEN_MAX, arena, &text) == DAM_OK ? text
+                                                                            : dam_bytes(NULL, 0);
 }
 
 /* The state in an answer of ours. Returns: NULL if there is none. */
