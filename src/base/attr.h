@@ -9,7 +9,6 @@
 #define DAM_ALWAYS_INLINE static inline __attribute__((always_inline))
 #define DAM_PRINTF(fmt_index, args_index) __attribute__((format(printf, fmt_index, args_index)))
 #define DAM_NORETURN __attribute__((noreturn))
-#define DAM_UNUSED __attribute__((unused))
 
 #define DAM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define DAM_UNLIKELY(x) __builtin_expect(!!(x), 0)

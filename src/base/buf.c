@@ -64,9 +64,10 @@ static DAM_NOINLINE bool grow(struct dam_buf *buf, size_t len)
     if (buf->err != DAM_OK) {
         return false;
     }
+    bool fixed = buf->arena == NULL && buf->mem == NULL;
     size_t limit = buf->len_max == 0 ? SIZE_MAX / 4 : buf->len_max;
     DAM_ASSERT(buf->size <= limit);
-    if (len > limit - buf->len) {
+    if (fixed || len > limit - buf->len) {
         buf->err = DAM_EFULL;
         return false;
     }

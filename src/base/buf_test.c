@@ -50,6 +50,23 @@ static void a_write_too_long_is_dropped_and_remembered(void **state)
     assert_int_equal(dam_buf_err(&buf), DAM_OK);
 }
 
+static void no_room_is_no_room(void **state)
+{
+    (void)state;
+    uint8_t memory[1] = {0x55};
+    struct dam_buf bufs[2] = {0}; /* one of no bytes, one that is finished */
+    dam_buf_init_fixed(&bufs[0], memory, 0);
+    dam_buf_finish(&bufs[1]);
+    for (size_t i = 0; i < 2; i++) {
+        dam_buf_put(&bufs[i], "", 0);
+        assert_int_equal(dam_buf_err(&bufs[i]), DAM_OK);
+        dam_buf_put_byte(&bufs[i], 'a');
+        assert_int_equal(dam_buf_err(&bufs[i]), DAM_EFULL);
+        assert_int_equal(bufs[i].len, 0);
+    }
+    assert_int_equal(memory[0], 0x55);
+}
+
 static void one_long_write_takes_no_more_than_it_needs(void **state)
 {
     (void)state;
@@ -85,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_three_homes_hold_the_same_bytes),
         cmocka_unit_test(a_write_too_long_is_dropped_and_remembered),
+        cmocka_unit_test(no_room_is_no_room),
         cmocka_unit_test(one_long_write_takes_no_more_than_it_needs),
         cmocka_unit_test(the_limit_holds_and_can_be_reached),
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Bytes: borrowed views, the two fixed sizes that Ethereum is made of, and big-endian loads and
- * stores. Header only, no memory of its own. */
+/* Bytes: borrowed views, the two fixed sizes that Ethereum is made of, and loads and stores
+ * of either byte order. Header only, no memory of its own. */
 #ifndef DAM_BASE_BYTES_H
 #define DAM_BASE_BYTES_H
 
@@ -76,6 +76,11 @@ static inline uint64_t dam_load_be64(const uint8_t *p)
     return v;
 }
 
+static inline uint64_t dam_load_le64(const uint8_t *p)
+{
+    return __builtin_bswap64(dam_load_be64(p));
+}
+
 static inline void dam_store_be16(uint8_t *p, uint16_t v)
 {
     p[0] = (uint8_t)(v >> 8);
@@ -96,6 +101,11 @@ static inline void dam_store_be64(uint8_t *p, uint64_t v)
     v = __builtin_bswap64(v);
 #endif
     memcpy(p, &v, sizeof(v));
+}
+
+static inline void dam_store_le64(uint8_t *p, uint64_t v)
+{
+    dam_store_be64(p, __builtin_bswap64(v));
 }
 
 #endif

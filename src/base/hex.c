@@ -42,7 +42,7 @@ static const uint8_t digit_values[256] = {
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
-static int digit_value(char c)
+int dam_hex_digit(char c)
 {
     return digit_values[(uint8_t)c] - 1;
 }
@@ -66,8 +66,8 @@ enum dam_err dam_hex_decode(const char *text, size_t text_len, uint8_t *data, si
     }
     int bad = 0;
     for (size_t i = 0; i < text_len / 2; i++) {
-        int high = digit_value(text[2 * i]);
-        int low = digit_value(text[2 * i + 1]);
+        int high = dam_hex_digit(text[2 * i]);
+        int low = dam_hex_digit(text[2 * i + 1]);
         bad |= high | low; /* negative if one is */
         data[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
@@ -96,7 +96,7 @@ enum dam_err dam_hex_u64(const char *text, size_t text_len, uint64_t *ret)
     }
     uint64_t value = 0;
     for (size_t i = skip; i < text_len; i++) {
-        int digit = digit_value(text[i]);
+        int digit = dam_hex_digit(text[i]);
         if (digit < 0) {
             return DAM_EPARSE;
         }

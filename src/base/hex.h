@@ -6,6 +6,9 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
+/** The value of a hex digit. Returns: 0 to 15; -1 for any other character. */
+int dam_hex_digit(char c);
+
 /** Write len bytes as 2*len lower-case digits and a NUL; no "0x".
  *  Out: text: at least 2*len+1 bytes. */
 void dam_hex_encode(const uint8_t *data, size_t len, char *text);

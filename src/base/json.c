@@ -90,30 +90,6 @@ static size_t plain_len(const char *text, size_t len)
     return at;
 }
 
-static size_t utf8_put(uint32_t code, char *ret)
-{
-    if (code < 0x80) {
-        ret[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        ret[0] = (char)(0xc0 | code >> 6);
-        ret[1] = (char)(0x80 | (code & 0x3f));
-        return 2;
-    }
-    if (code < 0x10000) {
-        ret[0] = (char)(0xe0 | code >> 12);
-        ret[1] = (char)(0x80 | (code >> 6 & 0x3f));
-        ret[2] = (char)(0x80 | (code & 0x3f));
-        return 3;
-    }
-    ret[0] = (char)(0xf0 | code >> 18);
-    ret[1] = (char)(0x80 | (code >> 12 & 0x3f));
-    ret[2] = (char)(0x80 | (code >> 6 & 0x3f));
-    ret[3] = (char)(0x80 | (code & 0x3f));
-    return 4;
-}
-
 /* Four hex digits at p->at. */
 static bool hex4(struct parser *p, uint32_t *ret)
 {
@@ -153,7 +129,7 @@ static enum dam_err escape(struct parser *p, char **out)
         }
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
-    *out += utf8_put(code, *out);
+    *out += dam_utf8_put(code, (uint8_t *)*out);
     return DAM_OK;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/toml_scan.h"
 
+#include "base/hex.h"
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -25,27 +28,6 @@ unsigned dam_toml_scan_column(const struct dam_toml_scan *s)
     return (unsigned)(s->at - s->line_start) + 1;
 }
 
-/* The length of the UTF-8 sequence at p, 0 if it is none (RFC 3629). */
-static size_t utf8_len(const uint8_t *p, size_t left)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool surrogate = p[0] == 0xed && p[1] > 0x9f;
-    bool beyond = p[0] == 0xf4 && p[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : len;
-}
-
 static void newline(struct dam_toml_scan *s)
 {
     s->line++;
@@ -56,7 +38,7 @@ bool dam_toml_scan_utf8(struct dam_toml_scan *s)
 {
     struct dam_toml_scan walk = *s;
     while (walk.at < walk.text.len) {
-        size_t len = utf8_len(walk.text.data + walk.at, walk.text.len - walk.at);
+        size_t len = dam_utf8_len(walk.text.data + walk.at, walk.text.len - walk.at);
         if (len == 0) {
             return dam_toml_scan_fail(&walk, "this is not UTF-8 text");
         }
@@ -132,30 +114,6 @@ bool dam_toml_scan_line_end(struct dam_toml_scan *s)
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
-static int hex_digit(int c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static size_t utf8_put(uint32_t code, uint8_t *out)
-{
-    if (code < 0x80) {
-        out[0] = (uint8_t)code;
-        return 1;
-    }
-    size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = len; i-- > 1;) {
-        out[i] = (uint8_t)(0x80 | (code & 0x3f));
-        code >>= 6;
-    }
-    out[0] = (uint8_t)(lead[len] | code);
-    return len;
-}
-
 static bool escape_read(struct dam_toml_scan *s, uint8_t *out, size_t *out_len)
 {
     static const char from[] = "btnfr\"\\";
@@ -170,7 +128,7 @@ static bool escape_read(struct dam_toml_scan *s, uint8_t *out, size_t *out_len)
     size_t digits = c == 'u' ? 4 : c == 'U' ? 8 : 0;
     uint32_t code = 0;
     for (size_t i = 1; i <= digits; i++) {
-        int digit = hex_digit(dam_toml_scan_peek(s, i));
+        int digit = dam_hex_digit((char)dam_toml_scan_peek(s, i));
         if (digit < 0) {
             return dam_toml_scan_fail(s, "expected %zu hexadecimal digits", digits);
         }
@@ -182,7 +140,7 @@ static bool escape_read(struct dam_toml_scan *s, uint8_t *out, size_t *out_len)
     if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
         return dam_toml_scan_fail(s, "not a Unicode scalar value");
     }
-    *out_len += utf8_put(code, out + *out_len);
+    *out_len += dam_utf8_put(code, out + *out_len);
     s->at += 1 + digits;
     return true;
 }
@@ -420,8 +378,8 @@ static bool underscores_drop(char *text)
     size_t out = 0;
     for (size_t i = 0; text[i] != 0; i++) {
         if (text[i] == '_') {
-            int before = i == 0 ? -1 : hex_digit(text[i - 1]);
-            int after = hex_digit(text[i + 1]);
+            int before = i == 0 ? -1 : dam_hex_digit(text[i - 1]);
+            int after = dam_hex_digit(text[i + 1]);
             if (before < 0 || before > base_max || after < 0 || after > base_max) {
                 return false;
             }
@@ -440,7 +398,7 @@ static bool based_parse(const char *digits, unsigned base, int64_t *ret)
         return false;
     }
     for (; *digits != 0; digits++) {
-        int digit = hex_digit(*digits);
+        int digit = dam_hex_digit(*digits);
         if (digit < 0 || (unsigned)digit >= base ||
             __builtin_mul_overflow(value, (uint64_t)base, &value) ||
             __builtin_add_overflow(value, (uint64_t)digit, &value) || value > INT64_MAX) {
@@ -521,8 +479,8 @@ static bool integer_parse(const char *text, int64_t *ret)
 
 static bool is_scalar_char(int c)
 {
-    return hex_digit(c) >= 0 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
-           c == '-' || c == '_' || c == '.' || c == ':';
+    return dam_hex_digit((char)c) >= 0 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           c == '+' || c == '-' || c == '_' || c == '.' || c == ':';
 }
 
 #define SCALAR_MAX 512u

@@ -27,17 +27,6 @@ static uint64_t div_small(struct dam_u256 *value, uint64_t divisor)
     return (uint64_t)rest;
 }
 
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
-}
-
 static enum dam_err from_digits(const char *text, size_t text_len, int base, struct dam_u256 *ret)
 {
     struct dam_u256 value = {{0}};
@@ -46,8 +35,8 @@ static enum dam_err from_digits(const char *text, size_t text_len, int base, str
         return DAM_EPARSE;
     }
     for (size_t i = 0; i < text_len; i++) {
-        int digit = digit_value(text[i]);
-        if (digit >= base) {
+        int digit = dam_hex_digit(text[i]);
+        if (digit < 0 || digit >= base) {
             return DAM_EPARSE;
         }
         fits = mul_add(&value, (uint64_t)base, (uint64_t)digit) && fits;

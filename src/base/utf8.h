@@ -27,6 +27,22 @@ static inline size_t dam_utf8_len(const uint8_t *text, size_t text_len)
     return overlong || surrogate || beyond ? 0 : len;
 }
 
+/** Write a character. Returns: its length, 1 to 4. In: code: a Unicode scalar value. */
+static inline size_t dam_utf8_put(uint32_t code, uint8_t ret[4])
+{
+    if (code < 0x80) {
+        ret[0] = (uint8_t)code;
+        return 1;
+    }
+    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    const size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = len; i-- > 1; code >>= 6) {
+        ret[i] = (uint8_t)(0x80 | (code & 0x3f));
+    }
+    ret[0] = (uint8_t)(lead[len] | code);
+    return len;
+}
+
 /** Is the whole text valid? */
 static inline bool dam_utf8_is_valid(const uint8_t *text, size_t text_len)
 {

@@ -51,11 +51,6 @@ struct tally {
     bool has_txn;         /* the transaction's number was found, and is the meta page's */
 };
 
-static uint64_t le64(const uint8_t *p)
-{
-    return __builtin_bswap64(dam_load_be64(p));
-}
-
 static uint16_t le16(const uint8_t *p)
 {
     return (uint16_t)(p[0] | p[1] << 8);
@@ -63,14 +58,15 @@ static uint16_t le16(const uint8_t *p)
 
 static struct db read_db(const uint8_t *p)
 {
-    return (struct db){le16(p + 6),  le64(p + 8),  le64(p + 16),
-                       le64(p + 24), le64(p + 32), le64(p + 40)};
+    return (struct db){le16(p + 6),           dam_load_le64(p + 8),  dam_load_le64(p + 16),
+                       dam_load_le64(p + 24), dam_load_le64(p + 32), dam_load_le64(p + 40)};
 }
 
 static struct meta read_meta(const uint8_t *page)
 {
     const uint8_t *at = page + META_AT;
-    return (struct meta){read_db(at + 24), read_db(at + 72), le64(at + 120), le64(at + 128)};
+    return (struct meta){read_db(at + 24), read_db(at + 72), dam_load_le64(at + 120),
+                         dam_load_le64(at + 128)};
 }
 
 static const uint8_t *page_at(const struct file *file, uint64_t number)
@@ -80,7 +76,7 @@ static const uint8_t *page_at(const struct file *file, uint64_t number)
         return NULL;
     }
     const uint8_t *page = file->data + number * file->page_size;
-    return le64(page) == number ? page : NULL;
+    return dam_load_le64(page) == number ? page : NULL;
 }
 
 /* A node's value; long ones are on pages of their own. Returns: NULL if it is out of bounds. */
@@ -94,7 +90,7 @@ static const uint8_t *node_value(const struct file *file, const uint8_t *node, c
         return NULL;
     }
     if ((le16(node + 4) & NODE_BIGDATA) != 0) {
-        const uint8_t *page = value + 8 <= end ? page_at(file, le64(value)) : NULL;
+        const uint8_t *page = value + 8 <= end ? page_at(file, dam_load_le64(value)) : NULL;
         if (page == NULL || (le16(page + 10) & PAGE_OVERFLOW) == 0) {
             return NULL;
         }
@@ -158,10 +154,10 @@ static bool walk(const struct file *file, uint64_t number, unsigned depth, node_
 static bool visit_free(const struct file *file, const uint8_t *node, const uint8_t *value,
                        size_t len, struct tally *tally)
 {
-    uint64_t count = len >= 8 ? le64(value) : NO_PAGE;
+    uint64_t count = len >= 8 ? dam_load_le64(value) : NO_PAGE;
     /* Every transaction frees the pages that it replaced, under its own number. */
-    tally->has_txn =
-        tally->has_txn || (le16(node + 6) == 8 && le64(node + NODE_HEAD) == file->meta->txn);
+    tally->has_txn = tally->has_txn ||
+                     (le16(node + 6) == 8 && dam_load_le64(node + NODE_HEAD) == file->meta->txn);
     if (count > file->meta->last_page || 8 + count * 8 > len) {
         return false;
     }
@@ -247,8 +243,7 @@ static enum dam_err set_back(int fd, const uint8_t *good, size_t page_size, uint
 {
     uint8_t meta[META_LEN];
     memcpy(meta, good + META_AT, sizeof(meta));
-    uint64_t txn = __builtin_bswap64(good_txn > 0 ? good_txn - 1 : 0);
-    dam_store_be64(meta + 128, txn);
+    dam_store_le64(meta + 128, good_txn > 0 ? good_txn - 1 : 0);
     bool written = pwrite(fd, meta, sizeof(meta), (off_t)(torn_slot * page_size + META_AT)) ==
                        (ssize_t)sizeof(meta) &&
                    fdatasync(fd) == 0;

@@ -108,33 +108,23 @@ static const uint64_t round_constants[24] = {
         DECLARE(A, word);                                                                          \
         DECLARE(E, word);                                                                          \
         uint8_t last[RATE];                                                                        \
+        const uint8_t *block = NULL;                                                               \
         MOVE_ALL(A, A, CLEAR);                                                                     \
-        bool more = true;                                                                          \
-        do {                                                                                       \
-            const uint8_t *block = data;                                                           \
+        while (block != last) {                                                                    \
+            block = data;                                                                          \
             if (len < RATE) {                                                                      \
                 pad(last, data, len);                                                              \
                 block = last;                                                                      \
-                more = false;                                                                      \
+            } else {                                                                               \
+                data += RATE;                                                                      \
+                len -= RATE;                                                                       \
             }                                                                                      \
             ABSORB(A, block);                                                                      \
             PERMUTE(A, E, word)                                                                    \
-            data += RATE;                                                                          \
-            len -= RATE;                                                                           \
-        } while (more);                                                                            \
+        }                                                                                          \
         GIVE(ret->b, A##00), GIVE(ret->b + 8, A##01), GIVE(ret->b + 16, A##02),                    \
             GIVE(ret->b + 24, A##03);                                                              \
     } while (0)
-
-static uint64_t load_le64(const uint8_t *p)
-{
-    return __builtin_bswap64(dam_load_be64(p));
-}
-
-static void store_le64(uint8_t *p, uint64_t v)
-{
-    dam_store_be64(p, __builtin_bswap64(v));
-}
 
 /* The last, padded block: len bytes of it are data. By words, since it is read by words at once and
  * a load that spans several narrower stores waits for all of them. */
@@ -148,7 +138,7 @@ static void pad(uint8_t block[RATE], const uint8_t *data, size_t len)
     for (size_t i = at; i < len; i++) {
         word |= (uint64_t)data[i] << (8 * (i - at));
     }
-    store_le64(block + at, word);
+    dam_store_le64(block + at, word);
     for (at += 8; at < RATE; at += 8) {
         memset(block + at, 0, 8);
     }
@@ -164,8 +154,8 @@ static void pad(uint8_t block[RATE], const uint8_t *data, size_t len)
 #define BROADCAST(x) (x)
 #define LOAD(local, memory) local = memory
 #define STORE(local, memory) memory = local
-#define LANE_AT(p) load_le64(p)
-#define GIVE(p, lane) store_le64(p, lane)
+#define LANE_AT(p) dam_load_le64(p)
+#define GIVE(p, lane) dam_store_le64(p, lane)
 
 static void permute_portable(uint64_t s[25])
 {
@@ -278,7 +268,7 @@ static void permute(uint64_t s[25])
 static void absorb(uint64_t s[25], const uint8_t *block)
 {
     for (unsigned i = 0; i < RATE_WORDS; i++) {
-        s[i] ^= load_le64(block + 8 * i);
+        s[i] ^= dam_load_le64(block + 8 * i);
     }
     permute(s);
 }
@@ -286,7 +276,7 @@ static void absorb(uint64_t s[25], const uint8_t *block)
 static void squeeze(const uint64_t s[25], struct dam_hash *ret)
 {
     for (unsigned i = 0; i < 4; i++) {
-        store_le64(ret->b + 8 * i, s[i]);
+        dam_store_le64(ret->b + 8 * i, s[i]);
     }
 }
 
@@ -395,7 +385,7 @@ static void column_absorb(struct column *column, uint64_t *words, unsigned width
         column->padded = true;
     }
     for (unsigned i = 0; i < RATE_WORDS; i++) {
-        words[i * width + c] ^= load_le64(block + 8 * i);
+        words[i * width + c] ^= dam_load_le64(block + 8 * i);
     }
 }
 
@@ -437,7 +427,7 @@ static void batch_wide(unsigned width, const struct dam_bytes *inputs, size_t co
                 continue;
             }
             for (unsigned i = 0; i < 4; i++) {
-                store_le64(ret[column->index].b + 8 * i, words[i * width + c]);
+                dam_store_le64(ret[column->index].b + 8 * i, words[i * width + c]);
             }
             deal.active--;
             column_take(&deal, words, width, c);
