@@ -2,139 +2,108 @@
 #include "core/record/leaf.h"
 
 #include "base/assert.h"
+#include "base/buf.h"
 
 #define VERSION 1u
 #define STRINGS 5u
 
-/* A bounded writer: once full it stays full, and the one check is at the end. */
-struct writer {
-    uint8_t *data;
-    size_t size;
-    size_t len;
-    bool full;
-};
-
-static void put(struct writer *w, const void *data, size_t len)
-{
-    if (w->full || len > w->size - w->len) {
-        w->full = true;
-        return;
-    }
-    if (len > 0) {
-        memcpy(w->data + w->len, data, len);
-    }
-    w->len += len;
-}
-
-static void put_u8(struct writer *w, uint8_t v)
-{
-    put(w, &v, 1);
-}
-
-static void put_u32(struct writer *w, uint32_t v)
+static void put_u32(struct dam_buf *buf, uint32_t v)
 {
     uint8_t b[4];
     dam_store_be32(b, v);
-    put(w, b, sizeof(b));
+    dam_buf_put(buf, b, sizeof(b));
 }
 
-static void put_u64(struct writer *w, uint64_t v)
+static void put_u64(struct dam_buf *buf, uint64_t v)
 {
     uint8_t b[8];
     dam_store_be64(b, v);
-    put(w, b, sizeof(b));
+    dam_buf_put(buf, b, sizeof(b));
 }
 
-static void put_zero(struct writer *w, size_t len)
+static void put_bytes(struct dam_buf *buf, struct dam_bytes bytes)
 {
-    static const uint8_t zero[8];
-    DAM_ASSERT(len <= sizeof(zero));
-    put(w, zero, len);
+    dam_buf_put(buf, bytes.data, bytes.len);
 }
 
-static void put_bytes(struct writer *w, struct dam_bytes bytes)
+static void decision_store(struct dam_buf *buf, const struct dam_record_decision *d)
 {
-    put(w, bytes.data, bytes.len);
-}
-
-static void decision_store(struct writer *w, const struct dam_record_decision *d)
-{
-    put(w, d->mind.b, 20);
-    put(w, d->charter.b, 20);
-    put_u8(w, d->outcome);
-    put_zero(w, 3);
-    put_u32(w, d->epoch);
-    put_u64(w, d->mind_gas);
-    put_u64(w, d->charter_gas);
-    put(w, d->next_hash.b, 32);
+    dam_buf_put(buf, d->mind.b, 20);
+    dam_buf_put(buf, d->charter.b, 20);
+    dam_buf_put_byte(buf, d->outcome);
+    dam_buf_put_zeros(buf, 3);
+    put_u32(buf, d->epoch);
+    put_u64(buf, d->mind_gas);
+    put_u64(buf, d->charter_gas);
+    dam_buf_put(buf, d->next_hash.b, 32);
     const struct dam_bytes strings[STRINGS] = {d->memory, d->observation, d->proposal, d->action,
                                                d->reasons};
     for (size_t i = 0; i < STRINGS; i++) {
-        put_u32(w, (uint32_t)strings[i].len);
+        put_u32(buf, (uint32_t)strings[i].len);
     }
     for (size_t i = 0; i < STRINGS; i++) {
-        put_bytes(w, strings[i]);
+        put_bytes(buf, strings[i]);
     }
 }
 
-static void body_store(struct writer *w, const struct dam_record_leaf *leaf)
+static void body_store(struct dam_buf *buf, const struct dam_record_leaf *leaf)
 {
     switch ((enum dam_record_kind)leaf->kind) {
     case DAM_RECORD_DECISION:
-        decision_store(w, &leaf->decision);
+        decision_store(buf, &leaf->decision);
         return;
     case DAM_RECORD_RECEIPT:
-        put_u64(w, leaf->receipt.decision_seq);
-        put_u8(w, leaf->receipt.status);
-        put_zero(w, 7);
-        put_bytes(w, leaf->receipt.values);
+        put_u64(buf, leaf->receipt.decision_seq);
+        dam_buf_put_byte(buf, leaf->receipt.status);
+        dam_buf_put_zeros(buf, 7);
+        put_bytes(buf, leaf->receipt.values);
         return;
     case DAM_RECORD_BOOT:
-        put_u64(w, leaf->boot.last_seq);
-        put_u64(w, leaf->boot.boot_count);
-        put(w, leaf->boot.program.b, 32);
-        put_bytes(w, leaf->boot.version);
+        put_u64(buf, leaf->boot.last_seq);
+        put_u64(buf, leaf->boot.boot_count);
+        dam_buf_put(buf, leaf->boot.program.b, 32);
+        put_bytes(buf, leaf->boot.version);
         return;
     case DAM_RECORD_CHANGE:
-        put_u32(w, leaf->change.epoch);
-        put(w, leaf->change.mind.b, 20);
-        put(w, leaf->change.charter.b, 20);
-        put(w, leaf->change.manifest.b, 32);
+        put_u32(buf, leaf->change.epoch);
+        dam_buf_put(buf, leaf->change.mind.b, 20);
+        dam_buf_put(buf, leaf->change.charter.b, 20);
+        dam_buf_put(buf, leaf->change.manifest.b, 32);
         return;
     case DAM_RECORD_GAP:
-        put_u64(w, (uint64_t)leaf->gap.from_ms);
-        put_u64(w, (uint64_t)leaf->gap.to_ms);
-        put_bytes(w, leaf->gap.reason);
+        put_u64(buf, (uint64_t)leaf->gap.from_ms);
+        put_u64(buf, (uint64_t)leaf->gap.to_ms);
+        put_bytes(buf, leaf->gap.reason);
         return;
     case DAM_RECORD_STOP:
-        put_u8(w, leaf->stop.on ? 1 : 0);
-        put_bytes(w, leaf->stop.who);
+        dam_buf_put_byte(buf, leaf->stop.on ? 1 : 0);
+        put_bytes(buf, leaf->stop.who);
         return;
     case DAM_RECORD_MONEY:
-        put(w, leaf->money.intent_id.b, 32);
-        put_u8(w, leaf->money.status);
-        put_zero(w, 7);
-        put(w, leaf->money.transaction.b, 32);
-        put_bytes(w, leaf->money.description);
+        dam_buf_put(buf, leaf->money.intent_id.b, 32);
+        dam_buf_put_byte(buf, leaf->money.status);
+        dam_buf_put_zeros(buf, 7);
+        dam_buf_put(buf, leaf->money.transaction.b, 32);
+        put_bytes(buf, leaf->money.description);
         return;
     case DAM_RECORD_TRIAL:
-        put_u8(w, leaf->trial.phase);
-        put_zero(w, 3);
-        put_u32(w, leaf->trial.epoch);
-        put(w, leaf->trial.mind.b, 20);
-        put(w, leaf->trial.charter.b, 20);
-        put_u64(w, leaf->trial.turns);
-        put_u64(w, leaf->trial.errors);
-        put_u64(w, leaf->trial.denials);
-        put_u64(w, leaf->trial.different);
-        put_bytes(w, leaf->trial.words);
+        dam_buf_put_byte(buf, leaf->trial.phase);
+        dam_buf_put_zeros(buf, 3);
+        put_u32(buf, leaf->trial.epoch);
+        dam_buf_put(buf, leaf->trial.mind.b, 20);
+        dam_buf_put(buf, leaf->trial.charter.b, 20);
+        put_u64(buf, leaf->trial.turns);
+        put_u64(buf, leaf->trial.errors);
+        put_u64(buf, leaf->trial.denials);
+        put_u64(buf, leaf->trial.different);
+        put_bytes(buf, leaf->trial.words);
         return;
     case DAM_RECORD_EXPLANATION:
-        put_u64(w, leaf->explanation.decision_seq);
-        put_u8(w, leaf->explanation.method);
-        put_zero(w, 7);
-        put(w, leaf->explanation.model.b, 32);
-        put_bytes(w, leaf->explanation.parts);
+        put_u64(buf, leaf->explanation.decision_seq);
+        dam_buf_put_byte(buf, leaf->explanation.method);
+        dam_buf_put_zeros(buf, 7);
+        dam_buf_put(buf, leaf->explanation.model.b, 32);
+        put_bytes(buf, leaf->explanation.parts);
         return;
     }
     DAM_ASSERT(false);
@@ -143,21 +112,20 @@ static void body_store(struct writer *w, const struct dam_record_leaf *leaf)
 enum dam_err dam_record_leaf_store(const struct dam_record_leaf *leaf, uint8_t *data, size_t size,
                                    size_t *ret_len)
 {
-    struct writer w = {.data = data, .size = size};
-    put(&w, "DAML", 4);
-    put_u8(&w, VERSION);
-    put_u8(&w, leaf->kind);
-    put_zero(&w, 2);
-    put_u64(&w, leaf->seq);
-    put_u64(&w, (uint64_t)leaf->time_ms);
-    put_u64(&w, leaf->mono_ms);
-    put(&w, leaf->machine.b, 32);
-    put(&w, leaf->prev.b, 32);
-    body_store(&w, leaf);
-    if (w.full) {
-        return DAM_EFULL;
-    }
-    *ret_len = w.len;
+    struct dam_buf buf;
+    dam_buf_init_fixed(&buf, data, size);
+    dam_buf_put(&buf, "DAML", 4);
+    dam_buf_put_byte(&buf, VERSION);
+    dam_buf_put_byte(&buf, leaf->kind);
+    dam_buf_put_zeros(&buf, 2);
+    put_u64(&buf, leaf->seq);
+    put_u64(&buf, (uint64_t)leaf->time_ms);
+    put_u64(&buf, leaf->mono_ms);
+    dam_buf_put(&buf, leaf->machine.b, 32);
+    dam_buf_put(&buf, leaf->prev.b, 32);
+    body_store(&buf, leaf);
+    DAM_TRY(dam_buf_err(&buf));
+    *ret_len = buf.len;
     return DAM_OK;
 }
 

@@ -12,53 +12,6 @@ static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 static const char proof_head[] = "c2sp.org/tlog-proof@v1\n";
 static const char dash[] = "\xe2\x80\x94 "; /* em dash, space */
 
-/* A bounded text writer: once full it stays full. */
-struct text {
-    char *data;
-    size_t size;
-    size_t len;
-    bool full;
-};
-
-static void put(struct text *t, const void *data, size_t len)
-{
-    if (t->full || len > t->size - t->len) {
-        t->full = true;
-        return;
-    }
-    if (len > 0) {
-        memcpy(t->data + t->len, data, len);
-    }
-    t->len += len;
-}
-
-static void put_char(struct text *t, char c)
-{
-    put(t, &c, 1);
-}
-
-static void put_u64(struct text *t, uint64_t value)
-{
-    char reversed[20];
-    size_t count = 0;
-    do {
-        reversed[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    while (count > 0) {
-        put_char(t, reversed[--count]);
-    }
-}
-
-static void put_base64(struct text *t, const uint8_t *data, size_t len)
-{
-    struct dam_buf buf;
-    dam_buf_init_fixed(&buf, (uint8_t *)t->data + t->len, t->size - t->len);
-    dam_buf_put_base64(&buf, data, len);
-    t->full = t->full || dam_buf_err(&buf) != DAM_OK;
-    t->len += t->full ? 0 : buf.len;
-}
-
 static int digit64(uint8_t c)
 {
     const char *at = c == 0 ? NULL : strchr(digits64, c);
@@ -146,18 +99,17 @@ static bool starts_with(struct dam_bytes text, const char *start, size_t len)
 enum dam_err dam_record_checkpoint_store(const struct dam_record_checkpoint *point, char *text,
                                          size_t size, size_t *ret_len)
 {
-    struct text t = {.data = text, .size = size};
-    put(&t, point->origin.data, point->origin.len);
-    put_char(&t, '\n');
-    put_u64(&t, point->size);
-    put_char(&t, '\n');
-    put_base64(&t, point->root.b, sizeof(point->root.b));
-    put_char(&t, '\n');
-    put(&t, point->extension.data, point->extension.len);
-    if (t.full) {
-        return DAM_EFULL;
-    }
-    *ret_len = t.len;
+    struct dam_buf buf;
+    dam_buf_init_fixed(&buf, text, size);
+    dam_buf_put(&buf, point->origin.data, point->origin.len);
+    dam_buf_put_byte(&buf, '\n');
+    dam_buf_put_u64(&buf, point->size);
+    dam_buf_put_byte(&buf, '\n');
+    dam_buf_put_base64(&buf, point->root.b, sizeof(point->root.b));
+    dam_buf_put_byte(&buf, '\n');
+    dam_buf_put(&buf, point->extension.data, point->extension.len);
+    DAM_TRY(dam_buf_err(&buf));
+    *ret_len = buf.len;
     return DAM_OK;
 }
 
@@ -179,19 +131,19 @@ enum dam_err dam_record_note_sign(char *text, size_t size, size_t *len,
     uint8_t blob[4 + DAM_RECORD_SIGNATURE_MAX];
     memcpy(blob, signature->key_id, 4);
     memcpy(blob + 4, signature->data, signature->len);
-    struct text t = {.data = text, .size = size, .len = *len};
+    struct dam_buf buf;
+    dam_buf_init_fixed(&buf, text, size);
+    buf.len = *len;
     if (signatures_at(text, *len) == 0) {
-        put_char(&t, '\n');
+        dam_buf_put_byte(&buf, '\n');
     }
-    put(&t, dash, sizeof(dash) - 1);
-    put(&t, signature->name.data, signature->name.len);
-    put_char(&t, ' ');
-    put_base64(&t, blob, 4 + signature->len);
-    put_char(&t, '\n');
-    if (t.full) {
-        return DAM_EFULL;
-    }
-    *len = t.len;
+    dam_buf_put_text(&buf, dash);
+    dam_buf_put(&buf, signature->name.data, signature->name.len);
+    dam_buf_put_byte(&buf, ' ');
+    dam_buf_put_base64(&buf, blob, 4 + signature->len);
+    dam_buf_put_byte(&buf, '\n');
+    DAM_TRY(dam_buf_err(&buf));
+    *len = buf.len;
     return DAM_OK;
 }
 
@@ -292,12 +244,13 @@ size_t dam_record_tile_path(int level, uint64_t index, unsigned width, char *pat
 {
     DAM_ASSERT(level >= DAM_RECORD_TILE_ENTRIES && level <= 7 && width >= 1 &&
                width <= DAM_RECORD_TILE_WIDTH);
-    struct text t = {.data = path, .size = DAM_RECORD_TILE_PATH_MAX - 1};
-    put(&t, "tile/", 5);
+    struct dam_buf buf;
+    dam_buf_init_fixed(&buf, path, DAM_RECORD_TILE_PATH_MAX - 1);
+    dam_buf_put_text(&buf, "tile/");
     if (level == DAM_RECORD_TILE_ENTRIES) {
-        put(&t, "entries", 7);
+        dam_buf_put_text(&buf, "entries");
     } else {
-        put_u64(&t, (uint64_t)level);
+        dam_buf_put_u64(&buf, (uint64_t)level);
     }
     unsigned groups[7];
     size_t count = 0;
@@ -307,18 +260,18 @@ size_t dam_record_tile_path(int level, uint64_t index, unsigned width, char *pat
     } while (index != 0);
     while (count > 0) {
         unsigned group = groups[--count];
-        put(&t, count > 0 ? "/x" : "/", count > 0 ? 2 : 1);
-        put_char(&t, (char)('0' + group / 100));
-        put_char(&t, (char)('0' + group / 10 % 10));
-        put_char(&t, (char)('0' + group % 10));
+        dam_buf_put_text(&buf, count > 0 ? "/x" : "/");
+        dam_buf_put_byte(&buf, (uint8_t)('0' + group / 100));
+        dam_buf_put_byte(&buf, (uint8_t)('0' + group / 10 % 10));
+        dam_buf_put_byte(&buf, (uint8_t)('0' + group % 10));
     }
     if (width < DAM_RECORD_TILE_WIDTH) {
-        put(&t, ".p/", 3);
-        put_u64(&t, width);
+        dam_buf_put_text(&buf, ".p/");
+        dam_buf_put_u64(&buf, width);
     }
-    DAM_ASSERT(!t.full);
-    path[t.len] = 0;
-    return t.len;
+    DAM_ASSERT(dam_buf_err(&buf) == DAM_OK);
+    path[buf.len] = 0;
+    return buf.len;
 }
 
 enum dam_err dam_record_tile_path_parse(struct dam_bytes path, int *ret_level, uint64_t *ret_index,
@@ -387,21 +340,20 @@ enum dam_err dam_record_proof_store(uint64_t index, const struct dam_record_proo
                                     struct dam_bytes checkpoint, char *text, size_t size,
                                     size_t *ret_len)
 {
-    struct text t = {.data = text, .size = size};
-    put(&t, proof_head, sizeof(proof_head) - 1);
-    put(&t, "index ", 6);
-    put_u64(&t, index);
-    put_char(&t, '\n');
+    struct dam_buf buf;
+    dam_buf_init_fixed(&buf, text, size);
+    dam_buf_put_text(&buf, proof_head);
+    dam_buf_put_text(&buf, "index ");
+    dam_buf_put_u64(&buf, index);
+    dam_buf_put_byte(&buf, '\n');
     for (size_t i = 0; i < proof->count; i++) {
-        put_base64(&t, proof->hashes[i].b, sizeof(proof->hashes[i].b));
-        put_char(&t, '\n');
+        dam_buf_put_base64(&buf, proof->hashes[i].b, sizeof(proof->hashes[i].b));
+        dam_buf_put_byte(&buf, '\n');
     }
-    put_char(&t, '\n');
-    put(&t, checkpoint.data, checkpoint.len);
-    if (t.full) {
-        return DAM_EFULL;
-    }
-    *ret_len = t.len;
+    dam_buf_put_byte(&buf, '\n');
+    dam_buf_put(&buf, checkpoint.data, checkpoint.len);
+    DAM_TRY(dam_buf_err(&buf));
+    *ret_len = buf.len;
     return DAM_OK;
 }
 

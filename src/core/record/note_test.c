@@ -154,6 +154,39 @@ static void a_proof_comes_back(void **state)
                      DAM_EPARSE);
 }
 
+/* Whatever is written when the room is gone, the answer is the same. */
+static void every_size_that_is_too_small_is_full(void **state)
+{
+    (void)state;
+    const struct dam_record_checkpoint point = {
+        .origin = text_of("a.b"), .size = 12, .extension = text_of("more\n")};
+    const struct dam_record_signature signature = {.name = text_of("a.b"), .len = 8};
+    const struct dam_record_proof proof = {.count = 2};
+    char text[1024];
+    size_t note_len = 0;
+    size_t signed_len = 0;
+    size_t len = 0;
+    assert_int_equal(dam_record_checkpoint_store(&point, text, sizeof(text), &note_len), DAM_OK);
+    signed_len = note_len;
+    assert_int_equal(dam_record_note_sign(text, sizeof(text), &signed_len, &signature), DAM_OK);
+    for (size_t size = 0; size < note_len; size++) {
+        assert_int_equal(dam_record_checkpoint_store(&point, text, size, &len), DAM_EFULL);
+    }
+    assert_int_equal(dam_record_checkpoint_store(&point, text, note_len, &note_len), DAM_OK);
+    for (size_t size = note_len; size < signed_len; size++) {
+        len = note_len;
+        assert_int_equal(dam_record_note_sign(text, size, &len, &signature), DAM_EFULL);
+        assert_int_equal(len, note_len);
+    }
+    const struct dam_bytes note = text_of(checkpoint_text);
+    size_t proof_len = 0;
+    assert_int_equal(dam_record_proof_store(7, &proof, note, text, sizeof(text), &proof_len),
+                     DAM_OK);
+    for (size_t size = 0; size < proof_len; size++) {
+        assert_int_equal(dam_record_proof_store(7, &proof, note, text, size, &len), DAM_EFULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +195,7 @@ int main(void)
         cmocka_unit_test(the_key_type_is_in_the_key_id),
         cmocka_unit_test(tile_paths),
         cmocka_unit_test(a_proof_comes_back),
+        cmocka_unit_test(every_size_that_is_too_small_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
