@@ -20,13 +20,6 @@ void dam_bloom_add_hash(struct dam_bloom *bloom, const struct dam_hash *hash)
     }
 }
 
-void dam_bloom_add(struct dam_bloom *bloom, const uint8_t *data, size_t len)
-{
-    struct dam_hash hash;
-    dam_keccak256(data, len, &hash);
-    dam_bloom_add_hash(bloom, &hash);
-}
-
 void dam_bloom_merge(struct dam_bloom *bloom, const struct dam_bloom *other)
 {
     for (size_t i = 0; i < sizeof(bloom->b); i++) {

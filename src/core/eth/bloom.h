@@ -9,10 +9,7 @@ struct dam_bloom {
     uint8_t b[256];
 };
 
-/** Add an address or a topic. */
-void dam_bloom_add(struct dam_bloom *bloom, const uint8_t *data, size_t len);
-
-/** Add what has this Keccak hash. */
+/** Add an address or a topic by its Keccak hash. */
 void dam_bloom_add_hash(struct dam_bloom *bloom, const struct dam_hash *hash);
 
 /** *bloom |= *other. */

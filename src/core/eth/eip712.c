@@ -385,14 +385,6 @@ enum dam_err dam_eip712_hash(struct dam_arena *arena, const struct dam_json *typ
         dam_json_get(typed_data, "domain"), dam_json_get(typed_data, "message"), ret, ret_what);
 }
 
-enum dam_err dam_eip712_encode_type(struct dam_arena *arena, const struct dam_json *types,
-                                    const char *primary_type, struct dam_buf *buf)
-{
-    struct hasher h = {.arena = arena, .types = types};
-    const struct dam_json *key = type_find(&h, literal(primary_type));
-    return key == NULL ? DAM_ENOTFOUND : encode_type(&h, key, buf);
-}
-
 void dam_eip712_digest(const struct dam_hash *domain_separator, const struct dam_hash *struct_hash,
                        struct dam_hash *ret)
 {

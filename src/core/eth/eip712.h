@@ -54,9 +54,4 @@ dam_eip712_hash_parts(struct dam_arena *arena, const struct dam_json *types,
                       const struct dam_json *message, struct dam_eip712_hashes *ret,
                       const char **ret_what);
 
-/** Append encodeType of a type: "Mail(Person from,Person to)Person(string name)". */
-DAM_MUST_USE enum dam_err dam_eip712_encode_type(struct dam_arena *arena,
-                                                 const struct dam_json *types,
-                                                 const char *primary_type, struct dam_buf *buf);
-
 #endif

@@ -2,9 +2,6 @@
 #include "core/eth/genesis.h"
 
 #include "base/hex.h"
-#include "core/crypto/keccak.h"
-#include "core/eth/rlp.h"
-#include "core/eth/trie.h"
 
 /* Numbers in genesis files are JSON integers, decimal strings or hex strings. */
 static enum dam_err number_read(const struct dam_json *node, uint64_t *ret)
@@ -194,52 +191,4 @@ enum dam_err dam_genesis_read(struct dam_arena *arena, const struct dam_json *js
                               &genesis.account_count, ret_where));
     *ret = genesis;
     return DAM_OK;
-}
-
-static enum dam_err storage_root(struct dam_arena *arena, const struct dam_genesis_account *account,
-                                 struct dam_hash *ret)
-{
-    struct dam_trie trie;
-    dam_trie_init(&trie, arena, NULL, &dam_empty_trie_root);
-    for (size_t i = 0; i < account->slot_count; i++) {
-        struct dam_hash key;
-        uint8_t memory[33];
-        struct dam_buf value;
-        struct dam_u256 word = dam_u256_load_be(account->slots[i].value.b);
-        dam_buf_init_fixed(&value, memory, sizeof(memory));
-        dam_rlp_put_u256(&value, &word);
-        dam_keccak256(account->slots[i].key.b, 32, &key);
-        DAM_TRY(dam_trie_put(&trie, dam_bytes(key.b, 32), dam_buf_bytes(&value)));
-    }
-    return dam_trie_commit(&trie, ret);
-}
-
-static enum dam_err state_root(struct dam_arena *arena, const struct dam_genesis_account *accounts,
-                               size_t count, struct dam_hash *ret)
-{
-    struct dam_trie trie;
-    dam_trie_init(&trie, arena, NULL, &dam_empty_trie_root);
-    for (size_t i = 0; i < count; i++) {
-        struct dam_hash key;
-        uint8_t memory[128];
-        struct dam_buf value;
-        struct dam_account account = {.nonce = accounts[i].nonce, .balance = accounts[i].balance};
-        dam_keccak256(accounts[i].code.data, accounts[i].code.len, &account.code_hash);
-        DAM_TRY(storage_root(arena, &accounts[i], &account.storage_root));
-        dam_buf_init_fixed(&value, memory, sizeof(memory));
-        dam_account_encode(&account, &value);
-        dam_keccak256(accounts[i].address.b, 20, &key);
-        DAM_TRY(dam_trie_put(&trie, dam_bytes(key.b, 32), dam_buf_bytes(&value)));
-    }
-    return dam_trie_commit(&trie, ret);
-}
-
-enum dam_err dam_genesis_state_root(struct dam_arena *arena,
-                                    const struct dam_genesis_account *accounts, size_t count,
-                                    struct dam_hash *ret)
-{
-    struct dam_arena_mark mark = dam_arena_mark(arena);
-    enum dam_err err = state_root(arena, accounts, count, ret);
-    dam_arena_release(arena, mark);
-    return err;
 }

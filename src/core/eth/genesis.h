@@ -39,10 +39,4 @@ DAM_MUST_USE enum dam_err dam_genesis_read(struct dam_arena *arena, const struct
                                            struct dam_genesis *ret,
                                            const struct dam_json **ret_where);
 
-/** The state root of some accounts. In: arena: scratch, given back. Accounts without anything in
- * them are kept, as genesis files mean it. */
-DAM_MUST_USE enum dam_err dam_genesis_state_root(struct dam_arena *arena,
-                                                 const struct dam_genesis_account *accounts,
-                                                 size_t count, struct dam_hash *ret);
-
 #endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Transactions of types 0 to 4: EIP-155, 2718, 2930, 1559, 4844, 7702. Decoding is strict and says
- * which field is wrong; what a fork allows and what a sender can pay is not decided here (see
- * core/eth/tx_check.h for the former and core/evm for the latter). Pure: lists live in an arena,
- * byte views are borrowed from the encoded bytes. */
+ * which field is wrong; what a fork allows and what a sender can pay is not decided here but in
+ * core/evm. Pure: lists live in an arena, byte views are borrowed from the encoded bytes. */
 #ifndef DAM_CORE_ETH_TX_H
 #define DAM_CORE_ETH_TX_H
 
@@ -20,7 +19,6 @@ enum dam_tx_type { /* the type byte on the wire */
 
 #define DAM_BLOB_LEN 131072u
 #define DAM_KZG_LEN 48u
-#define DAM_TX_BLOBS_MAX 4096u
 
 struct dam_access_entry {
     struct dam_address address;
