@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/kernel.h"
 
-#if defined(__x86_64__)
+#ifdef DAM_X86_64
 #include <immintrin.h>
 #endif
 
@@ -107,7 +107,7 @@ int64_t dam_kernel_walk(const struct dam_group *group, const int32_t *x)
 
 static const struct dam_kernel portable = {"portable", layer_portable, scale_portable};
 
-#if defined(__x86_64__)
+#ifdef DAM_X86_64
 
 __attribute__((target("avx2"))) static void layer_avx2(const struct dam_layer *layer,
                                                        const int16_t *u, int32_t *acc)
@@ -158,7 +158,7 @@ const struct dam_kernel *dam_kernel_portable(void)
 
 const struct dam_kernel *dam_kernel_best(void)
 {
-#if defined(__x86_64__)
+#ifdef DAM_X86_64
     if (__builtin_cpu_supports("avx2")) {
         return &avx2;
     }
