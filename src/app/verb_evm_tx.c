@@ -134,10 +134,6 @@ static enum dam_err judge(struct dam_evm_worker *worker, enum dam_fork fork, str
         return DAM_OK;
     }
     DAM_TRY(err);
-    if (tx.type == DAM_TX_LEGACY && tx.has_chain_id && fork < DAM_FORK_SPURIOUS_DRAGON) {
-        ret->refused = "v: chain ids come with EIP-155";
-        return DAM_OK;
-    }
     err = dam_tx_sender(&tx, fork >= DAM_FORK_HOMESTEAD, &worker->arena, &ret->sender);
     if (err == DAM_ESIGNATURE) {
         ret->refused = dam_err_text(err);

@@ -128,7 +128,7 @@ static bool cost_of(const struct dam_signed_tx *tx, struct dam_u256 *ret)
     struct dam_u256 blob;
     return mul_u64(&tx->tx.max_fee, tx->tx.gas_limit, ret) &&
            !dam_u256_add(ret, ret, &tx->tx.value) &&
-           mul_u64(&tx->tx.max_blob_fee, tx->tx.blob_hash_count * 131072u, &blob) &&
+           mul_u64(&tx->tx.max_blob_fee, tx->tx.blob_hash_count * DAM_GAS_PER_BLOB, &blob) &&
            !dam_u256_add(ret, ret, &blob);
 }
 

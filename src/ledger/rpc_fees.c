@@ -183,7 +183,7 @@ static enum dam_err history_of(struct dam_rpc *rpc, uint64_t first, uint64_t las
                 dam_json_put_quantity_u256(rpc->w, &fee);
                 break;
             case 3:
-                put_ratio(rpc->w, h->blob_gas_used, (uint64_t)blob.max * 131072u);
+                put_ratio(rpc->w, h->blob_gas_used, (uint64_t)blob.max * DAM_GAS_PER_BLOB);
                 break;
             default:
                 DAM_TRY(put_rewards(rpc, &block, percentiles, count));

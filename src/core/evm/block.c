@@ -5,7 +5,6 @@
 #include "core/evm/pow.h"
 #include "core/evm/vm.h"
 
-#define BLOB_GAS 131072u
 #define BLOB_BASE_COST 8192u /* EIP-7918 */
 #define GAS_LIMIT_MIN 5000u
 
@@ -115,7 +114,7 @@ uint64_t dam_evm_next_excess_blob_gas(const struct dam_chain_config *config,
     const bool has_blobs = parent->form >= DAM_HEADER_CANCUN;
     const uint64_t excess = has_blobs ? parent->excess_blob_gas : 0;
     const uint64_t used = has_blobs ? parent->blob_gas_used : 0;
-    const uint64_t target = (uint64_t)blob.target * BLOB_GAS;
+    const uint64_t target = (uint64_t)blob.target * DAM_GAS_PER_BLOB;
     if (excess + used < target) {
         return 0;
     }
@@ -123,7 +122,7 @@ uint64_t dam_evm_next_excess_blob_gas(const struct dam_chain_config *config,
         /* EIP-7918: blobs are never far cheaper than the execution that they cause. */
         struct dam_u256 reserve = dam_u256_from_u64(BLOB_BASE_COST);
         struct dam_u256 price = dam_evm_blob_base_fee(excess, &blob);
-        const struct dam_u256 blob_gas = dam_u256_from_u64(BLOB_GAS);
+        const struct dam_u256 blob_gas = dam_u256_from_u64(DAM_GAS_PER_BLOB);
         dam_u256_mul(&reserve, &reserve, &parent->base_fee);
         dam_u256_mul(&price, &price, &blob_gas);
         if (dam_u256_lt(&price, &reserve) && blob.max != 0) {

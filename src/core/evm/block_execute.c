@@ -146,7 +146,9 @@ static enum dam_err tx_run(struct execution *x, size_t index, const struct dam_a
                                     .cumulative_gas_used = outcome->gas_used};
     DAM_TRY(logs_copy(x, &result, receipt));
     dam_bloom_merge(&outcome->bloom, &receipt->bloom);
-    deposits_collect(x, receipt);
+    if (x->fork >= DAM_FORK_PRAGUE) {
+        deposits_collect(x, receipt);
+    }
     result.output = dam_bytes(NULL, result.output.len);
     result.logs = NULL;
     x->results[index] = result;

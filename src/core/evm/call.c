@@ -2,12 +2,11 @@
 /* Frames: how calls and creates begin and end. There is no recursion in C: the interpreter runs
  * evm->frame, whichever that is, so depth 1024 costs memory of the machine and no C stack. */
 #include "core/crypto/keccak.h"
+#include "core/eth/address.h"
 #include "core/evm/opcode.h"
 #include "core/evm/precompile.h"
 #include "core/evm/vm.h"
 
-#define CODE_LEN_MAX 24576u           /* EIP-170 */
-#define INITCODE_LEN_MAX (2 * 24576u) /* EIP-3860 */
 #define CALL_STIPEND 2300
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -294,7 +293,8 @@ static enum dam_err recover_made_up(struct dam_evm *evm, struct dam_bytes input,
 static enum dam_err run_on(struct dam_evm *evm, const struct dam_precompile *precompile,
                            struct dam_bytes input, struct dam_precompile_result *ret)
 {
-    dam_arena_reset(&evm->precompile_arena);
+    /* Trimmed, not only reset: outputs that grow from call to call would each take a new block. */
+    dam_arena_trim(&evm->precompile_arena, DAM_EVM_ARENA_LEN_KEPT);
     enum dam_err err = DAM_ENOTFOUND;
     if (evm->recovery_count > 0 && strcmp(precompile->name, "ecrecover") == 0) {
         err = recover_made_up(evm, input, ret);
@@ -399,8 +399,7 @@ static bool enter_create(struct dam_evm *evm, const struct dam_evm_request *requ
     struct dam_evm_record *created = request->to;
     trace_enter(evm, request, false);
     /* EIP-684, EIP-7610. The address stays warm and the nonce spent, the gas is gone. */
-    if (created->now.nonce != 0 ||
-        !dam_hash_eq(&created->now.code_hash, &dam_evm_empty_code_hash) ||
+    if (created->now.nonce != 0 || !dam_hash_eq(&created->now.code_hash, &dam_empty_code_hash) ||
         dam_evm_record_has_storage(created)) {
         return finish_at_once(evm, request, DAM_EVM_COLLISION, 0, dam_bytes(NULL, 0));
     }
@@ -433,7 +432,7 @@ static enum dam_evm_status deploy(struct dam_evm *evm, struct dam_evm_frame *fra
                                   struct dam_bytes *code)
 {
     const int64_t cost = 200 * (int64_t)code->len;
-    if (evm->fork >= DAM_FORK_SPURIOUS_DRAGON && code->len > CODE_LEN_MAX) {
+    if (evm->fork >= DAM_FORK_SPURIOUS_DRAGON && code->len > DAM_EVM_CODE_LEN_MAX) {
         return DAM_EVM_CODE_SIZE;
     }
     if (evm->fork >= DAM_FORK_LONDON && code->len != 0 && code->data[0] == 0xef) { /* EIP-3541 */
@@ -513,8 +512,7 @@ static bool resolve_code(struct dam_evm *evm, struct dam_evm_record *target,
                          const struct dam_hash **ret_code_hash, int64_t *gas)
 {
     *ret_code_hash = &target->now.code_hash;
-    if (evm->fork < DAM_FORK_PRAGUE ||
-        dam_hash_eq(&target->now.code_hash, &dam_evm_empty_code_hash)) {
+    if (evm->fork < DAM_FORK_PRAGUE || dam_hash_eq(&target->now.code_hash, &dam_empty_code_hash)) {
         return true;
     }
     const struct dam_evm_code *code = dam_evm_code_get(evm, &target->now.code_hash);
@@ -530,7 +528,7 @@ static bool resolve_code(struct dam_evm *evm, struct dam_evm_record *target,
         return false;
     }
     *gas -= 100 + access_cost(evm, record);
-    *ret_code_hash = dam_evm_precompile_at(evm, &delegate) != NULL ? &dam_evm_empty_code_hash
+    *ret_code_hash = dam_evm_precompile_at(evm, &delegate) != NULL ? &dam_empty_code_hash
                                                                    : &record->now.code_hash;
     return true;
 }
@@ -639,47 +637,6 @@ enum dam_evm_status dam_evm_op_call(struct dam_evm *evm, struct dam_evm_frame *f
     return DAM_EVM_SUCCESS;
 }
 
-void dam_evm_create_address(const struct dam_address *creator, uint64_t nonce,
-                            struct dam_address *ret)
-{
-    /* RLP of [creator, nonce]: at most 31 bytes, so it is written out here. */
-    uint8_t bytes[32];
-    uint8_t nonce_be[8];
-    unsigned skip = 0;
-    size_t len = 1;
-    struct dam_hash hash;
-    bytes[len++] = 0x80 + sizeof(creator->b);
-    memcpy(bytes + len, creator->b, sizeof(creator->b));
-    len += sizeof(creator->b);
-    dam_store_be64(nonce_be, nonce);
-    while (skip < 8 && nonce_be[skip] == 0) {
-        skip++;
-    }
-    if (nonce == 0 || nonce >= 0x80) {
-        bytes[len++] = (uint8_t)(0x80 + 8 - skip);
-    }
-    memcpy(bytes + len, nonce_be + skip, 8 - skip);
-    len += 8 - skip;
-    bytes[0] = (uint8_t)(0xc0 + len - 1);
-    dam_keccak256(bytes, len, &hash);
-    memcpy(ret->b, hash.b + 12, sizeof(ret->b));
-}
-
-/* EIP-1014. */
-static void create2_address(const struct dam_address *creator, const struct dam_u256 *salt,
-                            struct dam_bytes init_code, struct dam_address *ret)
-{
-    uint8_t bytes[85];
-    struct dam_hash hash;
-    bytes[0] = 0xff;
-    memcpy(bytes + 1, creator->b, sizeof(creator->b));
-    dam_u256_store_be(bytes + 21, salt);
-    dam_keccak256(init_code.data, init_code.len, &hash);
-    memcpy(bytes + 53, hash.b, sizeof(hash.b));
-    dam_keccak256(bytes, sizeof(bytes), &hash);
-    memcpy(ret->b, hash.b + 12, sizeof(ret->b));
-}
-
 static enum dam_evm_status refuse_create(const struct dam_evm_frame *frame,
                                          const struct dam_u256 *value)
 {
@@ -707,7 +664,7 @@ static int64_t create_gas(struct dam_evm *evm, struct dam_evm_frame *frame, uint
     }
     const int64_t words = (int64_t)((len->w[0] + 31) / 32);
     if (evm->fork >= DAM_FORK_SHANGHAI) { /* EIP-3860 */
-        if (len->w[0] > INITCODE_LEN_MAX) {
+        if (len->w[0] > DAM_EVM_INITCODE_LEN_MAX) {
             return -1;
         }
         gas -= 2 * words;
@@ -719,7 +676,7 @@ enum dam_evm_status dam_evm_op_create(struct dam_evm *evm, struct dam_evm_frame 
 {
     struct dam_evm_record *creator = frame->self;
     const struct dam_u256 value = frame->sp[-1];
-    const struct dam_u256 salt = op == DAM_OP_CREATE2 ? frame->sp[-4] : dam_u256_from_u64(0);
+    const struct dam_u256 salt_word = op == DAM_OP_CREATE2 ? frame->sp[-4] : dam_u256_from_u64(0);
     const uint64_t len = frame->sp[-3].w[0];
     const int64_t gas = create_gas(evm, frame, op);
     if (gas < 0) {
@@ -748,9 +705,13 @@ enum dam_evm_status dam_evm_op_create(struct dam_evm *evm, struct dam_evm_frame 
     }
     struct dam_address address;
     if (op == DAM_OP_CREATE2) {
-        create2_address(&creator->address, &salt, dam_bytes(data, len), &address);
+        struct dam_hash code_hash;
+        struct dam_hash salt;
+        dam_keccak256(data, len, &code_hash);
+        dam_u256_store_be(salt.b, &salt_word);
+        dam_address_create2(&creator->address, &salt, &code_hash, &address);
     } else {
-        dam_evm_create_address(&creator->address, creator->now.nonce, &address);
+        dam_address_create(&creator->address, creator->now.nonce, &address);
     }
     creator->now.nonce++;
     struct dam_evm_record *created = dam_evm_record_get(evm, &address);

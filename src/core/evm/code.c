@@ -120,7 +120,7 @@ static struct dam_evm_code_entry *new_code_find(const struct dam_evm *evm,
 static struct dam_evm_code *load(struct dam_evm *evm, const struct dam_hash *hash)
 {
     struct dam_bytes bytes = {NULL, 0};
-    if (!dam_hash_eq(hash, &dam_evm_empty_code_hash)) {
+    if (!dam_hash_eq(hash, &dam_empty_code_hash)) {
         const struct dam_evm_code_entry *entry = new_code_find(evm, hash);
         if (entry != NULL) {
             bytes = entry->code;
@@ -193,7 +193,7 @@ void dam_evm_code_cache_finish(struct dam_evm *evm)
 bool dam_evm_code_add(struct dam_evm *evm, struct dam_bytes code, struct dam_hash *ret_hash)
 {
     if (code.len == 0) {
-        *ret_hash = dam_evm_empty_code_hash;
+        *ret_hash = dam_empty_code_hash;
         return true;
     }
     struct dam_hash hash;

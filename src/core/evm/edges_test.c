@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The edges of the rules of Prague and Osaka: the last value that is right and the first that is
- * not, under the fork that brought the rule and the one before. No vectors are needed. */
+/* The edges of rules, most of them of Prague and Osaka: the last value that is right and the first
+ * that is not, under the fork that brought the rule and the one before. No vectors are needed. */
 #include "core/evm/block.h"
 
 #include <setjmp.h>
@@ -24,6 +24,7 @@ struct fixture {
     struct dam_evm_world world;
     struct dam_evm_view view;
     struct dam_evm_options options;
+    struct dam_evm_block block;
     struct dam_evm_receipt receipt;
     struct dam_evm_diff diff;
 };
@@ -35,6 +36,7 @@ static void fixture_init(struct fixture *f, enum dam_fork fork, struct dam_bytes
     *f = (struct fixture){0};
     dam_chain_config_init(&config, 1, fork);
     f->options = dam_evm_options_of(&config, 1, 1);
+    f->block = (struct dam_evm_block){.number = 1, .time = 1, .gas_limit = 100000000};
     assert_int_equal(dam_evm_create(dam_heap(), NULL, &f->evm), DAM_OK);
     dam_evm_world_init(&f->world, dam_heap());
     assert_int_equal(dam_evm_world_put(&f->world, &sender, 0, &rich), DAM_OK);
@@ -52,9 +54,8 @@ static void fixture_finish(struct fixture *f)
 /* Returns: why the transaction is invalid; what it did is in f. */
 static enum dam_tx_invalid apply(struct fixture *f, const struct dam_evm_tx *tx)
 {
-    const struct dam_evm_block block = {.number = 1, .time = 1, .gas_limit = 100000000};
     assert_int_equal(
-        dam_evm_apply(f->evm, &f->view, &block, &f->options, tx, &f->receipt, &f->diff), DAM_OK);
+        dam_evm_apply(f->evm, &f->view, &f->block, &f->options, tx, &f->receipt, &f->diff), DAM_OK);
     return f->receipt.invalid;
 }
 
@@ -80,6 +81,19 @@ static void gas_of_a_transaction(void **state)
     tx.gas_limit++;
     assert_int_equal(judge(DAM_FORK_OSAKA, &tx, &gas), DAM_TX_GAS_LIMIT_EXCEEDS_MAXIMUM);
     assert_int_equal(judge(DAM_FORK_PRAGUE, &tx, &gas), DAM_TX_NONE);
+}
+
+/* EIP-155: a signature from before it is of no chain. */
+static void chain_id_of_a_legacy_transaction(void **state)
+{
+    (void)state;
+    struct dam_evm_tx tx = {
+        .sender = sender, .to = contract, .gas_limit = 21000, .has_chain_id = true, .chain_id = 1};
+    uint64_t gas;
+    assert_int_equal(judge(DAM_FORK_SPURIOUS_DRAGON, &tx, &gas), DAM_TX_NONE);
+    assert_int_equal(judge(DAM_FORK_TANGERINE_WHISTLE, &tx, &gas), DAM_TX_SIGNATURE);
+    tx.has_chain_id = false;
+    assert_int_equal(judge(DAM_FORK_TANGERINE_WHISTLE, &tx, &gas), DAM_TX_NONE);
 }
 
 /* EIP-7623: 10 gas a zero byte of calldata and 40 any other one, at least. */
@@ -158,6 +172,31 @@ static void set_code(void **state)
     }
 }
 
+/* EIP-4844: whatever has blobs has to pay for them, a simulated EIP-7702 transaction too. */
+static void blobs_of_a_simulated_transaction(void **state)
+{
+    (void)state;
+    const struct dam_hash blob = {{0x01}};
+    const struct dam_evm_authorization tuple = {.authority = authority};
+    struct dam_evm_tx tx = {.type = 4,
+                            .simulate = true,
+                            .sender = sender,
+                            .to = contract,
+                            .gas_limit = 100000,
+                            .blob_fee_max = dam_u256_from_u64(1),
+                            .blob_hashes = &blob,
+                            .blob_hash_count = 1,
+                            .authorizations = &tuple,
+                            .authorization_count = 1};
+    struct fixture f;
+    fixture_init(&f, DAM_FORK_OSAKA, dam_bytes(NULL, 0));
+    assert_int_equal(apply(&f, &tx), DAM_TX_NONE);
+    f.block.has_blob_base_fee = true;
+    f.block.blob_base_fee.w[3] = UINT64_MAX;
+    assert_int_equal(apply(&f, &tx), DAM_TX_BLOB_FEE_BELOW_BASE_FEE);
+    fixture_finish(&f);
+}
+
 /* EIP-7939: every number of leading zeros. */
 static void leading_zeros(void **state)
 {
@@ -166,7 +205,6 @@ static void leading_zeros(void **state)
     static const uint8_t code[] = {0x5f, 0x35, 0x1e, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3};
     struct fixture f;
     struct dam_evm_result result;
-    const struct dam_evm_block block = {.number = 1, .time = 1, .gas_limit = 30000000};
     fixture_init(&f, DAM_FORK_OSAKA, dam_bytes(code, sizeof(code)));
     for (unsigned zeros = 0; zeros <= 256; zeros++) {
         uint8_t word[32] = {0};
@@ -177,7 +215,7 @@ static void leading_zeros(void **state)
         const struct dam_evm_message message = {
             .sender = sender, .to = contract, .input = dam_bytes(word, 32), .gas = 1000};
         assert_int_equal(
-            dam_evm_apply_call(f.evm, &f.view, &block, &f.options, &message, &result, &f.diff),
+            dam_evm_apply_call(f.evm, &f.view, &f.block, &f.options, &message, &result, &f.diff),
             DAM_OK);
         assert_int_equal(result.status, DAM_EVM_SUCCESS);
         assert_int_equal(dam_load_be64(result.output.data + 24), zeros);
@@ -186,7 +224,8 @@ static void leading_zeros(void **state)
     f.options.fork = DAM_FORK_PRAGUE;
     const struct dam_evm_message message = {.sender = sender, .to = contract, .gas = 1000};
     assert_int_equal(
-        dam_evm_apply_call(f.evm, &f.view, &block, &f.options, &message, &result, &f.diff), DAM_OK);
+        dam_evm_apply_call(f.evm, &f.view, &f.block, &f.options, &message, &result, &f.diff),
+        DAM_OK);
     assert_int_equal(result.status, DAM_EVM_INVALID_OPCODE);
     fixture_finish(&f);
 }
@@ -316,17 +355,61 @@ static void requests(void **state)
     assert_memory_equal(hash.b, want.b, 32);
 }
 
+static enum dam_err commit(void *ctx, const struct dam_evm_diff *diff, struct dam_hash *ret_root)
+{
+    DAM_TRY(dam_evm_world_apply(ctx, diff));
+    return dam_evm_world_root(ctx, ret_root);
+}
+
+/* EIP-6110: the layout of the deposit event is a rule of Prague's, an event like others before. */
+static void deposit_layout(void **state)
+{
+    (void)state;
+    /* LOG1(0, 0, the event's signature) */
+    uint8_t code[36] = {0x7f};
+    memcpy(code + 33, (const uint8_t[]){0x5f, 0x5f, 0xa1}, 3);
+    assert_int_equal(
+        dam_hex_decode_exact("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5", 64,
+                             code + 1, 32),
+        DAM_OK);
+    for (unsigned fork = DAM_FORK_CANCUN; fork <= DAM_FORK_PRAGUE; fork++) {
+        struct fixture f;
+        struct dam_arena arena;
+        struct dam_chain_config config;
+        struct dam_evm_block_outcome outcome;
+        fixture_init(&f, (enum dam_fork)fork, dam_bytes(code, sizeof(code)));
+        dam_arena_init(&arena, dam_heap(), 0);
+        dam_chain_config_init(&config, 1, (enum dam_fork)fork);
+        config.deposit_contract = contract;
+        const struct dam_tx tx = {.to = contract, .gas_limit = 50000};
+        const struct dam_block block = {
+            .header = {.number = 1, .gas_limit = 50000}, .txs = &tx, .tx_count = 1};
+        const struct dam_evm_block_state home = {.view = f.view, .commit = commit, .ctx = &f.world};
+        assert_int_equal(
+            dam_evm_block_execute(f.evm, &config, &home, &block, &sender, NULL, &arena, &outcome),
+            DAM_OK);
+        assert_int_equal(outcome.receipts[0].log_count, 1);
+        assert_int_equal(outcome.invalid,
+                         fork < DAM_FORK_PRAGUE ? DAM_BLOCK_GAS_USED : DAM_BLOCK_DEPOSIT_LAYOUT);
+        dam_arena_finish(&arena);
+        fixture_finish(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gas_of_a_transaction),
+        cmocka_unit_test(chain_id_of_a_legacy_transaction),
         cmocka_unit_test(floor_of_calldata),
         cmocka_unit_test(set_code),
+        cmocka_unit_test(blobs_of_a_simulated_transaction),
         cmocka_unit_test(leading_zeros),
         cmocka_unit_test(p256_input),
         cmocka_unit_test(blob_price),
         cmocka_unit_test(block_size),
         cmocka_unit_test(requests),
+        cmocka_unit_test(deposit_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,10 +31,10 @@ struct dam_evm_account {
     bool has_storage;          /* at least one slot is not zero (for create collisions, EIP-7610) */
 };
 
-/* The state before the session. Slots are called while a session function runs, each at most once
- * per session for the same key (answers are kept), may block, and must give the same answer for the
- * whole session. A negative answer stops the session's function, which returns that error; the
- * session can then only be discarded. */
+/* The state before the session. Slots are called while a session function runs, account and storage
+ * at most once per session for the same key (their answers are kept), may block, and must give the
+ * same answer for the whole session. A negative answer stops the session's function, which returns
+ * that error; the session can then only be discarded. */
 struct dam_evm_view {
     /* *ret_exists = false for an account that is not there; then *ret is not looked at. */
     enum dam_err (*account)(void *ctx, const struct dam_address *address,
@@ -139,7 +139,7 @@ struct dam_evm_tx {
     const struct dam_evm_access *access;
     size_t access_count;
     struct dam_u256 blob_fee_max;
-    const struct dam_hash *blob_hashes;
+    const struct dam_hash *blob_hashes; /* with any type in a simulated one, else of type 3 */
     size_t blob_hash_count;
     const struct dam_evm_authorization *authorizations;
     size_t authorization_count;

@@ -228,6 +228,54 @@ static void test_no_memory(void **state)
     fixture_finish(&f);
 }
 
+/* Memory that is counted. */
+struct counted {
+    size_t held;
+    size_t held_max;
+};
+
+static void *counted_alloc(void *ctx, size_t len)
+{
+    struct counted *counted = ctx;
+    counted->held += len;
+    counted->held_max = counted->held > counted->held_max ? counted->held : counted->held_max;
+    return dam_heap()->alloc(dam_heap()->ctx, len);
+}
+
+static void counted_free(void *ctx, void *block, size_t len)
+{
+    struct counted *counted = ctx;
+    counted->held -= len;
+    dam_heap()->free(dam_heap()->ctx, block, len);
+}
+
+/* Outputs of a precompile, each a word longer than the one before, do not pile up: only the last
+ * can be asked for. */
+static void test_precompile_memory(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0x62, 0x10, 0,    0,          /* the length: 1 MiB */
+        0x5b, 0x60, 32,   0x01,       /* from 4: a word more */
+        0x5f, 0x5f, 0x82, 0x5f, 0x60, /* staticcall identity(memory from 0) */
+        4,    0x5a, 0xfa, 0x50,       /* */
+        0x60, 4,    0x56,             /* again */
+    };
+    struct fixture f;
+    struct counted counted = {0};
+    const struct dam_mem mem = {counted_alloc, counted_free, &counted, NULL};
+    struct dam_evm *evm;
+    fixture_init(&f, code, sizeof(code));
+    assert_int_equal(dam_evm_create(&mem, NULL, &evm), DAM_OK);
+    assert_int_equal(call(&f, evm, 30000000), DAM_OK);
+    assert_int_equal(f.result.status, DAM_EVM_OUT_OF_GAS);
+    assert_true(counted.held_max > 2u << 20);
+    assert_true(counted.held_max < 8u << 20);
+    dam_evm_destroy(evm);
+    assert_int_equal(counted.held, 0);
+    fixture_finish(&f);
+}
+
 static enum dam_err broken_storage(void *ctx, const struct dam_address *address,
                                    const struct dam_u256 *key, struct dam_u256 *ret)
 {
@@ -485,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_jump_behind_push2),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_precompile_memory),
         cmocka_unit_test(test_view_error),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_given_code),

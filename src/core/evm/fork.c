@@ -55,18 +55,6 @@ struct dam_blob_params dam_chain_config_blob(const struct dam_chain_config *conf
     return params;
 }
 
-const char *dam_fork_name(enum dam_fork fork)
-{
-    switch (fork) {
-#define X(name, number, text)                                                                      \
-    case DAM_FORK_##name:                                                                          \
-        return text;
-        DAM_FORK_LIST(X)
-#undef X
-    }
-    return "?";
-}
-
 static bool same_letters(const char *a, const char *b)
 {
     while (*a != '\0' && (*a | 0x20) == (*b | 0x20)) {

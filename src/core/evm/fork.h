@@ -38,6 +38,8 @@ enum dam_fork {
 #define DAM_BLOB_SCHEDULE_MAX 16
 #define DAM_GLACIER_COUNT 3u
 
+#define DAM_GAS_PER_BLOB 131072u /* EIP-4844 */
+
 /* Blob market parameters from `time` on (EIP-7840, EIP-7892). */
 struct dam_blob_params {
     uint64_t time;
@@ -71,9 +73,6 @@ enum dam_fork dam_chain_config_fork(const struct dam_chain_config *config, uint6
 
 /** The blob parameters of a block at that time; zeros before the first entry. */
 struct dam_blob_params dam_chain_config_blob(const struct dam_chain_config *config, uint64_t time);
-
-/** Name of a fork as in DAM_FORK_LIST. Returns: static text. */
-const char *dam_fork_name(enum dam_fork fork);
 
 /** Find a fork by name, letter case ignored; also "Tangerine", "Spurious", "Petersburg", "Merge"
  * and the glaciers, which are their fork before. Returns: DAM_OK, or DAM_ENOTFOUND. In: name:

@@ -349,11 +349,6 @@ static enum dam_err bn254_pairing_run(struct dam_bytes input, enum dam_fork fork
 /* 0x09 BLAKE2F: EIP-152. rounds, h, m, t, final flag. */
 #define BLAKE2F_INPUT_LEN 213u
 
-static uint64_t load_le64(const uint8_t *p)
-{
-    return __builtin_bswap64(dam_load_be64(p));
-}
-
 static uint64_t blake2f_gas(struct dam_bytes input, enum dam_fork fork)
 {
     UNUSED(fork);
@@ -370,11 +365,11 @@ static enum dam_err blake2f_run(struct dam_bytes input, enum dam_fork fork, stru
     OUTPUT(output, 64);
     uint64_t in[26]; /* h, m, t */
     for (size_t i = 0; i < 26; i++) {
-        in[i] = load_le64(input.data + 4 + 8 * i);
+        in[i] = dam_load_le64(input.data + 4 + 8 * i);
     }
     dam_blake2f(dam_load_be32(input.data), in, in + 8, in + 24, input.data[212] == 1);
     for (size_t i = 0; i < 8; i++) {
-        dam_store_be64(output + 8 * i, __builtin_bswap64(in[i]));
+        dam_store_le64(output + 8 * i, in[i]);
     }
     return answer(ret, output, 64);
 }

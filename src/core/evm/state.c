@@ -5,12 +5,6 @@
 
 #define TABLE_CAPACITY_KEPT 4096u /* a larger table is given back when the session ends */
 #define JOURNAL_CAPACITY_KEPT 4096u
-#define ARENA_LEN_KEPT ((size_t)1 << 20)
-
-const struct dam_hash dam_evm_empty_code_hash = {{0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c,
-                                                  0x92, 0x7e, 0x7d, 0xb2, 0xdc, 0xc7, 0x03, 0xc0,
-                                                  0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82, 0x27, 0x3b,
-                                                  0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70}};
 
 /* Odd constants without a pattern (digits of the golden ratio and of square roots), so that words
  * that are zero or all ones, as most are, do not cancel in a multiplication. */
@@ -79,7 +73,7 @@ struct dam_evm_record *dam_evm_record_get(struct dam_evm *evm, const struct dam_
         return NULL;
     }
     if (!record->view_exists) {
-        record->view = (struct dam_evm_account){.code_hash = dam_evm_empty_code_hash};
+        record->view = (struct dam_evm_account){.code_hash = dam_empty_code_hash};
     }
     record->address = *address;
     record->index = evm->record_count;
@@ -194,8 +188,7 @@ bool dam_evm_record_save(struct dam_evm *evm, struct dam_evm_record *record)
     return true;
 }
 
-static bool slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot,
-                      enum dam_evm_undo_kind kind)
+static bool slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot)
 {
     if (slot->journal_mark >= evm->mark) {
         return true;
@@ -204,18 +197,13 @@ static bool slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot,
     if (undo == NULL) {
         return false;
     }
-    undo->kind = kind;
+    undo->kind = DAM_EVM_UNDO_SLOT;
     undo->mark_before = slot->journal_mark;
     undo->slot.slot = slot;
     undo->slot.old = slot->value;
     undo->slot.warm_epoch = slot->warm_epoch;
     slot->journal_mark = undo_last_mark(evm);
     return true;
-}
-
-bool dam_evm_slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot)
-{
-    return slot_save(evm, slot, DAM_EVM_UNDO_SLOT);
 }
 
 struct dam_evm_checkpoint dam_evm_state_checkpoint(const struct dam_evm *evm)
@@ -250,7 +238,6 @@ void dam_evm_state_revert(struct dam_evm *evm, const struct dam_evm_checkpoint *
             break;
         }
         case DAM_EVM_UNDO_SLOT:
-        case DAM_EVM_UNDO_TRANSIENT:
             undo->slot.slot->value = undo->slot.old;
             undo->slot.slot->warm_epoch = undo->slot.warm_epoch;
             undo->slot.slot->journal_mark = undo->mark_before;
@@ -284,12 +271,12 @@ bool dam_evm_slot_warm(struct dam_evm *evm, struct dam_evm_storage_slot *slot)
     if (slot->warm_epoch == evm->epoch) {
         return false;
     }
-    (void)dam_evm_slot_save(evm, slot);
+    (void)slot_save(evm, slot);
     slot->warm_epoch = evm->epoch;
     return true;
 }
 
-bool dam_evm_record_touch(struct dam_evm *evm, struct dam_evm_record *record)
+static bool record_touch(struct dam_evm *evm, struct dam_evm_record *record)
 {
     /* Before EIP-161 a touch makes an empty account; after it, one that would be removed again. */
     const bool makes = evm->fork < DAM_FORK_SPURIOUS_DRAGON;
@@ -307,7 +294,7 @@ bool dam_evm_record_touch(struct dam_evm *evm, struct dam_evm_record *record)
 bool dam_evm_balance_add(struct dam_evm *evm, struct dam_evm_record *record,
                          const struct dam_u256 *amount)
 {
-    if (!dam_evm_record_touch(evm, record)) {
+    if (!record_touch(evm, record)) {
         return false;
     }
     if (!dam_u256_is_zero(amount)) {
@@ -323,7 +310,7 @@ bool dam_evm_balance_add(struct dam_evm *evm, struct dam_evm_record *record,
 bool dam_evm_balance_sub(struct dam_evm *evm, struct dam_evm_record *record,
                          const struct dam_u256 *amount)
 {
-    if (!dam_evm_record_touch(evm, record) || !dam_evm_record_save(evm, record)) {
+    if (!record_touch(evm, record) || !dam_evm_record_save(evm, record)) {
         return false;
     }
     const bool borrow = dam_u256_sub(&record->now.balance, &record->now.balance, amount);
@@ -334,7 +321,7 @@ bool dam_evm_balance_sub(struct dam_evm *evm, struct dam_evm_record *record,
 bool dam_evm_slot_set(struct dam_evm *evm, struct dam_evm_storage_slot *slot,
                       const struct dam_u256 *value)
 {
-    if (!dam_evm_slot_save(evm, slot)) {
+    if (!slot_save(evm, slot)) {
         return false;
     }
     slot->value = *value;
@@ -352,7 +339,7 @@ bool dam_evm_transient_set(struct dam_evm *evm, struct dam_evm_record *record,
             return false;
         }
     }
-    if (!slot_save(evm, slot, DAM_EVM_UNDO_TRANSIENT)) {
+    if (!slot_save(evm, slot)) {
         return false;
     }
     slot->value = *value;
@@ -370,7 +357,7 @@ struct dam_u256 dam_evm_transient_get(struct dam_evm *evm, const struct dam_evm_
 bool dam_evm_record_is_empty(const struct dam_evm_record *record)
 {
     return record->now.nonce == 0 && dam_u256_is_zero(&record->now.balance) &&
-           dam_hash_eq(&record->now.code_hash, &dam_evm_empty_code_hash);
+           dam_hash_eq(&record->now.code_hash, &dam_empty_code_hash);
 }
 
 bool dam_evm_record_has_storage(const struct dam_evm_record *record)
@@ -400,7 +387,7 @@ static void record_remove(struct dam_evm_record *record)
     record->now.exists = false;
     record->now.nonce = 0;
     record->now.balance = dam_u256_from_u64(0);
-    record->now.code_hash = dam_evm_empty_code_hash;
+    record->now.code_hash = dam_empty_code_hash;
     dam_evm_storage_clear(record);
 }
 
@@ -460,8 +447,9 @@ void dam_evm_state_reset(struct dam_evm *evm)
         journal->capacity = 0;
     }
     evm->log_count = 0;
-    dam_arena_trim(&evm->arena, ARENA_LEN_KEPT);
-    dam_arena_trim(&evm->code_arena, ARENA_LEN_KEPT);
+    dam_arena_trim(&evm->arena, DAM_EVM_ARENA_LEN_KEPT);
+    dam_arena_trim(&evm->code_arena, DAM_EVM_ARENA_LEN_KEPT);
+    dam_arena_trim(&evm->precompile_arena, DAM_EVM_ARENA_LEN_KEPT);
 }
 
 void dam_evm_state_finish(struct dam_evm *evm)

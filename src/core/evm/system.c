@@ -34,7 +34,7 @@ static enum dam_err system_call(struct dam_evm *evm, const struct dam_address *t
     if (record == NULL) {
         return evm->err;
     }
-    *ret_ran = !dam_hash_eq(&record->now.code_hash, &dam_evm_empty_code_hash);
+    *ret_ran = !dam_hash_eq(&record->now.code_hash, &dam_empty_code_hash);
     if (!*ret_ran) {
         return DAM_OK;
     }

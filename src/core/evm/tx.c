@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Transactions: may it be in a block, what does it pay, what does it do. */
+#include "core/eth/address.h"
 #include "core/evm/precompile.h"
 #include "core/evm/vm.h"
 
@@ -9,10 +10,8 @@
 #define ACCESS_KEY_GAS 1900
 #define AUTHORIZATION_GAS 25000
 #define AUTHORIZATION_REFUND 12500
-#define INITCODE_LEN_MAX (2 * 24576u)
 #define TX_GAS_LIMIT_MAX (1u << 24) /* EIP-7825 */
-#define BLOB_GAS 131072u
-#define TX_BLOBS_MAX_OSAKA 6u /* EIP-7594 */
+#define TX_BLOBS_MAX_OSAKA 6u       /* EIP-7594 */
 
 const char *dam_tx_invalid_name(enum dam_tx_invalid reason)
 {
@@ -113,8 +112,10 @@ static bool add_product(struct dam_u256 *sum, const struct dam_u256 *a, uint64_t
 static enum dam_tx_invalid check_type(const struct dam_evm *evm, const struct dam_evm_tx *tx)
 {
     switch (tx->type) {
-    case 0:
-        return DAM_TX_NONE;
+    case 0: /* EIP-155 */
+        return tx->has_chain_id && !tx->simulate && evm->fork < DAM_FORK_SPURIOUS_DRAGON
+                   ? DAM_TX_SIGNATURE
+                   : DAM_TX_NONE;
     case 1:
         return evm->fork < DAM_FORK_BERLIN ? DAM_TX_TYPE_1_PRE_FORK : DAM_TX_NONE;
     case 2:
@@ -135,8 +136,8 @@ static enum dam_tx_invalid check_blobs(const struct dam_evm *evm, const struct d
     if (tx->blob_hash_count == 0) {
         return DAM_TX_BLOB_NONE;
     }
-    if (evm->block_blob_gas_used + tx->blob_hash_count * BLOB_GAS >
-        (uint64_t)evm->options.blob.max * BLOB_GAS) {
+    if (evm->block_blob_gas_used + tx->blob_hash_count * DAM_GAS_PER_BLOB >
+        (uint64_t)evm->options.blob.max * DAM_GAS_PER_BLOB) {
         return DAM_TX_BLOB_GAS_ALLOWANCE;
     }
     if (evm->fork >= DAM_FORK_OSAKA && tx->blob_hash_count > TX_BLOBS_MAX_OSAKA) {
@@ -206,7 +207,7 @@ static enum dam_tx_invalid check_nonce(const struct dam_evm_tx *tx,
 /* EIP-3607, and EIP-7702: a delegated account may send. */
 static bool may_send(struct dam_evm *evm, const struct dam_evm_record *sender)
 {
-    if (dam_hash_eq(&sender->now.code_hash, &dam_evm_empty_code_hash)) {
+    if (dam_hash_eq(&sender->now.code_hash, &dam_empty_code_hash)) {
         return true;
     }
     const struct dam_evm_code *code = dam_evm_code_get(evm, &sender->now.code_hash);
@@ -219,7 +220,7 @@ static bool can_pay(const struct dam_evm_tx *tx, const struct dam_evm_record *se
 {
     struct dam_u256 cost = tx->value;
     return add_product(&cost, &tx->gas_price_max, tx->gas_limit) &&
-           add_product(&cost, &tx->blob_fee_max, tx->blob_hash_count * BLOB_GAS) &&
+           add_product(&cost, &tx->blob_fee_max, tx->blob_hash_count * DAM_GAS_PER_BLOB) &&
            !dam_u256_lt(&sender->now.balance, &cost);
 }
 
@@ -237,13 +238,13 @@ static enum dam_tx_invalid check(struct dam_evm *evm, const struct dam_evm_tx *t
         reason = DAM_TX_SET_CODE_EMPTY;
     }
     if (reason == DAM_TX_NONE && tx->create && evm->fork >= DAM_FORK_SHANGHAI &&
-        tx->data.len > INITCODE_LEN_MAX) {
+        tx->data.len > DAM_EVM_INITCODE_LEN_MAX) {
         reason = DAM_TX_INITCODE_SIZE;
     }
     if (reason == DAM_TX_NONE) {
         reason = check_gas(evm, tx, gas);
     }
-    if (reason == DAM_TX_NONE && tx->type == 3) {
+    if (reason == DAM_TX_NONE && (tx->type == 3 || tx->blob_hash_count != 0)) {
         reason = check_blobs(evm, tx);
     }
     if (reason == DAM_TX_NONE) {
@@ -382,7 +383,7 @@ static bool target_of_call(struct dam_evm *evm, const struct dam_address *to,
             return false;
         }
         (void)dam_evm_record_warm(evm, other);
-        *ret_code = dam_evm_precompile_at(evm, &delegate) != NULL ? &dam_evm_empty_code_hash
+        *ret_code = dam_evm_precompile_at(evm, &delegate) != NULL ? &dam_empty_code_hash
                                                                   : &other->now.code_hash;
     }
     return true;
@@ -426,7 +427,7 @@ static bool execute(struct dam_evm *evm, const struct dam_evm_tx *tx, struct dam
                                       .input = tx->data};
     if (tx->create) {
         const uint64_t nonce = tx->simulate ? sender->now.nonce - 1 : tx->nonce;
-        dam_evm_create_address(&tx->sender, nonce, &receipt->create);
+        dam_address_create(&tx->sender, nonce, &receipt->create);
         receipt->created = true;
         request.to = dam_evm_record_get(evm, &receipt->create);
         if (request.to == NULL) {
@@ -447,7 +448,7 @@ static bool buy_gas(struct dam_evm *evm, const struct dam_evm_tx *tx, struct dam
                     const struct dam_u256 *price)
 {
     struct dam_u256 cost = dam_u256_from_u64(0);
-    const uint64_t blob_gas = tx->blob_hash_count * BLOB_GAS;
+    const uint64_t blob_gas = tx->blob_hash_count * DAM_GAS_PER_BLOB;
     const bool fits =
         add_product(&cost, price, tx->gas_limit) &&
         (dam_u256_is_zero(&tx->blob_fee_max) || add_product(&cost, &evm->blob_base_fee, blob_gas));
@@ -505,7 +506,7 @@ static bool perform(struct dam_evm *evm, const struct dam_evm_tx *tx, struct dam
     }
     receipt->status = evm->status;
     receipt->output = evm->output;
-    receipt->blob_gas_used = tx->blob_hash_count * BLOB_GAS;
+    receipt->blob_gas_used = tx->blob_hash_count * DAM_GAS_PER_BLOB;
     evm->block_gas_used += receipt->gas_used;
     evm->block_blob_gas_used += receipt->blob_gas_used;
     return settle(evm, tx, sender, &tip, receipt) &&
@@ -567,7 +568,7 @@ enum dam_err dam_evm_call(struct dam_evm *evm, const struct dam_evm_message *mes
                 (struct dam_evm_result){.status = DAM_EVM_BALANCE, .gas_left = message->gas};
             return DAM_OK;
         }
-        dam_evm_create_address(&message->sender, sender->now.nonce, &result.create);
+        dam_address_create(&message->sender, sender->now.nonce, &result.create);
         if (!dam_evm_record_save(evm, sender)) {
             return evm->err;
         }

@@ -8,11 +8,15 @@
 
 #include "base/assert.h"
 #include "base/table.h"
+#include "core/eth/header.h"
 #include "core/evm/evm.h"
 
 #define DAM_EVM_STACK_MAX 1024
 #define DAM_EVM_DEPTH_MAX 1024
-#define DAM_EVM_MOVED_MAX 64u   /* moved precompiles of a session */
+#define DAM_EVM_CODE_LEN_MAX 24576u                         /* EIP-170 */
+#define DAM_EVM_INITCODE_LEN_MAX (2 * DAM_EVM_CODE_LEN_MAX) /* EIP-3860 */
+#define DAM_EVM_MOVED_MAX 64u                               /* moved precompiles of a session */
+#define DAM_EVM_ARENA_LEN_KEPT ((size_t)1 << 20)            /* of each arena, when it is emptied */
 #define DAM_EVM_CODE_PADDING 33 /* a PUSH32 as the last byte, then STOP */
 
 /* ---- code ------------------------------------------------------------------------------------ */
@@ -84,8 +88,7 @@ struct dam_evm_record {
 
 enum dam_evm_undo_kind {
     DAM_EVM_UNDO_ACCOUNT,
-    DAM_EVM_UNDO_SLOT,
-    DAM_EVM_UNDO_TRANSIENT,
+    DAM_EVM_UNDO_SLOT, /* of storage or transient storage */
 };
 
 struct dam_evm_undo {
@@ -267,8 +270,6 @@ static inline bool dam_evm_ok(struct dam_evm *evm, enum dam_err err)
     return err == DAM_OK || dam_evm_fail(evm, err);
 }
 
-extern const struct dam_hash dam_evm_empty_code_hash;
-
 /* ---- code.c ---------------------------------------------------------------------------------- */
 
 /** Analysed code of an account, from the cache or the view. Returns: borrowed until the next call
@@ -289,10 +290,6 @@ bool dam_evm_code_add(struct dam_evm *evm, struct dam_bytes code, struct dam_has
 
 void dam_evm_code_cache_finish(struct dam_evm *evm);
 
-/** The precompile at an address as the session has it. Returns: NULL if there is none. */
-const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,
-                                                   const struct dam_address *address);
-
 /** Returns: true if code is an EIP-7702 delegation, with *ret set to the delegate. */
 bool dam_evm_code_is_delegation(struct dam_bytes code, struct dam_address *ret);
 
@@ -307,14 +304,12 @@ struct dam_evm_storage_slot *dam_evm_slot_get(struct dam_evm *evm, struct dam_ev
 
 /** Save before changing, so that a revert can restore. Returns: false with evm->err. */
 bool dam_evm_record_save(struct dam_evm *evm, struct dam_evm_record *record);
-bool dam_evm_slot_save(struct dam_evm *evm, struct dam_evm_storage_slot *slot);
 
 /** Mark as accessed. Returns: true if it was cold. */
 bool dam_evm_record_warm(struct dam_evm *evm, struct dam_evm_record *record);
 bool dam_evm_slot_warm(struct dam_evm *evm, struct dam_evm_storage_slot *slot);
 
 /** The rest, each false with evm->err. */
-bool dam_evm_record_touch(struct dam_evm *evm, struct dam_evm_record *record);
 bool dam_evm_balance_add(struct dam_evm *evm, struct dam_evm_record *record,
                          const struct dam_u256 *amount);
 bool dam_evm_balance_sub(struct dam_evm *evm, struct dam_evm_record *record,
@@ -346,6 +341,12 @@ void dam_evm_state_finish(struct dam_evm *evm);
 /** Make room for one more item of a vector. Returns: false with evm->err; the vector stays. */
 bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, size_t count,
                          size_t *capacity);
+
+/* ---- session.c ------------------------------------------------------------------------------- */
+
+/** The precompile at an address as the session has it. Returns: NULL if there is none. */
+const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,
+                                                   const struct dam_address *address);
 
 /* ---- call.c ---------------------------------------------------------------------------------- */
 
@@ -385,10 +386,6 @@ int64_t dam_evm_memory_need(struct dam_evm *evm, struct dam_evm_frame *frame, ui
  * Return SUCCESS to go on with evm->frame, or what ends the calling frame. */
 enum dam_evm_status dam_evm_op_call(struct dam_evm *evm, struct dam_evm_frame *frame, uint8_t op);
 enum dam_evm_status dam_evm_op_create(struct dam_evm *evm, struct dam_evm_frame *frame, uint8_t op);
-
-/* The address of a contract made by a transaction or CREATE. */
-void dam_evm_create_address(const struct dam_address *creator, uint64_t nonce,
-                            struct dam_address *ret);
 
 /** Forget running frames and give large memories back; free all frames. */
 void dam_evm_frames_reset(struct dam_evm *evm);

@@ -407,30 +407,3 @@ enum dam_err dam_evm_world_root(struct dam_evm_world *world, struct dam_hash *re
     dam_arena_finish(&scratch);
     return err;
 }
-
-void dam_evm_world_walk(const struct dam_evm_world *world,
-                        void (*visit)(void *ctx, const struct dam_address *address,
-                                      const struct dam_evm_account *account, struct dam_bytes code),
-                        void (*visit_slot)(void *ctx, const struct dam_address *address,
-                                           const struct dam_u256 *key,
-                                           const struct dam_u256 *value),
-                        void *ctx)
-{
-    for (const struct dam_evm_world_account *it = world->first; it != NULL; it = it->next) {
-        if (!it->exists) {
-            continue;
-        }
-        const struct dam_evm_account account = {.nonce = it->nonce,
-                                                .balance = it->balance,
-                                                .code_hash = it->code_hash,
-                                                .has_storage = it->slot_count != 0};
-        const struct world_code *code = code_find(world, &it->code_hash);
-        visit(ctx, &it->address, &account, code != NULL ? code->code : dam_bytes(NULL, 0));
-        for (const struct world_slot *slot = it->slots; visit_slot != NULL && slot != NULL;
-             slot = slot->next) {
-            if (!dam_u256_is_zero(&slot->value)) {
-                visit_slot(ctx, &it->address, &slot->key, &slot->value);
-            }
-        }
-    }
-}

@@ -54,13 +54,4 @@ DAM_MUST_USE enum dam_err dam_evm_world_apply(struct dam_evm_world *world,
 /** The state root. Storage roots are kept and only made anew where slots changed. */
 DAM_MUST_USE enum dam_err dam_evm_world_root(struct dam_evm_world *world, struct dam_hash *ret);
 
-/** Go through all accounts with their code, in no order. In: visit_slot may be NULL. */
-void dam_evm_world_walk(const struct dam_evm_world *world,
-                        void (*visit)(void *ctx, const struct dam_address *address,
-                                      const struct dam_evm_account *account, struct dam_bytes code),
-                        void (*visit_slot)(void *ctx, const struct dam_address *address,
-                                           const struct dam_u256 *key,
-                                           const struct dam_u256 *value),
-                        void *ctx);
-
 #endif
