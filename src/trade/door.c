@@ -3,20 +3,17 @@
 
 #include "base/heap.h"
 #include "base/json.h"
+#include "core/crypto/sha256.h"
 #include "port/http_server.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHALLENGES 64u /* that are open at a time; then the oldest makes room */
 #define CHALLENGE_MS 60000
+#define USED_MAX 256u /* challenges that have let somebody in and would serve again */
 #define BODY_MAX 2048u
 #define JSON_TYPE "Content-Type: application/json\r\nCache-Control: no-store\r\n"
-
-struct challenge {
-    struct dam_hash bytes;
-    uint64_t until_ms; /* of the loop's clock; 0: free */
-};
 
 struct dam_door {
     uv_loop_t *loop;
@@ -24,8 +21,10 @@ struct dam_door {
     struct dam_door_events events;
     uv_timer_t timer; /* ends the visit */
     uint32_t visit_ms;
-    struct challenge challenges[CHALLENGES];
-    size_t oldest;
+    uint8_t secret[32]; /* of the challenges */
+    uint64_t challenge_count;
+    struct dam_hash used[USED_MAX];
+    size_t used_count;
     bool knows;
     uint64_t chain_id;
     struct dam_address contract;
@@ -43,17 +42,62 @@ static void refuse(struct dam_http_exchange *exchange, int status, const char *d
     dam_http_reply(exchange, status, JSON_TYPE, text, (size_t)len);
 }
 
+/* A challenge is the loop's time until which it serves, a number, and a MAC of both: strangers who
+ * ask for many take neither memory nor a place. */
+static struct dam_hash challenge_make(const struct dam_door *d, uint64_t until_ms, uint64_t number)
+{
+    struct dam_hash challenge;
+    struct dam_hash mac;
+    struct dam_hmac_sha256 state;
+    dam_store_be64(challenge.b, until_ms);
+    dam_store_be64(challenge.b + 8, number);
+    dam_hmac_sha256_init(&state, d->secret, sizeof(d->secret));
+    dam_hmac_sha256_update(&state, challenge.b, 16);
+    dam_hmac_sha256_final(&state, &mac);
+    memcpy(challenge.b + 16, mac.b, 16);
+    return challenge;
+}
+
+static bool challenge_is_over(const struct dam_door *d, const struct dam_hash *challenge)
+{
+    return dam_load_be64(challenge->b) <= uv_now(d->loop);
+}
+
+static bool challenge_is_open(const struct dam_door *d, const struct dam_hash *challenge)
+{
+    struct dam_hash made =
+        challenge_make(d, dam_load_be64(challenge->b), dam_load_be64(challenge->b + 8));
+    bool is_open = !challenge_is_over(d, challenge) &&
+                   CRYPTO_memcmp(made.b, challenge->b, sizeof(made.b)) == 0;
+    for (size_t i = 0; i < d->used_count && is_open; i++) {
+        is_open = !dam_hash_eq(&d->used[i], challenge);
+    }
+    return is_open;
+}
+
+/* It serves once. Returns: false if more have come in than can be remembered. */
+static bool challenge_use(struct dam_door *d, const struct dam_hash *challenge)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < d->used_count; i++) {
+        if (!challenge_is_over(d, &d->used[i])) {
+            d->used[kept++] = d->used[i];
+        }
+    }
+    d->used_count = kept;
+    if (kept == USED_MAX) {
+        return false;
+    }
+    d->used[d->used_count++] = *challenge;
+    return true;
+}
+
 static void challenge_give(struct dam_door *d, struct dam_http_exchange *exchange)
 {
-    struct challenge *c = &d->challenges[d->oldest];
+    struct dam_hash challenge =
+        challenge_make(d, uv_now(d->loop) + CHALLENGE_MS, d->challenge_count++);
     struct dam_buf buf;
     struct dam_json_writer w = {.buf = &buf};
-    if (uv_random(NULL, NULL, c->bytes.b, sizeof(c->bytes.b), 0, NULL) != 0) {
-        refuse(exchange, 503, "no randomness");
-        return;
-    }
-    c->until_ms = uv_now(d->loop) + CHALLENGE_MS;
-    d->oldest = (d->oldest + 1) % CHALLENGES;
     dam_buf_init(&buf, dam_heap(), BODY_MAX);
     dam_json_put_object(&w);
     dam_json_put_key(&w, "chain_id");
@@ -63,7 +107,7 @@ static void challenge_give(struct dam_door *d, struct dam_http_exchange *exchang
     dam_json_put_key(&w, "resource");
     dam_json_put_data(&w, d->resource.b, 32);
     dam_json_put_key(&w, "challenge");
-    dam_json_put_data(&w, c->bytes.b, 32);
+    dam_json_put_data(&w, challenge.b, 32);
     dam_json_put_object_end(&w);
     if (dam_buf_err(&buf) == DAM_OK) {
         dam_http_reply(exchange, 200, JSON_TYPE, buf.data, buf.len);
@@ -71,19 +115,6 @@ static void challenge_give(struct dam_door *d, struct dam_http_exchange *exchang
         refuse(exchange, 503, "out of memory");
     }
     dam_buf_finish(&buf);
-}
-
-/* A challenge serves once. Returns: whether it was open. */
-static bool challenge_take(struct dam_door *d, const struct dam_hash *bytes)
-{
-    for (size_t i = 0; i < CHALLENGES; i++) {
-        struct challenge *c = &d->challenges[i];
-        if (c->until_ms > uv_now(d->loop) && dam_hash_eq(&c->bytes, bytes)) {
-            c->until_ms = 0;
-            return true;
-        }
-    }
-    return false;
 }
 
 static void on_visit_over(uv_timer_t *timer)
@@ -96,12 +127,15 @@ static const char *judge(struct dam_door *d, const struct dam_entry *entry)
 {
     struct dam_hash digest;
     int64_t now_ms = d->events.wall_ms(d->events.ctx);
-    if (!challenge_take(d, &entry->challenge)) {
+    if (!challenge_is_open(d, &entry->challenge)) {
         return "this challenge is not open: ask for another";
     }
     dam_entry_digest(d->chain_id, &d->contract, &d->resource, &entry->challenge, &digest);
-    return dam_entry_judge(entry, &digest, d->passes, d->pass_count,
-                           now_ms < 0 ? 0 : (uint64_t)now_ms / 1000);
+    const char *why = dam_entry_judge(entry, &digest, d->passes, d->pass_count,
+                                      now_ms < 0 ? 0 : (uint64_t)now_ms / 1000);
+    return why != NULL || challenge_use(d, &entry->challenge)
+               ? why
+               : "too many have come in within a minute: ask again";
 }
 
 static void entry_take(struct dam_door *d, struct dam_http_exchange *exchange,
@@ -183,7 +217,9 @@ enum dam_err dam_door_create(uv_loop_t *loop, const char *address, uint32_t visi
     d->visit_ms = visit_ms;
     d->timer.data = d;
     (void)uv_timer_init(loop, &d->timer); /* never fails */
-    enum dam_err err = door_listen(d, address);
+    enum dam_err err = uv_random(NULL, NULL, d->secret, sizeof(d->secret), 0, NULL) == 0
+                           ? door_listen(d, address)
+                           : DAM_EIO;
     if (err != DAM_OK) {
         dam_door_destroy(d);
         return err;

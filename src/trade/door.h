@@ -5,7 +5,7 @@
  *     POST /   {"pass": 7, "challenge": "0x...", "signature": "0x..."} (trade/entry.h): 200 with
  *              {"pass"}, or 400 or 403 with {"detail"}
  *
- * A challenge serves once, within a minute. The reader judges, it opens nothing: the visit becomes
+ * A challenge lets in once, within a minute. The reader judges, it opens nothing: the visit becomes
  * what a channel of the machine says, and mind, charter and guard decide. On the loop's thread. */
 #ifndef DAM_TRADE_DOOR_H
 #define DAM_TRADE_DOOR_H
