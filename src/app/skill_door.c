@@ -134,7 +134,9 @@ static bool header_take(const char *line, size_t len, char headers[HEADERS_SIZE]
 /* The skill has closed: what it sent is its whole answer. */
 static void visit_answer(struct visit *visit)
 {
-    char headers[HEADERS_SIZE] = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
+    /* A page of a skill's is no page of the dashboard's: it runs nothing and posts nothing. */
+    char headers[HEADERS_SIZE] = "Content-Security-Policy: default-src 'none'; sandbox\r\n"
+                                 "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
     size_t headers_len = strlen(headers);
     const char *text = (const char *)visit->answer.data;
     const char *end = text + visit->answer.len;

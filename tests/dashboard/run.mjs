@@ -373,6 +373,7 @@ try {
   // the door to the skills
   const door = await fetch(url + "api/skills/demo/nothing");
   check("a skill's status and payment headers pass, others do not", door.status === 402 && door.headers.get("payment-required") === "e30=" && !door.headers.get("x-secret"), `${door.status}`);
+  check("a skill's page would be no page of the dashboard's", door.headers.get("content-security-policy") === "default-src 'none'; sandbox");
   check("a skill that is not there is 404", (await fetch(url + "api/skills/nobody/x")).status === 404);
   check("a skill that speaks no HTTP is 502", (await fetch(url + "api/skills/broken/x")).status === 502);
   check("a name that leaves the folder is 404", (await fetch(url + "api/skills/..%2f..%2fx/y")).status === 404);
