@@ -168,6 +168,9 @@ void dam_http_conn_flush(struct dam_http_conn *conn);
 
 /* ---- http_ws.c ------------------------------------------------------------------------------- */
 
+/** Does the request name the WebSocket protocol among those that it offers to change to? */
+bool dam_http_ws_is_asked(const struct dam_http_request *request);
+
 /** Look at bytes of a WebSocket. Returns: how many; the rest waits for the next turn. */
 size_t dam_http_ws_read(struct dam_http_conn *conn, const uint8_t *data, size_t len);
 

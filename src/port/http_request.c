@@ -57,9 +57,26 @@ static int on_header_value(http_parser *parser, const char *at, size_t len)
     return head_put(conn, &conn->value[conn->header_count - 1], at, len);
 }
 
+/* The headers as views of conn->head, which moves while it grows. Returns: how many. */
+static size_t headers_view(const struct dam_http_conn *conn, struct dam_http_header *ret)
+{
+    for (uint32_t i = 0; i < conn->header_count; i++) {
+        ret[i].name = dam_bytes(conn->head.data + conn->names[i].at, conn->names[i].len);
+        ret[i].value = dam_bytes(conn->head.data + conn->value[i].at, conn->value[i].len);
+    }
+    return conn->header_count;
+}
+
 static int on_headers_complete(http_parser *parser)
 {
     struct dam_http_conn *conn = parser->data;
+    if (parser->upgrade && parser->method != HTTP_CONNECT) {
+        struct dam_http_header headers[DAM_HTTP_HEADERS_MAX];
+        const struct dam_http_request request = {.headers = headers,
+                                                 .header_count = headers_view(conn, headers)};
+        /* What else a client offers, as HTTP/2, is offered in vain (RFC 9110 section 7.8). */
+        parser->upgrade = dam_http_ws_is_asked(&request);
+    }
     bool has_length = parser->content_length != UINT64_MAX;
     if (has_length && parser->content_length > conn->server->limits.body_len_max) {
         conn->body_too_long = true;
@@ -80,10 +97,7 @@ static int on_message_complete(http_parser *parser)
     struct dam_http_conn *conn = parser->data;
     struct dam_http_server *server = conn->server;
     struct dam_http_header headers[DAM_HTTP_HEADERS_MAX];
-    for (uint32_t i = 0; i < conn->header_count; i++) {
-        headers[i].name = dam_bytes(conn->head.data + conn->names[i].at, conn->names[i].len);
-        headers[i].value = dam_bytes(conn->head.data + conn->value[i].at, conn->value[i].len);
-    }
+    size_t header_count = headers_view(conn, headers);
     struct dam_bytes target = dam_bytes(conn->head.data + conn->target.at, conn->target.len);
     const uint8_t *mark = target.len > 0 ? memchr(target.data, '?', target.len) : NULL;
     size_t path_len = mark != NULL ? (size_t)(mark - target.data) : target.len;
@@ -92,7 +106,7 @@ static int on_message_complete(http_parser *parser)
         .path = dam_bytes(target.data, path_len),
         .query = mark != NULL ? dam_bytes(mark + 1, target.len - path_len - 1) : dam_bytes(NULL, 0),
         .headers = headers,
-        .header_count = conn->header_count,
+        .header_count = header_count,
         .body = dam_bytes(conn->body.data, conn->body.len),
         .is_upgrade = parser->upgrade != 0,
     };

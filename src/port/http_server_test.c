@@ -192,7 +192,8 @@ static void test_pipelined_in_order(void **state)
     start(&w, NULL);
     int fd = dial(&w);
     say_text(&w, fd,
-             "GET /late HTTP/1.1\r\n\r\nGET /late HTTP/1.1\r\n\r\n"
+             "GET /late HTTP/1.1\r\n\r\n"
+             "GET /late HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
              "POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nthird");
     assert_int_equal(w.late_count, 2);
     dam_http_reply(w.late[1], 200, NULL, "second", 6);
@@ -309,7 +310,6 @@ static void test_limits_of_used_memory(void **state)
     int len = snprintf(text, sizeof(text), shape, 0, 0);
     say(&w, fd, text, (size_t)len);
     assert_true(hear(&w, fd, text, sizeof(text), "431 "));
-    assert_true(is_closed(&w, fd));
     assert_int_equal(w.requests, 1);
     (void)close(fd);
     stop(&w);

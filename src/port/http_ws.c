@@ -27,17 +27,21 @@ static bool has_token(struct dam_bytes list, const char *token)
     return false;
 }
 
+bool dam_http_ws_is_asked(const struct dam_http_request *request)
+{
+    const struct dam_bytes *upgrade = dam_http_find_header(request, "Upgrade");
+    return upgrade != NULL && has_token(*upgrade, "websocket");
+}
+
 struct dam_ws *dam_ws_upgrade(struct dam_http_exchange *exchange,
                               const struct dam_http_request *request)
 {
     struct dam_http_conn *conn = exchange->conn;
     const struct dam_bytes *key = dam_http_find_header(request, "Sec-WebSocket-Key");
     const struct dam_bytes *version = dam_http_find_header(request, "Sec-WebSocket-Version");
-    const struct dam_bytes *upgrade = dam_http_find_header(request, "Upgrade");
     char accept[DAM_WS_ACCEPT_LEN + 1];
     bool valid = request->is_upgrade && conn != NULL && conn->first == exchange &&
-                 strcmp(request->method, "GET") == 0 && upgrade != NULL &&
-                 has_token(*upgrade, "websocket") && version != NULL &&
+                 strcmp(request->method, "GET") == 0 && version != NULL &&
                  dam_bytes_eq(*version, dam_bytes("13", 2)) && key != NULL &&
                  dam_ws_accept(*key, accept) == DAM_OK;
     struct dam_ws *ws = valid ? calloc(1, sizeof(*ws)) : NULL;
