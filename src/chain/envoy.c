@@ -112,16 +112,32 @@ static enum dam_err again(void *ctx, uint64_t nonce, struct dam_arena *arena,
 
 /* ---- deeds ----------------------------------------------------------------------------------- */
 
+/* Room for one more: a start may find any number in the outbox, and what was signed once may be
+ * signed with other fees. Returns: false without memory; then the next start tells it. */
+static bool deed_reserve(struct dam_envoy *e)
+{
+    if (e->deed_count < e->deed_size) {
+        return true;
+    }
+    size_t size = e->deed_size == 0 ? DAM_ENVOY_DEEDS_MAX : 2 * e->deed_size;
+    struct dam_envoy_deed *deeds = realloc(e->deeds, size * sizeof(*deeds));
+    if (deeds == NULL) {
+        return false;
+    }
+    e->deeds = deeds;
+    e->deed_size = size;
+    return true;
+}
+
 static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_hash *tx_hash)
 {
     struct dam_envoy *e = ctx;
-    if (e->deeds == NULL) {
+    if (!e->options.has_witness) {
         return;
     }
     uv_mutex_lock(&e->lock);
-    if (e->deed_count < DAM_ENVOY_DEEDS_MAX) {
-        struct dam_envoy_deed *deed =
-            &e->deeds[(e->deed_first + e->deed_count++) % DAM_ENVOY_DEEDS_MAX];
+    if (deed_reserve(e)) {
+        struct dam_envoy_deed *deed = &e->deeds[e->deed_count++];
         *deed = (struct dam_envoy_deed){.id = *id, .tx_hash = *tx_hash};
         (void)snprintf(deed->what, sizeof(deed->what), "%s",
                        e->what != NULL ? e->what
@@ -133,13 +149,10 @@ static void signed_is(void *ctx, const struct dam_hash *id, const struct dam_has
 
 bool dam_envoy_deed_take(struct dam_envoy *e, struct dam_envoy_deed *ret)
 {
-    if (e->deeds == NULL) {
-        return false;
-    }
     uv_mutex_lock(&e->lock);
     bool any = e->deed_count > e->deed_taken;
     if (any) {
-        *ret = e->deeds[(e->deed_first + e->deed_taken++) % DAM_ENVOY_DEEDS_MAX];
+        *ret = e->deeds[e->deed_taken++];
     }
     uv_mutex_unlock(&e->lock);
     return any;
@@ -148,8 +161,10 @@ bool dam_envoy_deed_take(struct dam_envoy *e, struct dam_envoy_deed *ret)
 void dam_envoy_deeds_kept(struct dam_envoy *e)
 {
     uv_mutex_lock(&e->lock);
-    e->deed_first = (e->deed_first + e->deed_taken) % DAM_ENVOY_DEEDS_MAX;
     e->deed_count -= e->deed_taken;
+    if (e->deed_count > 0) {
+        memmove(e->deeds, e->deeds + e->deed_taken, e->deed_count * sizeof(*e->deeds));
+    }
     e->deed_taken = 0;
     uv_mutex_unlock(&e->lock);
 }
@@ -159,7 +174,7 @@ bool dam_envoy_is_witnessed(struct dam_envoy *e, const struct dam_hash *id)
     bool found = false;
     uv_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->deed_count && !found; i++) {
-        found = dam_hash_eq(&e->deeds[(e->deed_first + i) % DAM_ENVOY_DEEDS_MAX].id, id);
+        found = dam_hash_eq(&e->deeds[i].id, id);
     }
     uv_mutex_unlock(&e->lock);
     return !found;
@@ -168,7 +183,7 @@ bool dam_envoy_is_witnessed(struct dam_envoy *e, const struct dam_hash *id)
 static bool deeds_are_full(struct dam_envoy *e)
 {
     uv_mutex_lock(&e->lock);
-    bool full = e->deed_count == DAM_ENVOY_DEEDS_MAX;
+    bool full = e->deed_count >= DAM_ENVOY_DEEDS_MAX;
     uv_mutex_unlock(&e->lock);
     return full;
 }
@@ -197,6 +212,17 @@ enum dam_err dam_envoy_execute(struct dam_envoy *e, const struct dam_hash *id, c
     enum dam_err err = dam_outbox_send(&e->outbox, &e->arena, &order, &tx_hash, ret_recorded);
     e->what = NULL;
     return err;
+}
+
+enum dam_err dam_envoy_forget_failed(struct dam_envoy *e, const struct dam_hash *id)
+{
+    enum dam_outbox_state state;
+    struct dam_remote_receipt receipt;
+    DAM_TRY(dam_outbox_look(&e->outbox, &e->arena, id, &state, &receipt));
+    if (state == DAM_OUTBOX_LOST || (state == DAM_OUTBOX_FINAL && !receipt.succeeded)) {
+        return dam_envoy_is_witnessed(e, id) ? dam_outbox_forget(&e->outbox, id) : DAM_EAGAIN;
+    }
+    return DAM_OK;
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */
@@ -403,13 +429,12 @@ enum dam_err dam_envoy_create(const struct dam_envoy_options *options, struct da
         free(e);
         return DAM_ENOMEM;
     }
-    e->deeds = options->has_witness ? calloc(DAM_ENVOY_DEEDS_MAX, sizeof(*e->deeds)) : NULL;
     e->options = *options;
     e->users = 1;
     e->outbox.folder = -1;
     dam_arena_init(&e->arena, dam_heap(), ARENA_MAX);
     dam_arena_init(&e->texts, dam_heap(), 0);
-    if (!texts_keep(e) || (options->has_witness && e->deeds == NULL)) {
+    if (!texts_keep(e)) {
         dam_envoy_release(e);
         return DAM_ENOMEM;
     }

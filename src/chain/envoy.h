@@ -15,7 +15,7 @@
 
 #define DAM_ENVOY_WHY_SIZE 384u
 #define DAM_ENVOY_WORDS_MAX 24u
-#define DAM_ENVOY_DEEDS_MAX 128u
+#define DAM_ENVOY_DEEDS_MAX 128u /* with so many nothing new is signed */
 #define DAM_ENVOY_WHAT_SIZE 96u
 
 /* Texts are copied. */
@@ -62,9 +62,9 @@ struct dam_envoy {
     uv_cond_t moved; /* the line has */
     bool is_taken;   /* somebody works with it */
     uint64_t place_next;
-    uint64_t place_now; /* whose turn is next */
-    struct dam_envoy_deed *deeds;
-    size_t deed_first;
+    uint64_t place_now;           /* whose turn is next */
+    struct dam_envoy_deed *deeds; /* oldest first */
+    size_t deed_size;             /* room for so many */
     size_t deed_count;
     size_t deed_taken; /* of them, from the first on */
 };
@@ -134,6 +134,12 @@ DAM_MUST_USE enum dam_err dam_envoy_chain_time(struct dam_envoy *envoy, uint64_t
 DAM_MUST_USE enum dam_err dam_envoy_execute(struct dam_envoy *envoy, const struct dam_hash *id,
                                             const char *what, const struct dam_calldata_call *calls,
                                             size_t count, bool *ret_recorded);
+
+/** An attempt that is past all change and did nothing stands in the way of the next one of its
+ * cause: forget it. Returns: DAM_OK, also if there is none, or if it may still do something, or
+ * did; DAM_EAGAIN as long as the witness may not have it; as dam_outbox_look. In: envoy: armed. */
+DAM_MUST_USE enum dam_err dam_envoy_forget_failed(struct dam_envoy *envoy,
+                                                  const struct dam_hash *id);
 
 /* The next three are for any thread, not between enter and leave; they never wait for the chain. */
 

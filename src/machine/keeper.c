@@ -309,12 +309,16 @@ static enum dam_err constitution_call(struct dam_keeper *k, const char *what, co
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
     bool recorded = false;
+    enum dam_err err = dam_envoy_forget_failed(k->envoy, &id);
+    if (err != DAM_OK) {
+        return err == DAM_EAGAIN ? DAM_OK : err; /* another try, when the evidence has this one */
+    }
     DAM_TRY(dam_outbox_look(&k->envoy->outbox, &k->envoy->arena, &id, &state, &receipt));
     if (state != DAM_OUTBOX_UNKNOWN) {
         return DAM_OK; /* resent above */
     }
     DAM_TRY(dam_calldata_make(&k->envoy->arena, signature, &k->id, 1, &call.data));
-    enum dam_err err = dam_envoy_execute(k->envoy, &id, what, &call, 1, &recorded);
+    err = dam_envoy_execute(k->envoy, &id, what, &call, 1, &recorded);
     return err == DAM_EREFUSED
                ? dam_envoy_fail(k->envoy, err, "%s: %s", what, k->envoy->chain.error.message)
                : err;

@@ -94,20 +94,6 @@ static struct dam_hash cause(const struct dam_job_board *b, const char *what, ui
     return dam_seat_cause(&b->seat, what, id, sizeof(id));
 }
 
-/* An attempt that is past all change and did nothing stands in the way of the next. */
-static enum dam_err failed_forget(struct dam_job_board *b, const struct dam_hash *id)
-{
-    enum dam_outbox_state state;
-    struct dam_remote_receipt receipt;
-    DAM_TRY(dam_outbox_look(&b->seat.envoy->outbox, &b->seat.envoy->arena, id, &state, &receipt));
-    if (state == DAM_OUTBOX_LOST || (state == DAM_OUTBOX_FINAL && !receipt.succeeded)) {
-        return dam_envoy_is_witnessed(b->seat.envoy, id)
-                   ? dam_outbox_forget(&b->seat.envoy->outbox, id)
-                   : DAM_EAGAIN;
-    }
-    return DAM_OK;
-}
-
 static enum dam_err send_calls(struct dam_job_board *b, const char *what, uint64_t id,
                                const struct dam_calldata_call *calls, size_t count,
                                bool *ret_recorded)
@@ -115,7 +101,7 @@ static enum dam_err send_calls(struct dam_job_board *b, const char *what, uint64
     char text[DAM_ENVOY_WHAT_SIZE];
     struct dam_hash hash = cause(b, what, id);
     (void)snprintf(text, sizeof(text), "%s, job %" PRIu64, what, id);
-    DAM_TRY(failed_forget(b, &hash));
+    DAM_TRY(dam_envoy_forget_failed(b->seat.envoy, &hash));
     return dam_seat_send(&b->seat, &hash, text, calls, count, ret_recorded);
 }
 
