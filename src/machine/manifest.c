@@ -170,6 +170,19 @@ static enum dam_err link_options_read(struct dam_manifest_reader *r, const struc
     return DAM_OK;
 }
 
+static enum dam_err link_url_check(struct dam_manifest_reader *r, const struct dam_toml *table,
+                                   const struct dam_manifest_link *link)
+{
+    const struct dam_toml *url = dam_toml_get(table, "url");
+    bool given = url != NULL && url->type == DAM_TOML_STRING;
+    const char *why = link->kind->check_url == NULL
+                          ? NULL
+                          : link->kind->check_url(given ? (const char *)url->text.data : "");
+    return why == NULL ? DAM_OK
+                       : dam_manifest_complain(r, url == NULL ? table : url, NULL, "[link.%s]: %s",
+                                               link->name, why);
+}
+
 static enum dam_err link_kind_read(struct dam_manifest_reader *r, const struct dam_toml *table,
                                    struct dam_manifest_link *link)
 {
@@ -214,6 +227,7 @@ static enum dam_err link_read(struct dam_manifest_reader *r, const struct dam_to
     (void)snprintf(where, sizeof(where), "[link.%s] (kind %s)", name, link->kind->name);
     DAM_TRY(dam_manifest_keys(r, table, where, keys));
     DAM_TRY(link_options_read(r, table, link));
+    DAM_TRY(link_url_check(r, table, link));
     m->link_count++;
     return DAM_OK;
 }

@@ -104,6 +104,9 @@ struct dam_link_kind {
     /* Check the options and one key without touching the world. Returns: NULL, or static text that
      * says what is wrong with it. May be NULL where every key is good. */
     const char *(*check_key)(const char *key, bool write);
+    /* Would open() take this url? Touches nothing of the world. In: url: "" where none is given.
+     * Returns: NULL, or static text that says what it should be. NULL where any is good. */
+    const char *(*check_url)(const char *url);
     /* The unit that a good key's value is in by the protocol itself ("W" for the SunSpec point
      * 103.W). NULL, or "": the protocol does not say. */
     const char *(*key_unit)(const char *key);

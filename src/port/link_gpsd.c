@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define HOST_MAX 128u
 #define SILENCE_MS 15000 /* a receiver speaks once a second */
 
 static const char watch[] = "?WATCH={\"enable\":true,\"json\":true}\n";
@@ -20,7 +21,7 @@ struct link_gpsd {
     size_t point_count;
     enum dam_gpsd_fix fix;
     struct dam_arena arena;
-    char host[128];
+    char host[HOST_MAX];
     unsigned port;
     char device[128];
     struct dam_link_lines lines;
@@ -160,6 +161,19 @@ static const char *gpsd_key_unit(const char *key)
     return NULL;
 }
 
+static bool url_read(const char *url, char *host, size_t size, unsigned *port)
+{
+    *port = 2947;
+    return dam_link_url(url[0] == 0 ? "tcp://localhost" : url, "tcp://", host, size, port);
+}
+
+static const char *gpsd_check_url(const char *url)
+{
+    char host[HOST_MAX];
+    unsigned port;
+    return url_read(url, host, sizeof(host), &port) ? NULL : "'url' is tcp://HOST:PORT";
+}
+
 static enum dam_err gpsd_open(const struct dam_link_setup *setup, struct dam_link **ret_link,
                               const char **ret_why)
 {
@@ -171,14 +185,13 @@ static enum dam_err gpsd_open(const struct dam_link_setup *setup, struct dam_lin
     l->events = setup->events;
     l->points = setup->points;
     l->point_count = setup->point_count;
-    l->port = 2947;
     dam_arena_init(&l->arena, dam_heap(), 4u << 20);
-    const char *url = dam_link_option(setup, "url", "tcp://localhost");
+    const char *url = dam_link_option(setup, "url", "");
     const char *fix = dam_link_option(setup, "fix", "2d");
     const char *device = dam_link_option(setup, "device", "");
     const char *why = NULL;
-    if (!dam_link_url(url, "tcp://", l->host, sizeof(l->host), &l->port)) {
-        why = "'url' is tcp://HOST:PORT";
+    if (!url_read(url, l->host, sizeof(l->host), &l->port)) {
+        why = gpsd_check_url(url);
     } else if (strcmp(fix, "2d") != 0 && strcmp(fix, "3d") != 0) {
         why = "'fix' is \"2d\" or \"3d\"";
     } else if (strlen(device) >= sizeof(l->device) || strcspn(device, "\"\\\n") != strlen(device)) {
@@ -205,6 +218,7 @@ const struct dam_link_kind dam_link_gpsd = {
     .summary = "positions from gpsd",
     .options = gpsd_options,
     .check_key = gpsd_check_key,
+    .check_url = gpsd_check_url,
     .key_unit = gpsd_key_unit,
     .open = gpsd_open,
     .close = gpsd_close,

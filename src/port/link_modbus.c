@@ -368,6 +368,7 @@ const struct dam_link_kind dam_link_modbus = {
     .summary = "registers and SunSpec points over Modbus TCP or RTU",
     .options = modbus_options,
     .check_key = modbus_check_key,
+    .check_url = dam_modbus_line_check_url,
     .key_unit = modbus_key_unit,
     .open = modbus_open,
     .write = modbus_write,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define HOST_MAX 256u
 #define INFLIGHT_MAX 64u
 #define MISC_MS 500u
 #define CONNECT_MS 10000u /* for a broker to take us in */
@@ -43,7 +44,7 @@ struct link_mqtt {
     struct point *keys; /* of the points */
     size_t point_count;
     struct mosquitto *mosq;
-    char host[256];
+    char host[HOST_MAX];
     unsigned port;
     bool version5;
     bool tls;
@@ -587,6 +588,23 @@ static const char *shown_make(struct link_mqtt *l, const struct dam_link_setup *
     return NULL;
 }
 
+static bool url_read(const char *url, bool *ret_tls, char *host, size_t size, unsigned *port)
+{
+    *ret_tls = strncmp(url, "mqtts://", 8) == 0;
+    *port = *ret_tls ? 8883 : 1883;
+    return dam_link_url(url, *ret_tls ? "mqtts://" : "mqtt://", host, size, port);
+}
+
+static const char *mqtt_check_url(const char *url)
+{
+    char host[HOST_MAX];
+    unsigned port;
+    bool tls;
+    return url_read(url, &tls, host, sizeof(host), &port)
+               ? NULL
+               : "'url' is mqtt://HOST:PORT or mqtts://HOST:PORT";
+}
+
 static const char *client_make(struct link_mqtt *l, const struct dam_link_setup *setup)
 {
     const char *version = dam_link_option(setup, "version", "3.1.1");
@@ -596,10 +614,8 @@ static const char *client_make(struct link_mqtt *l, const struct dam_link_setup 
     if (!l->version5 && strcmp(version, "3.1.1") != 0) {
         return "'version' is \"3.1.1\" or \"5\"";
     }
-    l->tls = strncmp(url, "mqtts://", 8) == 0;
-    l->port = l->tls ? 8883 : 1883;
-    if (!dam_link_url(url, l->tls ? "mqtts://" : "mqtt://", l->host, sizeof(l->host), &l->port)) {
-        return "'url' is mqtt://HOST:PORT or mqtts://HOST:PORT";
+    if (!url_read(url, &l->tls, l->host, sizeof(l->host), &l->port)) {
+        return mqtt_check_url(url);
     }
     if (dam_link_option_number(setup, "rate_max", DAM_LINK_RATE_MAX, 1, 1000000, &rate) != DAM_OK) {
         return "'rate_max' is from 1 to 1000000";
@@ -674,6 +690,7 @@ const struct dam_link_kind dam_link_mqtt = {
     .summary = "topics of an MQTT broker (3.1.1 or 5)",
     .options = mqtt_options,
     .check_key = mqtt_check_key,
+    .check_url = mqtt_check_url,
     .open = mqtt_open,
     .write = mqtt_write,
     .wants_turn = mqtt_wants_turn,

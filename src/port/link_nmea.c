@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define SILENCE_MS 15000 /* a receiver speaks once a second */
+#define HOST_MAX 128u
 #define PATH_SIZE 256u
 
 struct link_nmea {
@@ -19,7 +20,7 @@ struct link_nmea {
     enum dam_nmea_field *fields; /* of the points */
     size_t point_count;
     char path[PATH_SIZE]; /* of a serial port, or empty: */
-    char host[128];
+    char host[HOST_MAX];
     unsigned port;
     unsigned baud;
     struct dam_link_lines lines;
@@ -113,6 +114,26 @@ static const char *nmea_key_unit(const char *key)
     return NULL;
 }
 
+static bool is_serial(const char *url)
+{
+    return strncmp(url, "serial:///", 10) == 0 && strlen(url) - 9 < PATH_SIZE;
+}
+
+static bool tcp_read(const char *url, char *host, size_t size, unsigned *port)
+{
+    *port = 10110;
+    return dam_link_url(url, "tcp://", host, size, port);
+}
+
+static const char *nmea_check_url(const char *url)
+{
+    char host[HOST_MAX];
+    unsigned port;
+    return is_serial(url) || tcp_read(url, host, sizeof(host), &port)
+               ? NULL
+               : "'url' is serial:///dev/ttyUSB0 or tcp://HOST:PORT";
+}
+
 static const char *options_read(struct link_nmea *l, const struct dam_link_setup *setup)
 {
     const char *url = dam_link_option(setup, "url", "");
@@ -121,14 +142,11 @@ static const char *options_read(struct link_nmea *l, const struct dam_link_setup
         return "'baud' is from 1200 to 921600";
     }
     l->baud = (unsigned)baud;
-    if (strncmp(url, "serial:///", 10) == 0 && strlen(url) - 9 < sizeof(l->path)) {
+    if (is_serial(url)) {
         memcpy(l->path, url + 9, strlen(url) - 8);
         return NULL;
     }
-    l->port = 10110;
-    return dam_link_url(url, "tcp://", l->host, sizeof(l->host), &l->port)
-               ? NULL
-               : "'url' is serial:///dev/ttyUSB0 or tcp://HOST:PORT";
+    return tcp_read(url, l->host, sizeof(l->host), &l->port) ? NULL : nmea_check_url(url);
 }
 
 static enum dam_err nmea_open(const struct dam_link_setup *setup, struct dam_link **ret_link,
@@ -168,6 +186,7 @@ const struct dam_link_kind dam_link_nmea = {
     .summary = "positions from a GNSS receiver (NMEA 0183, serial or TCP)",
     .options = nmea_options,
     .check_key = nmea_check_key,
+    .check_url = nmea_check_url,
     .key_unit = nmea_key_unit,
     .open = nmea_open,
     .close = nmea_close,

@@ -7,29 +7,43 @@
 #include <string.h>
 
 #define SERIAL "rtu://"
+#define HOST_MAX 128u
 
 /* A device at a cable's end is one, however many machines this process runs. The loops' thread's.
  */
 static struct dam_modbus_line *lines;
 
-static bool is_serial(const struct dam_modbus_line *line)
+static bool is_serial(const char *url)
 {
-    return strncmp(line->url, SERIAL, strlen(SERIAL)) == 0;
+    return strncmp(url, SERIAL, strlen(SERIAL)) == 0;
 }
 
 /* "tcp://HOST:PORT" or "rtu:///dev/ttyUSB0". */
+static bool tcp_read(const char *url, char *host, size_t size, unsigned *port)
+{
+    *port = 502;
+    return dam_link_url(url, "tcp://", host, size, port);
+}
+
+const char *dam_modbus_line_check_url(const char *url)
+{
+    char host[HOST_MAX];
+    unsigned port;
+    return is_serial(url) || tcp_read(url, host, sizeof(host), &port)
+               ? NULL
+               : "'url' is tcp://HOST:PORT or rtu:///dev/ttyUSB0";
+}
+
 static const char *bus_make(struct dam_modbus_line *line)
 {
-    char host[128];
+    char host[HOST_MAX];
     char service[8];
-    unsigned port = 502;
-    if (is_serial(line)) {
-        line->bus = modbus_new_rtu(line->url + strlen(SERIAL), (int)line->baud, line->parity, 8, 1);
-    } else if (dam_link_url(line->url, "tcp://", host, sizeof(host), &port)) {
+    unsigned port;
+    if (tcp_read(line->url, host, sizeof(host), &port)) {
         (void)snprintf(service, sizeof(service), "%u", port);
         line->bus = modbus_new_tcp_pi(host, service);
     } else {
-        return "'url' is tcp://HOST:PORT or rtu:///dev/ttyUSB0";
+        line->bus = modbus_new_rtu(line->url + strlen(SERIAL), (int)line->baud, line->parity, 8, 1);
     }
     return line->bus == NULL ? "the device's address is not accepted" : NULL;
 }
@@ -66,7 +80,8 @@ const char *dam_modbus_line_join(const struct dam_link_setup *setup,
     *line = (struct dam_modbus_line){
         .loop = setup->loop, .users = 1, .baud = baud, .parity = parity[0], .next = lines};
     memcpy(line->url, url, strlen(url));
-    const char *why = bus_make(line);
+    const char *why = dam_modbus_line_check_url(url);
+    why = why == NULL ? bus_make(line) : why;
     if (why != NULL) {
         free(line);
         return why;
@@ -126,7 +141,7 @@ void dam_modbus_line_failed(struct dam_modbus_line *line, int error)
      * says so. On a stream the late answer would be taken for the next one's. */
     bool of_device = error == ETIMEDOUT || error >= MODBUS_ENOBASE;
     bool of_gateway = error == EMBXGPATH || error == EMBXGTAR;
-    if (of_gateway || (of_device && is_serial(line))) {
+    if (of_gateway || (of_device && is_serial(line->url))) {
         (void)modbus_flush(line->bus);
     } else {
         line_close(line);

@@ -25,6 +25,9 @@ struct dam_modbus_line {
     unsigned opened; /* how often: what was learned of a device before the last time is forgotten */
 };
 
+/** As dam_link_kind.check_url. */
+const char *dam_modbus_line_check_url(const char *url);
+
 /** The line that a link's options `url`, `baud` and `parity` name; opened by nobody yet.
  *  Returns: NULL, or static text that says what is wrong with the options.
  *  Out: ret_line: for dam_modbus_line_leave. */

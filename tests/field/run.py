@@ -561,6 +561,11 @@ def test_manifest(tmp):
     refused(modbus, "holding:1", "KWH", 'did you mean "kWh"?')
     refused(modbus, "714.Prt.0.DCW", "W", "SunSpec point")
     refused('kind = "gpsd"', "lat", "rad", "lat is in deg")
+    for kind, key, url, want in (("modbus", "103.W", "http://h", "tcp://HOST:PORT or rtu://"), ("modbus", "103.W", "192.168.1.20:502", "tcp://HOST:PORT or rtu://"),
+                                 ("modbus", "103.W", "tcp://h:99999", "tcp://HOST:PORT or rtu://"), ("mqtt", "a", "h", "mqtt://HOST:PORT"), ("http", "a", "h", "begin with http://"),
+                                 ("gpsd", "lat", "h:2947", "tcp://HOST:PORT"), ("nmea", "lat", "/dev/ttyUSB0", "serial:///dev/ttyUSB0 or")):
+        refused(f'kind = "{kind}"\nurl = "{url}"', key, "", want)
+    refused('kind = "mqtt"', "a", "", "mqtt://HOST:PORT")
     refused('kind = "nmea"\nurl = "serial:///dev/null"', "height", "m", "write lat, lon")
     refused('kind = "program"\ncommand = ["x"]', 'a\\"b', "", "path of the value")
     refused('kind = "mqtt"\nurl = "mqtt://h"', "a/+", "", "without +")
