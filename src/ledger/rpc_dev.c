@@ -399,7 +399,7 @@ static void reset(struct dam_rpc *rpc)
 {
     struct dam_dev_state *dev = &rpc->ledger->dev_state;
     if (dam_rpc_param(rpc, 0) != NULL && dam_rpc_param(rpc, 0)->count > 0) {
-        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "forking is `dam fork`'s; here reset takes nothing");
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "there is no forking here: reset takes nothing");
         return;
     }
     if (!rollback(rpc, 0, 0)) {
