@@ -110,9 +110,9 @@ const char *dam_model_mind_name(enum dam_model_kind kind);
 const char *dam_model_mind_of(struct dam_bytes blob);
 
 /** Read a blob and check every rule of docs/spec/model.md.
- *  Returns: DAM_OK with *ret_model owning its memory; DAM_EVERSION; DAM_EPARSE with *ret_why
- * (static text, may be NULL) naming the rule that it breaks; DAM_ENOMEM. On failure *ret_model is
- * empty. */
+ *  Returns: DAM_OK with *ret_model owning its memory; DAM_EVERSION; DAM_EPARSE with *ret_why,
+ * static text, naming the rule that it breaks; DAM_ENOMEM with *ret_why NULL. On failure *ret_model
+ * is empty. */
 DAM_MUST_USE enum dam_err dam_model_open(struct dam_bytes blob, struct dam_model *ret_model,
                                          const char **ret_why);
 

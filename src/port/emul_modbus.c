@@ -134,11 +134,6 @@ uint16_t *dam_emul_modbus_inputs(struct dam_emul_modbus *e)
     return e->map->tab_input_registers;
 }
 
-uint8_t *dam_emul_modbus_coils(struct dam_emul_modbus *e)
-{
-    return e->map->tab_bits;
-}
-
 void dam_emul_modbus_drop(struct dam_emul_modbus *e)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++) {

@@ -28,7 +28,6 @@ DAM_MUST_USE enum dam_err dam_emul_modbus_create(uv_loop_t *loop, unsigned port,
 /** The tables, borrowed for the emulator's life. */
 uint16_t *dam_emul_modbus_holdings(struct dam_emul_modbus *emul);
 uint16_t *dam_emul_modbus_inputs(struct dam_emul_modbus *emul);
-uint8_t *dam_emul_modbus_coils(struct dam_emul_modbus *emul);
 
 /** Hang up on every client; while deaf, requests are read but not answered. */
 void dam_emul_modbus_drop(struct dam_emul_modbus *emul);

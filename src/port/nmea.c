@@ -10,11 +10,6 @@
 static const char *const names[DAM_NMEA_FIELD_COUNT] = {"lat",   "lon", "alt",  "speed",
                                                         "track", "fix", "sats", "hdop"};
 
-const char *dam_nmea_field_name(enum dam_nmea_field field)
-{
-    return names[field];
-}
-
 enum dam_nmea_field dam_nmea_field_find(const char *name)
 {
     unsigned i = 0;
@@ -68,25 +63,28 @@ static bool is_plain(struct dam_bytes text) /* digits, perhaps with a point */
     return true;
 }
 
-/* "4807.038" is 48 degrees and 7.038 minutes: degrees * 10^9, half away from zero. */
-static enum dam_err position_read(struct dam_bytes text, struct dam_bytes side, char negative,
-                                  unsigned degrees_max, int64_t *ret)
+/* "4807.038" is 48 degrees and 7.038 minutes: degrees * 10^9, half away from zero. In: sides: the
+ * letters of the positive and the negative side. */
+static enum dam_err position_read(struct dam_bytes text, struct dam_bytes side, const char *sides,
+                                  int64_t degrees_max, int64_t *ret)
 {
     int64_t minutes = 0; /* 10^-8 */
     int64_t whole = 0;
     const char *at = (const char *)text.data;
     const char *point = memchr(at, '.', text.len);
     size_t digits = point == NULL ? text.len : (size_t)(point - at);
-    if (digits < 3 || digits > 5 || side.len != 1 || !is_plain(text)) {
+    bool negative = side.len == 1 && side.data[0] == (uint8_t)sides[1];
+    bool positive = side.len == 1 && side.data[0] == (uint8_t)sides[0];
+    if (digits < 3 || digits > 5 || negative == positive || !is_plain(text)) {
         return DAM_EPARSE;
     }
     DAM_TRY(dam_flow_fixed_parse(at, digits - 2, 0, &whole));
     DAM_TRY(dam_flow_fixed_parse(at + digits - 2, text.len - digits + 2, 8, &minutes));
-    if (whole > (int64_t)degrees_max || minutes >= INT64_C(6000000000)) {
+    int64_t value = whole * INT64_C(1000000000) + (minutes * 10 + 30) / 60;
+    if (value > degrees_max * INT64_C(1000000000) || minutes >= INT64_C(6000000000)) {
         return DAM_ERANGE;
     }
-    int64_t value = whole * INT64_C(1000000000) + (minutes * 10 + 30) / 60;
-    *ret = side.data[0] == (uint8_t)negative ? -value : value;
+    *ret = negative ? -value : value;
     return DAM_OK;
 }
 
@@ -107,8 +105,8 @@ static enum dam_err positions_read(struct dam_nmea *n, const struct dam_bytes *f
     if (f[0].len == 0 || f[2].len == 0) {
         return DAM_OK;
     }
-    DAM_TRY(position_read(f[0], f[1], 'S', 90, &n->values[DAM_NMEA_LAT]));
-    DAM_TRY(position_read(f[2], f[3], 'W', 180, &n->values[DAM_NMEA_LON]));
+    DAM_TRY(position_read(f[0], f[1], "NS", 90, &n->values[DAM_NMEA_LAT]));
+    DAM_TRY(position_read(f[2], f[3], "EW", 180, &n->values[DAM_NMEA_LON]));
     n->has[DAM_NMEA_LAT] = true;
     n->has[DAM_NMEA_LON] = true;
     return DAM_OK;

@@ -33,7 +33,6 @@ struct dam_nmea {
 
 /** The name of a field in a manifest: "lat". Returns: DAM_NMEA_FIELD_COUNT if there is none. */
 enum dam_nmea_field dam_nmea_field_find(const char *name);
-const char *dam_nmea_field_name(enum dam_nmea_field field);
 unsigned dam_nmea_field_decimals(enum dam_nmea_field field);
 
 /** Read one sentence "$..*hh" without its line end.

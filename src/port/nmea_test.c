@@ -48,6 +48,9 @@ static void positions(void **state)
     assert_true(n.values[DAM_NMEA_LAT] == -1667);
     assert_true(n.values[DAM_NMEA_LON] == INT64_C(-179999998333));
     assert_true(n.tells[DAM_NMEA_TRACK] && !n.has[DAM_NMEA_TRACK]);
+    assert_int_equal(parse(summed("$GNRMC,1,A,9000.000,S,18000.000,E,0,,1,,,A"), &n), DAM_OK);
+    assert_true(n.values[DAM_NMEA_LAT] == INT64_C(-90000000000));
+    assert_true(n.values[DAM_NMEA_LON] == INT64_C(180000000000));
 }
 
 static void no_fix(void **state)
@@ -71,6 +74,10 @@ static void refusals(void **state)
         {"$GPGSV,3,1,11,03,03,111,00,04,15,270,00", DAM_EUNSUPPORTED},
         {"$GPGGA,1,2", DAM_EPARSE},
         {"$GPGGA,123519,9107.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,", DAM_ERANGE},
+        {"$GPGGA,123519,9000.001,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,", DAM_ERANGE},
+        {"$GPGGA,123519,4807.038,N,18000.001,W,1,08,0.9,545.4,M,46.9,M,,", DAM_ERANGE},
+        {"$GPGGA,123519,4807.038,E,01131.000,E,1,08,0.9,545.4,M,46.9,M,,", DAM_EPARSE},
+        {"$GPGGA,123519,4807.038,N,01131.000,w,1,08,0.9,545.4,M,46.9,M,,", DAM_EPARSE},
         {"$GPGGA,123519,4860.000,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,", DAM_ERANGE},
         {"$GPGGA,123519,4807.038,N,01131.000,E,1,08,nan,545.4,M,46.9,M,,", DAM_EPARSE},
         {"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,1e30,M,46.9,M,,", DAM_ERANGE},

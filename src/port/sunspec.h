@@ -9,7 +9,6 @@
 #include "base/err.h"
 
 #define DAM_SUNSPEC_ID_END 0xffffu
-#define DAM_SUNSPEC_NO_SF (-1)
 #define DAM_SUNSPEC_NPT 3u /* offset of the lists' length in every model that has lists */
 
 enum dam_register_type { /* an ACC, accumulator, has no value for "not available" */
@@ -34,7 +33,7 @@ struct dam_sunspec_point {
     const char *name; /* "#" stands for an index */
     uint16_t offset;
     uint8_t type;      /* enum dam_register_type */
-    int16_t sf;        /* offset of the scale factor, DAM_SUNSPEC_NO_SF: none */
+    int16_t sf;        /* offset of the scale factor, -1: none */
     uint16_t stride;   /* from group to group, 0: it does not repeat */
     const char *unit;  /* "": none, or one that the device chooses */
     uint8_t offset_by; /* registers more of `offset`, for each item of the lists before it */
@@ -84,7 +83,7 @@ unsigned dam_register_count(enum dam_register_type type);
 
 /** Registers to a value in `decimals`, times 10^sf.
  *  Returns: DAM_OK; DAM_ENOTFOUND for the value that means "not available"; DAM_ERANGE; DAM_EPARSE
- *  for a float that is no number. In: available: true where no value has that meaning. */
+ *  for a float that is no number. In: all_available: true where no value has that meaning. */
 DAM_MUST_USE enum dam_err dam_register_value(const uint16_t *registers, enum dam_register_type type,
                                              int sf, unsigned decimals, bool all_available,
                                              int64_t *ret);
