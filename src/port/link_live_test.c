@@ -551,6 +551,22 @@ static void program(void **state)
     live_destroy(l);
 }
 
+/* A program has its three streams, and nothing else that is open here. */
+static void program_has_only_its_own(void **state)
+{
+    (void)state;
+    struct live *l = live_create("program");
+    assert_int_equal(dup2(STDERR_FILENO, 77), 77); /* as a library's connection is */
+    l->options[0] = (struct dam_link_option){
+        "command", "sh\n-c\n[ -e /proc/self/fd/77 ]; echo \"{\\\"t\\\":$?}\"; cat"};
+    l->points[0] = (struct dam_link_point){.key = "t"};
+    live_open(l, 1, 1);
+    until(l, &l->samples[0], 1, NULL, NULL);
+    assert_int_equal(l->values[0], 1);
+    live_destroy(l);
+    assert_int_equal(close(77), 0);
+}
+
 /* Nobody is there: every kind says so once and goes on trying, and can be closed at any moment. */
 static void nobody_there(void **state)
 {
@@ -591,6 +607,7 @@ int main(void)
         cmocka_unit_test(sunspec_lengths),
         cmocka_unit_test(http),
         cmocka_unit_test(program),
+        cmocka_unit_test(program_has_only_its_own),
         cmocka_unit_test(nobody_there),
     };
     (void)signal(SIGPIPE, SIG_IGN);

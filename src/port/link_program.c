@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define WORDS_MAX 32u
 #define COMMAND_MAX 4096u
@@ -135,6 +136,8 @@ static void on_connect(void *ctx)
         .stdio = stdio,
         .stdio_count = 3,
     };
+    /* What libraries have opened, as a connection that is logged in, is not the program's. */
+    (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* before Linux 5.11: it is */
     int err = uv_spawn(l->loop, &l->process, &options);
     if (err != 0) {
         uv_close((uv_handle_t *)&l->input, on_input_closed);
