@@ -8,6 +8,7 @@
 #define ADDRESS_LEN 20u
 #define PATH_LEN_MAX 64u /* nibbles: keys are hashed */
 #define PATH_END 0x10u   /* above any nibble: a node comes right behind what hangs below it */
+#define OF_ZEROS 0x11u   /* above that: the address of zeros is not the state trie */
 #define PLACE_LEN_MAX (ADDRESS_LEN + PATH_LEN_MAX + 1u)
 #define TAG_LEN 8u         /* of the node's hash, to know it by */
 #define NODE_LEN_MAX 1024u /* a branch has at most 532 bytes */
@@ -30,16 +31,30 @@ static bool is_place(const struct node_key *key, struct dam_bytes found)
     return found.len == key->place_len + 8 && memcmp(found.data, key->bytes, key->place_len) == 0;
 }
 
-/* Returns: false if the path is longer than any key. */
-static bool key_of(const struct dam_address *owner, struct dam_bytes path, struct node_key *ret)
+/* In: address: NULL for the state trie. */
+static struct dam_state_owner owner_of(const struct dam_address *address)
 {
-    if (path.len > PATH_LEN_MAX) {
+    static const struct dam_address zeros;
+    struct dam_state_owner owner = {.len = ADDRESS_LEN};
+    if (address != NULL && dam_address_eq(address, &zeros)) {
+        owner.bytes[owner.len++] = OF_ZEROS;
+    } else if (address != NULL) {
+        memcpy(owner.bytes, address->b, ADDRESS_LEN);
+    }
+    return owner;
+}
+
+/* Returns: false if the path is longer than any key. */
+static bool key_of(const struct dam_state_owner *owner, struct dam_bytes path, struct node_key *ret)
+{
+    size_t len = owner->len + path.len;
+    if (path.len > PATH_LEN_MAX || len >= PLACE_LEN_MAX) {
         return false;
     }
-    memcpy(ret->bytes, owner->b, ADDRESS_LEN);
-    memcpy(ret->bytes + ADDRESS_LEN, path.data, path.len);
-    ret->bytes[ADDRESS_LEN + path.len] = PATH_END;
-    ret->place_len = ADDRESS_LEN + path.len + 1;
+    memcpy(ret->bytes, owner->bytes, owner->len);
+    memcpy(ret->bytes + owner->len, path.data, path.len);
+    ret->bytes[len] = PATH_END;
+    ret->place_len = len + 1;
     return true;
 }
 
@@ -106,9 +121,7 @@ void dam_state_nodes_init(struct dam_state_nodes *nodes, struct dam_store_txn *t
     memset(nodes, 0, sizeof(*nodes));
     nodes->txn = txn;
     nodes->version = version;
-    if (address != NULL) {
-        nodes->owner = *address;
-    }
+    nodes->owner = owner_of(address);
     nodes->vtable = (struct dam_trie_store){.load = nodes_load, .ctx = nodes};
 }
 
@@ -128,11 +141,12 @@ enum dam_err dam_state_nodes_drop_all(struct dam_store_txn *txn, const struct da
 {
     struct dam_store_cursor cursor = {0};
     struct node_key last = {.place_len = 0};
+    const struct dam_state_owner owner = owner_of(address);
     enum dam_err err =
-        dam_store_seek(&cursor, txn, DAM_STORE_NODE, dam_bytes(address->b, ADDRESS_LEN));
-    while (err == DAM_OK && memcmp(cursor.key.data, address->b, ADDRESS_LEN) == 0) {
+        dam_store_seek(&cursor, txn, DAM_STORE_NODE, dam_bytes(owner.bytes, owner.len));
+    while (err == DAM_OK && memcmp(cursor.key.data, owner.bytes, owner.len) == 0) {
         if (!is_place(&last, cursor.key)) {
-            DAM_ASSERT(cursor.key.len > ADDRESS_LEN + 8 && cursor.key.len <= sizeof(last.bytes));
+            DAM_ASSERT(cursor.key.len > owner.len + 8 && cursor.key.len <= sizeof(last.bytes));
             last.place_len = cursor.key.len - 8;
             memcpy(last.bytes, cursor.key.data, last.place_len);
             err = note(paths, dam_bytes(last.bytes, last.place_len));

@@ -13,11 +13,20 @@
 #include "ledger/node_cache.h"
 #include "ledger/store.h"
 
-/* The nodes of one trie, kept under their owner: the account whose storage it is, or zeros for the
- * state trie. */
+#define DAM_STATE_OWNER_LEN_MAX 21u
+
+/* What all keys of a trie begin with: the address of the account whose storage it is, or zeros for
+ * the state trie; for the account at the address of zeros something that no path begins with
+ * follows. */
+struct dam_state_owner {
+    uint8_t bytes[DAM_STATE_OWNER_LEN_MAX];
+    size_t len;
+};
+
+/* The nodes of one trie. */
 struct dam_state_nodes {
     struct dam_store_txn *txn;
-    struct dam_address owner;
+    struct dam_state_owner owner;
     uint64_t version;             /* that is read or written */
     struct dam_buf *paths;        /* where it is noted what a version writes */
     struct dam_node_cache *cache; /* of a writer; or NULL */

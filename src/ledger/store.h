@@ -22,7 +22,7 @@ struct dam_store_txn; /* private */
  *  CODE        code hash                -> code
  *  NODE        owner, path, version     -> front of the node's hash (8), trie node; owner: the
  *                                          account's address, zeros for the state trie; see
- *                                          ledger/state_nodes.c
+ *                                          ledger/state_nodes.h
  *  BLOCK       number (8)               -> header and what else the block has beside transactions
  *  NUMBER      block hash               -> number (8)
  *  TX          number (8), index (4)    -> hash, sender, signed bytes
