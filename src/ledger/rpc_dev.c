@@ -14,6 +14,8 @@
 #define SNAPSHOTS_MAX 10000u
 #define IMPERSONATED_MAX 10000u
 #define RECOVERIES_MAX 1000u
+#define TIME_MAX ((uint64_t)1 << 53) /* seconds; what JavaScript can still count */
+#define STEP_MAX UINT32_MAX          /* seconds between two blocks */
 
 /* ---- blocks and time ------------------------------------------------------------------------- */
 
@@ -26,6 +28,25 @@ static bool mine(struct dam_rpc *rpc)
     return err == DAM_OK;
 }
 
+static bool check_time(struct dam_rpc *rpc, uint64_t time, uint64_t max)
+{
+    if (time > max) {
+        dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "Timestamp error: more than %" PRIu64, max);
+    }
+    return time <= max;
+}
+
+static bool read_time(struct dam_rpc *rpc, size_t index, uint64_t max, uint64_t *ret)
+{
+    return dam_rpc_quantity(rpc, index, ret) && check_time(rpc, *ret, max);
+}
+
+/* From now on it is that late. */
+static void set_clock(struct dam_ledger *ledger, uint64_t time)
+{
+    ledger->dev_state.time_offset_s += (int64_t)time - (int64_t)dam_ledger_now(ledger);
+}
+
 /* Make that many blocks, a slice of the loop's time at a call. In: interval: seconds between them,
  * 0: as the clock has it. Returns: true when all are made. */
 static bool mine_blocks(struct dam_rpc *rpc, uint64_t blocks, uint64_t interval)
@@ -33,6 +54,9 @@ static bool mine_blocks(struct dam_rpc *rpc, uint64_t blocks, uint64_t interval)
     struct dam_ledger *ledger = rpc->ledger;
     if (blocks > MINE_MAX) {
         dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "more than %u blocks at once", MINE_MAX);
+        return false;
+    }
+    if (!check_time(rpc, interval, STEP_MAX)) {
         return false;
     }
     while (rpc->note->number < blocks) {
@@ -66,6 +90,9 @@ static void evm_mine(struct dam_rpc *rpc)
     } else if (param != NULL && !dam_rpc_quantity(rpc, 0, &timestamp)) {
         return;
     }
+    if (!check_time(rpc, timestamp, TIME_MAX)) {
+        return;
+    }
     if (timestamp != 0 && rpc->note->number == 0) {
         rpc->ledger->dev_state.next_timestamp = timestamp;
     }
@@ -84,10 +111,9 @@ static void mine_many(struct dam_rpc *rpc)
         !mine_blocks(rpc, blocks, interval)) {
         return;
     }
-    if (interval != 0) { /* the clock follows the blocks */
-        int64_t behind =
-            (int64_t)(rpc->ledger->chain->head.header.timestamp - dam_ledger_now(rpc->ledger));
-        rpc->ledger->dev_state.time_offset_s += behind > 0 ? behind : 0;
+    uint64_t head = rpc->ledger->chain->head.header.timestamp;
+    if (interval != 0 && head > dam_ledger_now(rpc->ledger)) { /* the clock follows the blocks */
+        set_clock(rpc->ledger, head);
     }
     dam_json_put_null(rpc->w);
 }
@@ -126,10 +152,9 @@ static void evm_increaseTime(struct dam_rpc *rpc)
     uint64_t seconds;
     uint64_t head = rpc->ledger->chain->head.header.timestamp;
     uint64_t now = dam_ledger_now(rpc->ledger);
-    if (dam_rpc_quantity(rpc, 0, &seconds)) {
-        /* A busy chain is ahead of the clock; what is asked for is meant from where it stands. */
-        seconds += head > now ? head - now : 0;
-        rpc->ledger->dev_state.time_offset_s += (int64_t)(seconds & INT64_MAX);
+    now = head > now ? head : now; /* a busy chain is ahead of the clock: from where it stands */
+    if (read_time(rpc, 0, TIME_MAX, &seconds) && check_time(rpc, now + seconds, TIME_MAX)) {
+        set_clock(rpc->ledger, now + seconds);
         dam_json_put_u64(rpc->w, (uint64_t)rpc->ledger->dev_state.time_offset_s);
     }
 }
@@ -137,22 +162,18 @@ static void evm_increaseTime(struct dam_rpc *rpc)
 static void evm_setTime(struct dam_rpc *rpc)
 {
     uint64_t time;
-    if (!dam_rpc_quantity(rpc, 0, &time)) {
+    if (!read_time(rpc, 0, TIME_MAX, &time)) {
         return;
     }
-    if (time > 100000000000u) {
-        time /= 1000; /* ganache's milliseconds */
-    }
-    struct dam_dev_state *dev = &rpc->ledger->dev_state;
-    dev->time_offset_s += (int64_t)time - (int64_t)dam_ledger_now(rpc->ledger);
-    dam_json_put_u64(rpc->w, (uint64_t)llabs(dev->time_offset_s));
+    set_clock(rpc->ledger, time > 100000000000u ? time / 1000 : time); /* ganache's milliseconds */
+    dam_json_put_u64(rpc->w, (uint64_t)llabs(rpc->ledger->dev_state.time_offset_s));
 }
 
 static void evm_setNextBlockTimestamp(struct dam_rpc *rpc)
 {
     uint64_t time;
     uint64_t head = rpc->ledger->chain->head.header.timestamp;
-    if (!dam_rpc_quantity(rpc, 0, &time)) {
+    if (!read_time(rpc, 0, TIME_MAX, &time)) {
         return;
     }
     if (time <= head) {
@@ -162,15 +183,16 @@ static void evm_setNextBlockTimestamp(struct dam_rpc *rpc)
                      time, head);
         return;
     }
-    struct dam_dev_state *dev = &rpc->ledger->dev_state;
-    dev->next_timestamp = time;
-    dev->time_offset_s += (int64_t)time - (int64_t)dam_ledger_now(rpc->ledger);
+    rpc->ledger->dev_state.next_timestamp = time;
+    set_clock(rpc->ledger, time);
     dam_json_put_null(rpc->w);
 }
 
 static void setBlockTimestampInterval(struct dam_rpc *rpc)
 {
-    if (dam_rpc_quantity(rpc, 0, &rpc->ledger->dev_state.timestamp_step)) {
+    uint64_t step;
+    if (read_time(rpc, 0, STEP_MAX, &step)) {
+        rpc->ledger->dev_state.timestamp_step = step;
         dam_json_put_null(rpc->w);
     }
 }
@@ -297,6 +319,11 @@ static bool rollback(struct dam_rpc *rpc, uint64_t number, uint64_t version)
         return false;
     }
     dam_filters_taken_back(rpc->ledger->filters);
+    struct dam_dev_state *dev = &rpc->ledger->dev_state;
+    while (dev->snapshot_count > 0 &&
+           dev->snapshots[dev->snapshot_count - 1].version > rpc->ledger->chain->version) {
+        dev->snapshot_count--; /* what it stands for is no more */
+    }
     return true;
 }
 

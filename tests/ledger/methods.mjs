@@ -185,6 +185,36 @@ await attempt('subscriptions', async () => {
   check('not over HTTP', (await ask('eth_subscribe', 'newHeads')).error?.message === 'notifications not supported');
   ws.close();
 });
+await attempt('the account at the address of zeros', async () => { // its storage is no part of the state's own trie
+  const [zero, slot] = ['0x' + '0'.repeat(40), '0x' + '5'.padStart(64, '0')];
+  const snapshot = await rpc(url, 'evm_snapshot');
+  for (const n of ['1', '2', '3']) await rpc(url, 'anvil_setStorageAt', [zero, '0x' + n.padStart(64, '0'), '0x' + n.padStart(64, '0')]);
+  await rpc(url, 'anvil_setStorageAt', [zero, slot, '0x' + '7'.padStart(64, '0')]);
+  await rpc(url, 'anvil_mine', ['0x2']);
+  const proof = await rpc(url, 'eth_getProof', [zero, [slot], 'latest']);
+  check('it has a slot', proof.storageProof[0].value === '0x7' && proof.storageProof[0].proof.length > 1, JSON.stringify(proof).slice(0, 200));
+  check('others are still there', (await rpc(url, 'eth_getProof', [A, [], 'latest'])).accountProof.length > 1);
+  check('and it can be taken back', await rpc(url, 'evm_revert', [snapshot]) === true && BigInt(await rpc(url, 'eth_getStorageAt', [zero, slot, 'latest'])) === 0n);
+});
+await attempt('times that no clock has', async () => {
+  for (const [method, ...params] of [['evm_setTime', '0xffffffffffffffff'], ['evm_increaseTime', '0x7fffffffffffffff'], ['evm_setNextBlockTimestamp', '0xffffffffffffffff'], ['evm_mine', '0xffffffffffffffff'],
+    ['anvil_mine', '0x2', '0xffffffffff'], ['anvil_setBlockTimestampInterval', '0xffffffffff']]) {
+    const refused = await ask(method, ...params);
+    check(`${method} refuses ${params.at(-1)}`, refused.error?.code === -32602 && refused.error.message.startsWith('Timestamp error'), JSON.stringify(refused));
+  }
+  await rpc(url, 'evm_mine');
+  const { timestamp } = await rpc(url, 'eth_getBlockByNumber', ['latest', false]);
+  check('the clock is as it was', Math.abs(Number(timestamp) - Date.now() / 1000) < 1e6, timestamp);
+});
+await attempt('a snapshot that was rolled back', async () => {
+  await rpc(url, 'anvil_mine', ['0x2']);
+  const early = await rpc(url, 'evm_snapshot');
+  await rpc(url, 'anvil_mine', ['0x2']);
+  const late = await rpc(url, 'evm_snapshot');
+  await rpc(url, 'anvil_rollback', ['0x1']);
+  check('is no more', await rpc(url, 'evm_revert', [late]) === false);
+  check('while the one before stands', await rpc(url, 'evm_revert', [early]) === true);
+});
 await attempt('storage in the midst of a block', async () => {
   const { keccak256 } = peers('viem');
   const word = n => '0x' + n.toString(16).padStart(64, '0');
