@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define PERIOD_TOLD_MS 10000
 #define SPEED_MAX 1e6 /* a second is then ten days */
 
 struct up {
@@ -236,6 +237,18 @@ static int face_open(struct up *up, const struct up_args *args)
     return DAM_EXIT_OK;
 }
 
+/* Who waits for the first decision wants to know how long. */
+static void periods_tell(struct up *up)
+{
+    for (size_t i = 0; i < dam_runtime_count(up->runtime); i++) {
+        const struct dam_manifest *m = dam_machine_manifest(dam_runtime_machine(up->runtime, i));
+        if (!up->quiet && m->period_ms >= PERIOD_TOLD_MS) {
+            (void)fprintf(stderr, "%s: decides every %lld s\n", m->name,
+                          (long long)(m->period_ms / 1000));
+        }
+    }
+}
+
 static int machines_start(struct up *up, const struct up_args *args)
 {
     struct dam_manifest_complaint complaint = {0};
@@ -246,6 +259,9 @@ static int machines_start(struct up *up, const struct up_args *args)
     for (int i = 0; i < (count == 0 ? 1 : count) && err == DAM_OK; i++) {
         err = dam_runtime_add(up->runtime, count == 0 ? fallback : args->folders.words[i],
                               &complaint);
+    }
+    if (err == DAM_OK && args->speed == NULL && !args->step && !args->safe) {
+        periods_tell(up);
     }
     err = err == DAM_OK ? dam_runtime_start(up->runtime, &complaint) : err;
     err = err == DAM_OK && args->step ? dam_input_open(&up->input, &up->loop, &input_ops, up) : err;

@@ -114,6 +114,8 @@ def test_commands(tmp):
         times = [t["time_ms"] for t in told if "time_ms" in t]
         check(f"commands from {name}", run.returncode == 0 and [b - a for a, b in zip(times, times[1:])] == [3_600_000, 7_200_000] and
               "commands are" in told[2]["error"], (run.stdout, run.stderr))
+    told = dam("up", folder, "--until", "2000-01-01").stderr
+    check("how long the next turn is away is told", "village: decides every 3600 s\n" in told, told)
     check("no commands", dam("up", folder, "--step", stdin=subprocess.DEVNULL).returncode == 0)
     check("a plant without commands", dam("plant", "rover", "--gpsd-port", "0", stdin=subprocess.DEVNULL).returncode == 0)
 
