@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define CELL_LEN_MAX 63u
+#define DECIMALS_MAX 9
 
 /* One line's cells; the text between separators, without blanks around it. */
 struct cells {
@@ -65,10 +66,10 @@ static bool cell_number(const char *cell, size_t len, double *ret, uint8_t *deci
     char *exponent = strpbrk(text, "eE");
     if (exponent != NULL) {
         long power = strtol(exponent + 1, NULL, 10);
-        long shown = (long)digits - power;
+        long shown = power < -DECIMALS_MAX ? DECIMALS_MAX : (long)digits - power;
         digits = shown < 0 ? 0 : (size_t)shown;
     }
-    *decimals = (uint8_t)(digits > 9 ? 9 : digits);
+    *decimals = (uint8_t)(digits > DECIMALS_MAX ? DECIMALS_MAX : digits);
     *ret = isfinite(*ret) ? *ret : NAN;
     return true;
 }

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t line = 0;
     if (dam_rows_parse(dam_bytes(data, size), &table, &line) == DAM_OK) {
         DAM_ASSERT(table.columns > 0 || table.rows == 0);
-        DAM_ASSERT(dam_rows_find(&table, "no such column") == table.columns);
+        size_t at = dam_rows_find(&table, "a");
+        DAM_ASSERT(at == table.columns || strcmp(table.names[at], "a") == 0);
         dam_rows_close(&table);
     } else {
         DAM_ASSERT(line > 0);
