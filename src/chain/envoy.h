@@ -14,7 +14,6 @@
 #include <uv.h>
 
 #define DAM_ENVOY_WHY_SIZE 384u
-#define DAM_ENVOY_WORDS_MAX 24u
 #define DAM_ENVOY_DEEDS_MAX 128u /* with so many nothing new is signed */
 #define DAM_ENVOY_WHAT_SIZE 96u
 

@@ -684,8 +684,3 @@ enum dam_err dam_evidence_tile(struct dam_evidence *e, unsigned level, uint64_t 
     }
     return DAM_OK;
 }
-
-struct dam_hash dam_evidence_last(const struct dam_evidence *e)
-{
-    return e->last;
-}

@@ -77,7 +77,4 @@ DAM_MUST_USE enum dam_err dam_evidence_tile(struct dam_evidence *evidence, unsig
                                             uint64_t index, unsigned width,
                                             struct dam_hash *ret_hashes);
 
-/** The last leaf's hash (zero if there is none), its seq is size - 1. */
-struct dam_hash dam_evidence_last(const struct dam_evidence *evidence);
-
 #endif

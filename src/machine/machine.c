@@ -433,16 +433,6 @@ bool dam_machine_is_waiting(const struct dam_machine *m)
     return m->pending.waiting || dam_field_is_busy(&m->field);
 }
 
-void dam_machine_set_user(struct dam_machine *m, void *user)
-{
-    m->user = user;
-}
-
-void *dam_machine_user(const struct dam_machine *m)
-{
-    return m->user;
-}
-
 const struct dam_law *dam_machine_law(const struct dam_machine *m)
 {
     return &m->law;

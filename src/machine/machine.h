@@ -140,8 +140,7 @@ void dam_machine_tell(struct dam_machine *machine, const char *text);
  * not learn, anchor or pay meanwhile. */
 void dam_machine_chain_seen(struct dam_machine *machine, bool reached);
 
-/** The terms in force, and the highest epoch that the machine took back by rule (0: none). */
-const struct dam_terms *dam_machine_terms(const struct dam_machine *machine);
+/** The highest epoch that the machine took back by rule (0: none). */
 uint32_t dam_machine_revoked(const struct dam_machine *machine);
 
 /** The machine on its chain, shared with its links. Returns: NULL if it has none. */
@@ -175,9 +174,5 @@ bool dam_machine_is_stopped(const struct dam_machine *machine);
  *  Out: observation: DAM_FLOW_SAMPLE_LEN * dam_manifest_record_count bytes. */
 void dam_machine_observe(struct dam_machine *machine, const struct dam_now *now,
                          uint8_t *observation);
-
-/** A setting that other rooms may keep with a machine (a skill, an API). */
-void dam_machine_set_user(struct dam_machine *machine, void *user);
-void *dam_machine_user(const struct dam_machine *machine);
 
 #endif

@@ -282,11 +282,6 @@ enum dam_err dam_machine_watch_again(struct dam_machine *m, const struct dam_now
     return DAM_OK;
 }
 
-const struct dam_terms *dam_machine_terms(const struct dam_machine *m)
-{
-    return &m->terms;
-}
-
 uint32_t dam_machine_revoked(const struct dam_machine *m)
 {
     return m->revoked;

@@ -58,7 +58,6 @@ struct dam_machine {
     struct dam_now turn; /* of the last one */
     struct dam_machine_stats stats;
     size_t number;
-    void *user;
 };
 
 /** A line for the log. */
