@@ -54,7 +54,7 @@ static struct dam_bytes file_read(struct dam_arena *arena, int folder, const cha
 {
     char path[DAM_ERRAND_NAME_SIZE + 16];
     struct dam_bytes text;
-    (void)snprintf(path, sizeof(path), "%s%s", name, suffix);
+    (void)snprintf(path, sizeof(path), "%.*s%s", (int)DAM_ERRAND_NAME_SIZE - 1, name, suffix);
     return dam_file_get(folder, path, FILE_LEN_MAX, arena, &text) == DAM_OK ? text
                                                                             : dam_bytes(NULL, 0);
 }
