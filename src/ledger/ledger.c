@@ -304,22 +304,6 @@ void dam_ledger_close(struct dam_ledger *ledger)
     uv_close((uv_handle_t *)&ledger->pages, on_closed);
 }
 
-void dam_ledger_listen(struct dam_ledger *ledger, struct dam_ledger_listener *listener)
-{
-    listener->next = ledger->listeners;
-    ledger->listeners = listener;
-}
-
-void dam_ledger_unlisten(struct dam_ledger *ledger, struct dam_ledger_listener *listener)
-{
-    for (struct dam_ledger_listener **at = &ledger->listeners; *at != NULL; at = &(*at)->next) {
-        if (*at == listener) {
-            *at = listener->next;
-            return;
-        }
-    }
-}
-
 struct dam_ledger_chain *dam_ledger_chain(struct dam_ledger *ledger)
 {
     return ledger->chain;

@@ -52,17 +52,6 @@ typedef void dam_ledger_reply_fn(void *ctx, const char *text, size_t len);
 void dam_ledger_rpc(struct dam_ledger *ledger, const char *text, size_t len,
                     dam_ledger_reply_fn *reply, void *ctx);
 
-/* Who wants to know about new blocks; called after they are durable, in the loop's thread. */
-struct dam_ledger_listener {
-    void (*block)(void *ctx, const struct dam_ledger_chain_block *block);
-    void *ctx;
-    struct dam_ledger_listener *next; /* private */
-};
-
-/** Listen; the object is the caller's and must stay until unlisten. */
-void dam_ledger_listen(struct dam_ledger *ledger, struct dam_ledger_listener *listener);
-void dam_ledger_unlisten(struct dam_ledger *ledger, struct dam_ledger_listener *listener);
-
 /** The chain, for reading between turns of the loop. */
 struct dam_ledger_chain *dam_ledger_chain(struct dam_ledger *ledger);
 

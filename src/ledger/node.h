@@ -63,7 +63,6 @@ struct dam_ledger {
     struct dam_http_server *http;
     char *cors;
     struct dam_filters *filters;
-    struct dam_ledger_listener *listeners;
     struct dam_ledger_counters counters;
     bool dev;
     uint64_t interval_ms;

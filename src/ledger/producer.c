@@ -655,15 +655,6 @@ static void give_back(struct taken *taken)
     taken->count = 0;
 }
 
-static void announce(struct dam_ledger *ledger)
-{
-    const struct dam_ledger_chain_block *head = &ledger->chain->head;
-    dam_filters_block(ledger->filters, head);
-    for (struct dam_ledger_listener *l = ledger->listeners; l != NULL; l = l->next) {
-        l->block(l->ctx, head);
-    }
-}
-
 static enum dam_err mine_once(struct dam_ledger *ledger, struct taken *taken)
 {
     struct dam_builder builder;
@@ -729,7 +720,7 @@ enum dam_err dam_ledger_mine(struct dam_ledger *ledger)
     ledger->counters.blocks++;
     ledger->counters.transactions += ledger->chain->head.tx_count;
     ledger->counters.gas += ledger->chain->head.header.gas_used;
-    announce(ledger);
+    dam_filters_block(ledger->filters, &ledger->chain->head);
     tidy(ledger);
     dam_ledger_has_read(ledger);
     return DAM_OK;

@@ -643,13 +643,6 @@ enum dam_err dam_store_seek(struct dam_store_cursor *cursor, struct dam_store_tx
     return cursor_step(cursor, val_of(key), key.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
 }
 
-enum dam_err dam_store_last(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
-                            enum dam_store_table table)
-{
-    DAM_TRY(cursor_open(cursor, txn, table));
-    return cursor_step(cursor, (MDB_val){0, NULL}, MDB_LAST);
-}
-
 enum dam_err dam_store_next(struct dam_store_cursor *cursor)
 {
     return cursor_step(cursor, (MDB_val){0, NULL}, MDB_NEXT);

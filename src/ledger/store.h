@@ -172,9 +172,6 @@ struct dam_store_cursor {
 DAM_MUST_USE enum dam_err dam_store_seek(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
                                          enum dam_store_table table, struct dam_bytes key);
 DAM_MUST_USE enum dam_err dam_store_next(struct dam_store_cursor *cursor);
-/** The last record of a table. */
-DAM_MUST_USE enum dam_err dam_store_last(struct dam_store_cursor *cursor, struct dam_store_txn *txn,
-                                         enum dam_store_table table);
 /** Remove the record under the cursor; the next step goes to the one behind it. */
 DAM_MUST_USE enum dam_err dam_store_cursor_delete(struct dam_store_cursor *cursor);
 void dam_store_cursor_close(struct dam_store_cursor *cursor);

@@ -84,7 +84,6 @@ struct dam_http_exchange {
 struct dam_ws {
     struct dam_http_conn *conn;
     struct dam_ws_reader reader;
-    void *user;
     bool close_sent;
 };
 

@@ -82,16 +82,6 @@ void dam_ws_send(struct dam_ws *ws, const void *text, size_t len)
     }
 }
 
-void dam_ws_set_user(struct dam_ws *ws, void *user)
-{
-    ws->user = user;
-}
-
-void *dam_ws_user(const struct dam_ws *ws)
-{
-    return ws->user;
-}
-
 static void ws_close(struct dam_http_conn *conn, uint16_t code)
 {
     uint8_t body[2];

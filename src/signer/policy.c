@@ -29,18 +29,6 @@ static const struct dam_u256 u256_max = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UI
 
 typedef unsigned __int128 uint128;
 
-const char *dam_policy_reason_text(enum dam_policy_reason reason)
-{
-    switch (reason) {
-#define X(name, number, text)                                                                      \
-    case DAM_POLICY_##name:                                                                        \
-        return text;
-        DAM_POLICY_REASON_LIST(X)
-#undef X
-    }
-    return "unknown reason";
-}
-
 static bool all_zero(const uint8_t *data, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

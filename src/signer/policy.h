@@ -42,9 +42,6 @@ enum dam_policy_reason {
 #undef X
 };
 
-/** One sentence for people. Returns: static text. */
-const char *dam_policy_reason_text(enum dam_policy_reason reason);
-
 /* A policy blob, checked. */
 struct dam_policy {
     struct dam_bytes blob; /* borrowed; must outlive this */
