@@ -145,6 +145,12 @@ static void print_banner(const struct dam_ledger_config *config, const struct ru
     dam_hex_encode(chain->head.hash.b, 32, hash);
     (void)fprintf(stderr, "chain %" PRIu64 ", block %" PRIu64 " 0x%.16s..., data %s\n",
                   chain->rules.config.chain_id, chain->head.header.number, hash, config->data);
+    if (config->options.dev && !dam_http_is_loopback(config->host)) {
+        (void)fputs(
+            "warning: with --dev whoever reaches it may send for the test accounts and write "
+            "the state\n",
+            stderr);
+    }
     if (config->options.dev && isatty(STDERR_FILENO) && dam_dev_secret(0) != NULL) {
         (void)fputs("\nDevelopment accounts, 10,000 coins each. Everybody knows these keys:\n",
                     stderr);

@@ -157,6 +157,14 @@ static void on_input_end(void *ctx)
     end(ctx);
 }
 
+/* The dashboard shows what is no more. */
+static void on_closed(void *ctx)
+{
+    struct up *up = ctx;
+    dam_face_destroy(up->face);
+    up->face = NULL;
+}
+
 static const struct dam_input_ops input_ops = {.line = on_command, .end = on_input_end};
 
 static void on_turned(void *ctx, struct dam_runtime *runtime)
@@ -234,6 +242,10 @@ static int face_open(struct up *up, const struct up_args *args)
                              "cannot listen on %s: %s", args->api, dam_http_listen_text(err));
     }
     (void)fprintf(stderr, "dashboard: http://%s:%u/\n", args->host, taken);
+    if (!dam_http_is_loopback(args->host)) {
+        (void)fputs("warning: it has no password: whoever reaches it may stop the machine\n",
+                    stderr);
+    }
     return DAM_EXIT_OK;
 }
 
@@ -265,10 +277,12 @@ static int machines_start(struct up *up, const struct up_args *args)
     }
     err = err == DAM_OK ? dam_runtime_start(up->runtime, &complaint) : err;
     err = err == DAM_OK && args->step ? dam_input_open(&up->input, &up->loop, &input_ops, up) : err;
-    if (err == DAM_OK) {
-        return args->api == NULL ? DAM_EXIT_OK : face_open(up, args);
+    if (err != DAM_OK) {
+        return dam_opened_fail(&complaint, err);
     }
-    return dam_opened_fail(&complaint, err);
+    bool has_face =
+        args->api != NULL && !dam_runtime_is_closed(up->runtime); /* by its first turns */
+    return has_face ? face_open(up, args) : DAM_EXIT_OK;
 }
 
 /* When the runtime has ended by itself, the signal handles are all that keeps the loop. What was
@@ -305,6 +319,7 @@ int dam_verb_up(int argc, char **argv)
     struct dam_runtime_options options = {
         .events = {.say = on_say, .ctx = &up},
         .turned = on_turned,
+        .closed = on_closed,
     };
     int code = options_make(&args, &options);
     if (code != DAM_EXIT_OK) {

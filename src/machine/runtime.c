@@ -257,6 +257,9 @@ static void close_all(struct dam_runtime *rt)
     rt->count = 0;
     uv_close((uv_handle_t *)&rt->timer, NULL);
     uv_close((uv_handle_t *)&rt->idle, NULL);
+    if (rt->options.closed != NULL) {
+        rt->options.closed(rt->options.events.ctx);
+    }
 }
 
 /* The end waits for the devices' answers, but not longer than they may take. */

@@ -29,6 +29,8 @@ struct dam_runtime_options {
     struct dam_machine_events events; /* say and leaf are passed on; the others are the runtime's */
     /* After each group of turns, when everything is durable and released. May be NULL. */
     void (*turned)(void *ctx, struct dam_runtime *runtime);
+    /* The machines are closed and gone: nothing of them may be looked at any more. May be NULL. */
+    void (*closed)(void *ctx);
 };
 
 /** Make a runtime on a loop (borrowed). Returns: DAM_OK, DAM_ENOMEM. */

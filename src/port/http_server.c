@@ -503,6 +503,12 @@ bool dam_http_address_read(const char *text, char host[DAM_HTTP_HOST_SIZE], uint
     return true;
 }
 
+bool dam_http_is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           strncmp(host, "127.", 4) == 0;
+}
+
 enum dam_err dam_http_listen(struct dam_http_server *server, const char *host, uint16_t port,
                              uint16_t *ret_port)
 {

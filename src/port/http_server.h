@@ -88,6 +88,9 @@ DAM_MUST_USE enum dam_err dam_http_server_create(uv_loop_t *loop,
  *  is none of these; then nothing was written. */
 bool dam_http_address_read(const char *text, char host[DAM_HTTP_HOST_SIZE], uint16_t *port);
 
+/** Is it an address that only this machine reaches? In: host: as dam_http_listen takes it. */
+bool dam_http_is_loopback(const char *host);
+
 /** Listen on TCP. Returns: DAM_OK with *ret_port the port that was taken; DAM_EPARSE for an address
  *  that is none, or not of this machine; DAM_EEXIST if it is in use; DAM_EREFUSED without the
  * right; DAM_EIO. In: host: a numeric IPv4 or IPv6 address or "localhost"; port: 0 picks a free
@@ -129,10 +132,6 @@ struct dam_ws *dam_ws_upgrade(struct dam_http_exchange *exchange,
 
 /** Send one text message. A client whose backlog is full is dropped in the loop's next turn. */
 void dam_ws_send(struct dam_ws *ws, const void *text, size_t len);
-
-/** The caller's own pointer of a connection, NULL at first. */
-void dam_ws_set_user(struct dam_ws *ws, void *user);
-void *dam_ws_user(const struct dam_ws *ws);
 
 /** Find a header, name in any letter case. Returns: NULL if it is not there. */
 const struct dam_bytes *dam_http_find_header(const struct dam_http_request *request,

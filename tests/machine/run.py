@@ -232,6 +232,13 @@ def test_skill_answers(tmp):
     folder = recorded_site(os.path.join(tmp, "skills-site"))
     os.makedirs(os.path.join(folder, "skills"))
     long = b"Content-Type: " + b"a" * 4000 + b"\r\n"
+    for host, is_open in (("127.0.0.1", False), ("[::1]", False), ("0.0.0.0", True)):
+        run = dam("up", folder, "--step", "--quiet", "--api", f"{host}:0", input="quit\n")
+        check(f"it warns of an open door: {host}", run.returncode == 0 and ("no password" in run.stderr) == is_open, run.stderr)
+    run = dam("up", folder, "--speed", "max", "--turns", "1", "--api", "127.0.0.1:0")
+    check("one that has ended before there is a dashboard ends well", run.returncode == 0, (run.returncode, run.stderr))
+    run = dam("up", folder, "--speed", "max", "--turns", "900", "--quiet", "--api", "127.0.0.1:0")
+    check("and so does one with a dashboard", run.returncode == 0, (run.returncode, run.stderr))
     cases = (("plain", b"HTTP/1.0 201 OK\r\nContent-Type: text/x\r\nSet-Cookie: a=b\r\n\r\nbody", 201, b"body"), ("no headers", b"HTTP/1.0 200 OK\r\n\r\n", 200, b""),
              ("two long headers", b"HTTP/1.0 200 OK\r\n" + long * 2 + b"\r\nx", 200, b"x"), ("three of them", b"HTTP/1.0 200 OK\r\n" + long * 3 + b"\r\nx", 502, None),
              ("just too long", b"HTTP/1.0 200 OK\r\n" + long + b"Accept: " + b"a" * 4110 + b"\r\n\r\nx", 502, None),
