@@ -34,7 +34,7 @@ static bool range_read(const char *text, uint64_t size, struct dam_history_range
         }
         ret->end++;
     }
-    return ret->first < ret->end && ret->end <= size;
+    return ret->first < ret->end || (dots != NULL && dots[2] == 0);
 }
 
 static int print(const struct dam_history_replayed *r, const struct dam_history_finding *f,
@@ -82,10 +82,13 @@ int dam_verb_replay(int argc, char **argv)
     const char *text = args.count > 0 ? args.words[0] : "all";
     int code = dam_opened_open(args.count > 1 ? args.words[1] : NULL,
                                DAM_OPENED_EVIDENCE | DAM_OPENED_LAW, &opened);
-    if (code == DAM_EXIT_OK && !range_read(text, dam_evidence_size(opened.evidence), &range)) {
+    uint64_t size = code == DAM_EXIT_OK ? dam_evidence_size(opened.evidence) : 0;
+    if (code == DAM_EXIT_OK && !range_read(text, size, &range)) {
         code = dam_verb_fail(DAM_EXIT_USAGE, "write FIRST..LAST, FIRST.., ONE or all",
-                             "'%s' is no range within the %" PRIu64 " leaves there are", text,
-                             dam_evidence_size(opened.evidence));
+                             "'%s' is no range of leaves", text);
+    } else if (code == DAM_EXIT_OK && (range.end > size || range.first > size)) {
+        code = dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL, "there are %" PRIu64 " leaves, not %s", size,
+                             text);
     }
     if (code == DAM_EXIT_OK) {
         char label[] = "replaying";

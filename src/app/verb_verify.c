@@ -118,9 +118,10 @@ static int inclusion_check(struct verify *v, const char *text)
     struct dam_record_proof proof;
     struct dam_hash hash;
     struct dam_bytes data;
-    if (!dam_args_u64(text, &v->leaf) || v->leaf >= v->log.size) {
-        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no leaf of this log of %" PRIu64, text,
-                             v->log.size);
+    bool is_number = dam_args_u64(text, &v->leaf);
+    if (!is_number || v->leaf >= v->log.size) {
+        return dam_verb_fail(is_number ? DAM_EXIT_NOT_FOUND : DAM_EXIT_USAGE, NULL,
+                             "'%s' is no leaf of this log of %" PRIu64, text, v->log.size);
     }
     enum dam_err err = dam_log_source_leaf(&v->log, v->leaf, &data);
     if (err == DAM_OK) {

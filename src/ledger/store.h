@@ -80,9 +80,9 @@ struct dam_store_fault {
 
 /** Open or create the store DIR/ledger.mdb, and take up what DIR/ledger.journal has beyond it. For
  *  reading only, beside a process that writes, it shows what the file has, which may be a moment
- *  old. Returns: DAM_OK; DAM_EVERSION for another format; DAM_ECORRUPT if the file is damaged;
- * DAM_EEXIST if another process has it open for writing; DAM_ENOSPC, DAM_EREFUSED, DAM_EIO,
- * DAM_ENOMEM. On failure fault->text says what and what to do.
+ *  old. Returns: DAM_OK; DAM_ENOTFOUND if there is none to read; DAM_EVERSION for another format;
+ * DAM_ECORRUPT if the file is damaged; DAM_EEXIST if another process has it open for writing;
+ * DAM_ENOSPC, DAM_EREFUSED, DAM_EIO, DAM_ENOMEM. On failure fault->text says what and what to do.
  *  A last transaction that a power cut tore is taken back; it was never acknowledged. */
 DAM_MUST_USE enum dam_err dam_store_open(const struct dam_store_options *options,
                                          struct dam_store **ret, struct dam_store_fault *fault);

@@ -115,7 +115,8 @@ static enum dam_err open_env(struct dam_store *store, struct dam_store_fault *fa
     unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | (store->read_only ? MDB_RDONLY : 0);
     code = mdb_env_open(store->env, store->path, flags, 0600);
     if (code != 0) {
-        return refuse(fault, dam_store_err_of(code), mdb_strerror(code), store->path,
+        enum dam_err err = code == ENOENT ? DAM_ENOTFOUND : dam_store_err_of(code);
+        return refuse(fault, err, mdb_strerror(code), store->path,
                       code == ENOENT        ? "there is no ledger here"
                       : code == MDB_INVALID ? "this is no ledger's file"
                                             : "check the path, its owner and the space left");
@@ -203,6 +204,16 @@ static enum dam_err settle_for_reader(const struct dam_store *store,
     return err == DAM_EEXIST ? DAM_OK : err;
 }
 
+static enum dam_err open_file(struct dam_store *store, const struct dam_store_options *options,
+                              struct dam_store_fault *fault)
+{
+    DAM_TRY(open_env(store, fault));
+    if (realpath(store->path, store->real_path) == NULL) {
+        store->real_path[0] = '\0';
+    }
+    return open_tables(store, options);
+}
+
 static enum dam_err open_parts(struct dam_store *store, const struct dam_store_options *options,
                                struct dam_store_fault *fault)
 {
@@ -221,11 +232,11 @@ static enum dam_err open_parts(struct dam_store *store, const struct dam_store_o
         store->map_len *= 2;
     }
     DAM_TRY(dam_store_meta_repair(store->path, store->read_only, 0, fault));
-    DAM_TRY(open_env(store, fault));
-    if (realpath(store->path, store->real_path) == NULL) {
-        store->real_path[0] = '\0';
+    enum dam_err err = open_file(store, options, fault);
+    if (err != DAM_OK && !is_there && !store->read_only) {
+        (void)unlink(store->path); /* it was made just now, and nothing is in it */
     }
-    DAM_TRY(open_tables(store, options));
+    DAM_TRY(err);
     return dam_store_take_up(store);
 }
 

@@ -227,6 +227,19 @@ def test_misspelt():
         check(f"misspelt: {' '.join(words)}", run.returncode == 2 and (f"did you mean '{meant}'?" in hint if meant else "did you mean" not in hint), run.stderr)
 
 
+def test_not_there(tmp):
+    folder = recorded_site(os.path.join(tmp, "short-site"))
+    dam("up", folder, "--speed", "max", "--turns", "3")
+    none = os.path.join(tmp, "no-ledger")
+    for code, words in ((4, ("replay", "99999", folder)), (4, ("replay", "99999..", folder)), (4, ("replay", "0..99999", folder)), (0, ("replay", "0..", folder)),
+                        (2, ("replay", "x", folder)), (2, ("replay", "3..1", folder)), (4, ("verify", "--leaf", "99999", folder)), (2, ("verify", "--leaf", "x", folder)),
+                        (4, ("why", "99999", folder)), (4, ("ledger", "stats", "--data", none)), (4, ("ledger", "rollback", "--data", none, "--to", "1")),
+                        (4, ("ledger", "check", "--data", none))):
+        run = dam(*words)
+        check(f"exit code {code}: {' '.join(words[:2])}", run.returncode == code, (words, run.returncode, run.stderr))
+    check("a rollback of nothing makes no ledger", not os.path.exists(os.path.join(none, "ledger.mdb")))
+
+
 def test_skill_answers(tmp):
     """What a skill says over its socket, as the API passes it on: headers that it knows, and nothing that is no HTTP."""
     folder = recorded_site(os.path.join(tmp, "skills-site"))
@@ -453,6 +466,7 @@ def test_crash_points(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         test_misspelt()
+        test_not_there(tmp)
         test_completion()
         for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_service, test_gaps, test_crash_points):
             test(tmp)
