@@ -118,13 +118,33 @@ static bool note_nonce(struct dam_rpc *rpc)
     return true;
 }
 
+static bool fail_sender(struct dam_rpc *rpc, const struct dam_address *from)
+{
+    char text[DAM_ADDRESS_TEXT_SIZE];
+    dam_address_to_text(from, text);
+    dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account: %s is not unlocked here", text);
+    return false;
+}
+
+/* Can the object's sender be signed for, if it names one? */
+static bool check_sender(struct dam_rpc *rpc)
+{
+    struct dam_address from;
+    bool has_from;
+    if (!dam_rpc_member_address(rpc, dam_rpc_param(rpc, 0), "from", &from, &has_from)) {
+        return false;
+    }
+    return !has_from || dev_secret(rpc->ledger, &from) != NULL ||
+           is_impersonated(rpc->ledger, &from) || fail_sender(rpc, &from);
+}
+
 /* The gas of a transaction object that has none is a worker's to find, but where that is quickly
  * done: a worker needs a snapshot, for which the store's file has to be synced. */
 static bool lacks_gas(struct dam_rpc *rpc)
 {
     const struct dam_json *node = dam_rpc_param(rpc, 0);
     return node != NULL && node->type == DAM_JSON_OBJECT &&
-           dam_json_is_null(dam_json_get(node, "gas")) &&
+           dam_json_is_null(dam_json_get(node, "gas")) && check_sender(rpc) &&
            !dam_rpc_estimate_gas(rpc, GAS_SMALL, &rpc->note->number);
 }
 
@@ -200,10 +220,7 @@ static bool sign_tx(struct dam_rpc *rpc, struct dam_tx *tx, const struct dam_add
     if (*ret_impersonated) {
         sign_as(tx, from);
     } else if (secret == NULL) {
-        char text[DAM_ADDRESS_TEXT_SIZE];
-        dam_address_to_text(from, text);
-        dam_rpc_fail(rpc, DAM_RPC_SERVER, "unknown account: %s is not unlocked here", text);
-        return false;
+        return fail_sender(rpc, from);
     } else if (dam_tx_sign(tx, secret, rpc->arena) != DAM_OK) {
         dam_rpc_fail(rpc, DAM_RPC_INTERNAL, "the transaction cannot be signed");
         return false;
@@ -251,7 +268,7 @@ static void eth_sendTransaction(struct dam_rpc *rpc)
 {
     struct dam_hash hash;
     struct dam_offer_fault fault;
-    if (find_gas(rpc)) {
+    if (find_gas(rpc) || !check_sender(rpc)) {
         return;
     }
     enum dam_err err = send_object(rpc, rpc->note->number, &hash, &fault);
@@ -279,7 +296,7 @@ static void eth_signTransaction(struct dam_rpc *rpc)
     struct dam_address from;
     struct dam_buf buf;
     bool impersonated;
-    if (!find_gas(rpc) && fill_tx(rpc, rpc->note->number, &tx, &from) &&
+    if (!find_gas(rpc) && check_sender(rpc) && fill_tx(rpc, rpc->note->number, &tx, &from) &&
         sign_tx(rpc, &tx, &from, &buf, &impersonated)) {
         put_raw_and_tx(rpc, &tx, dam_buf_bytes(&buf), &from);
     }

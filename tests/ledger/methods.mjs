@@ -206,6 +206,14 @@ await attempt('times that no clock has', async () => {
   const { timestamp } = await rpc(url, 'eth_getBlockByNumber', ['latest', false]);
   check('the clock is as it was', Math.abs(Number(timestamp) - Date.now() / 1000) < 1e6, timestamp);
 });
+await attempt('a sender that nobody can sign for', async () => {
+  for (const gas of [undefined, '0x5208']) {
+    for (const method of ['eth_sendTransaction', 'eth_signTransaction']) {
+      const { error } = await ask(method, { from: '0x00000000000000000000000000000000000b0b0b', to: A, value: '0x1', gas });
+      check(`${method} says so, ${gas ? 'with' : 'without'} gas`, error?.code === -32000 && error.message.startsWith('unknown account'), JSON.stringify(error));
+    }
+  }
+});
 await attempt('a snapshot that was rolled back', async () => {
   await rpc(url, 'anvil_mine', ['0x2']);
   const early = await rpc(url, 'evm_snapshot');
