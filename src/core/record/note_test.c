@@ -65,8 +65,8 @@ static void bad_checkpoints_are_refused(void **state)
         "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\xe2\x80\x94  Az3grlgtzPICa5O0\n",
         "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\xe2\x80\x94 a+b Az3grlgtzPICa5O0\n",
         "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\xe2\x80\x94 a Az3g\n",
-        "a\n99999999999999999999\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\xe2\x80\x94 a "
-        "Az3grlgtzPICa5O0\n",
+        ("a\n99999999999999999999\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\xe2\x80\x94 a "
+         "Az3grlgtzPICa5O0\n"),
     };
     static struct dam_record_signature signatures[DAM_RECORD_SIGNATURES_MAX];
     struct dam_record_checkpoint point;
