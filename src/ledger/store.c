@@ -384,14 +384,20 @@ enum dam_err dam_store_begin(struct dam_store *store, bool write, struct dam_sto
     return DAM_OK;
 }
 
-static void txn_free(struct dam_store_txn *txn)
+void dam_store_close_places(struct dam_store_txn *txn)
 {
-    struct dam_store *store = txn->store;
     for (size_t i = 0; i < DAM_STORE_TABLE_COUNT; i++) {
         if (txn->places[i] != NULL) {
             mdb_cursor_close(txn->places[i]);
+            txn->places[i] = NULL;
         }
     }
+}
+
+static void txn_free(struct dam_store_txn *txn)
+{
+    struct dam_store *store = txn->store;
+    dam_store_close_places(txn);
     if (txn->write) {
         store->is_writing = false;
     } else if (txn->rides) {

@@ -71,6 +71,9 @@ DAM_MUST_USE enum dam_err dam_store_begin_mdb(struct dam_store *store, unsigned 
  *  Returns: as dam_store_settle. */
 DAM_MUST_USE enum dam_err dam_store_take_in(struct dam_store *store);
 
+/** A reader's places go before its transaction of LMDB ends. */
+void dam_store_close_places(struct dam_store_txn *txn);
+
 /** Read how far the file has taken in what the journal has, into store->done. */
 DAM_MUST_USE enum dam_err dam_store_read_place(struct dam_store_txn *txn);
 

@@ -71,6 +71,7 @@ static enum dam_err open_tables(struct dam_store *store, const struct dam_store_
     if (err == DAM_OK && !is_new) {
         err = dam_store_read_place(&txn);
     }
+    dam_store_close_places(&txn);
     if (err != DAM_OK) {
         mdb_txn_abort(txn.txn);
         return err;
