@@ -30,6 +30,22 @@ static inline void dam_u256_store_be(uint8_t b[32], const struct dam_u256 *v)
     dam_store_be64(b + 24, v->w[0]);
 }
 
+/** The address in a word's low 20 bytes, whatever is above them; and back. */
+static inline struct dam_address dam_u256_to_address(const struct dam_u256 *v)
+{
+    struct dam_address address;
+    dam_store_be32(address.b, (uint32_t)v->w[2]);
+    dam_store_be64(address.b + 4, v->w[1]);
+    dam_store_be64(address.b + 12, v->w[0]);
+    return address;
+}
+
+static inline struct dam_u256 dam_u256_from_address(const struct dam_address *address)
+{
+    return (struct dam_u256){{dam_load_be64(address->b + 12), dam_load_be64(address->b + 4),
+                              dam_load_be32(address->b), 0}};
+}
+
 static inline bool dam_u256_is_zero(const struct dam_u256 *v)
 {
     return (v->w[0] | v->w[1] | v->w[2] | v->w[3]) == 0;

@@ -266,13 +266,30 @@ static void test_signextend(void **state)
     }
 }
 
+static void test_address(void **state)
+{
+    (void)state;
+    struct dam_address address;
+    uint8_t bytes[32];
+    for (unsigned i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i + 1);
+    }
+    struct dam_u256 word = dam_u256_load_be(bytes);
+    address = dam_u256_to_address(&word); /* what is above is dropped */
+    assert_memory_equal(address.b, bytes + 12, 20);
+    memset(bytes, 0, 12);
+    struct dam_u256 low = dam_u256_load_be(bytes);
+    word = dam_u256_from_address(&address);
+    assert_true(dam_u256_eq(&word, &low));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_sub_lt), cmocka_unit_test(test_mul),
         cmocka_unit_test(test_division),   cmocka_unit_test(test_signed_division),
         cmocka_unit_test(test_exp),        cmocka_unit_test(test_shifts),
-        cmocka_unit_test(test_signextend),
+        cmocka_unit_test(test_signextend), cmocka_unit_test(test_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

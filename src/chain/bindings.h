@@ -7,18 +7,12 @@
 
 static inline struct dam_abi_value dam_abi_of_address(const struct dam_address *address)
 {
-    uint8_t word[32] = {0};
-    memcpy(word + 12, address->b, sizeof(address->b));
-    return (struct dam_abi_value){.word = dam_u256_load_be(word)};
+    return (struct dam_abi_value){.word = dam_u256_from_address(address)};
 }
 
 static inline struct dam_address dam_abi_to_address(const struct dam_abi_value *value)
 {
-    struct dam_address address;
-    uint8_t word[32];
-    dam_u256_store_be(word, &value->word);
-    memcpy(address.b, word + 12, sizeof(address.b));
-    return address;
+    return dam_u256_to_address(&value->word);
 }
 
 static inline struct dam_hash dam_abi_to_hash(const struct dam_abi_value *value)

@@ -41,15 +41,6 @@ enum dam_err dam_envoy_view(struct dam_envoy *e, const struct dam_address *to,
     return DAM_OK;
 }
 
-struct dam_address dam_envoy_address(const struct dam_u256 *word)
-{
-    struct dam_address address;
-    uint8_t bytes[32];
-    dam_u256_store_be(bytes, word);
-    memcpy(address.b, bytes + 12, sizeof(address.b));
-    return address;
-}
-
 enum dam_err dam_envoy_chain_time(struct dam_envoy *e, uint64_t *ret_s)
 {
     struct dam_header header;
@@ -257,7 +248,7 @@ static enum dam_err account_read(struct dam_envoy *e)
     }
     DAM_TRY(view_latest(e, &e->pin.account, "id()", NULL, 0, &e->id, 1));
     DAM_TRY(view_latest(e, &e->pin.account, "constitution()", NULL, 0, &word, 1));
-    e->constitution = dam_envoy_address(&word);
+    e->constitution = dam_u256_to_address(&word);
     return DAM_OK;
 }
 

@@ -153,7 +153,4 @@ void dam_envoy_deeds_kept(struct dam_envoy *envoy);
  *  the outbox must not forget it. */
 bool dam_envoy_is_witnessed(struct dam_envoy *envoy, const struct dam_hash *id);
 
-/** An address in the low 20 bytes of a word. */
-struct dam_address dam_envoy_address(const struct dam_u256 *word);
-
 #endif

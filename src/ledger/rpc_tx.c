@@ -205,9 +205,7 @@ static bool fill_tx(struct dam_rpc *rpc, uint64_t gas, struct dam_tx *ret,
  * differs by sender. */
 static void sign_as(struct dam_tx *tx, const struct dam_address *sender)
 {
-    uint8_t word[32] = {0};
-    memcpy(word + 12, sender->b, 20);
-    tx->r = dam_u256_load_be(word);
+    tx->r = dam_u256_from_address(sender);
     tx->s = dam_u256_from_u64(1);
     tx->y_parity = 0;
 }

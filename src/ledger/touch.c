@@ -66,15 +66,6 @@ static void touch_slot(struct dam_toucher *t, const struct dam_address *address,
     }
 }
 
-struct dam_address dam_touch_address(const struct dam_u256 *word)
-{
-    uint8_t bytes[32];
-    struct dam_address address;
-    dam_u256_store_be(bytes, word);
-    memcpy(address.b, bytes + 12, 20);
-    return address;
-}
-
 enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_address *ret_address,
                                  struct dam_u256 *ret_slot)
 {
@@ -96,7 +87,7 @@ enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_add
         if (step->stack_count < 1) {
             return DAM_TOUCH_NOTHING;
         }
-        *ret_address = dam_touch_address(&top[-1]);
+        *ret_address = dam_u256_to_address(&top[-1]);
         return DAM_TOUCH_ACCOUNT;
     case 0xf1:                       /* CALL */
     case 0xf2:                       /* CALLCODE */
@@ -105,7 +96,7 @@ enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_add
         if (step->stack_count < 5) { /* as geth has it: what lacks more fails all the same */
             return DAM_TOUCH_NOTHING;
         }
-        *ret_address = dam_touch_address(&top[-2]);
+        *ret_address = dam_u256_to_address(&top[-2]);
         return DAM_TOUCH_CALLEE;
     default:
         return DAM_TOUCH_NOTHING;

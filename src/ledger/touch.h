@@ -32,9 +32,6 @@ enum dam_touch_kind {
     DAM_TOUCH_CALLEE,  /* and runs it */
 };
 
-/** The account that a word on the stack names: its last 20 bytes. */
-struct dam_address dam_touch_address(const struct dam_u256 *word);
-
 /** Tell what a step looks at. Out: the account, and the slot if it is one; not set for NOTHING. */
 enum dam_touch_kind dam_touch_of(const struct dam_evm_step *step, struct dam_address *ret_address,
                                  struct dam_u256 *ret_slot);

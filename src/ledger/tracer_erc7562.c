@@ -143,11 +143,9 @@ static void note_read(struct dam_trace_rules *rules, struct dam_evm *evm,
 static void note_contract(struct dam_trace_rules *rules, struct dam_evm *evm,
                           struct dam_call_frame *frame, uint8_t op, const struct dam_u256 *word)
 {
-    struct dam_address address = dam_touch_address(word);
-    struct dam_u256 key = *word; /* addresses that differ above their 20 bytes are one */
+    struct dam_address address = dam_u256_to_address(word);
+    struct dam_u256 key = dam_u256_from_address(&address);
     struct dam_bytes code = {0};
-    key.w[3] = 0;
-    key.w[2] &= UINT32_MAX;
     if (find(rules, frame, NOTE_CONTRACT, &key) != NULL) {
         return;
     }
@@ -270,7 +268,7 @@ void dam_trace_rules_step(struct dam_trace_rules *rules, struct dam_evm *evm,
 
 static void put_word_address(struct dam_json_writer *w, const struct dam_u256 *word, bool as_key)
 {
-    struct dam_address address = dam_touch_address(word);
+    struct dam_address address = dam_u256_to_address(word);
     if (as_key) {
         dam_json_put_key_data(w, address.b, sizeof(address.b));
     } else {

@@ -72,7 +72,7 @@ enum dam_err dam_audit_read(struct dam_envoy *e, const struct dam_checkpoint_ori
         return dam_envoy_fail(e, DAM_ENOTFOUND, "there is no Evidence contract at its address");
     }
     DAM_TRY(err);
-    struct dam_address registry = dam_envoy_address(&word);
+    struct dam_address registry = dam_u256_to_address(&word);
     ret->is_registry = dam_address_eq(&registry, &origin->registry);
     DAM_TRY(dam_envoy_view(e, &registry, "isKeyOf(uint256,address)", words, 2, latest, &word, 1));
     ret->is_key = !dam_u256_is_zero(&word);

@@ -59,13 +59,13 @@ static struct dam_terms terms_of(const struct dam_u256 w[TERMS_WORDS], uint32_t 
 {
     struct dam_terms terms = {
         .epoch = epoch,
-        .mind = dam_envoy_address(&w[0]),
+        .mind = dam_u256_to_address(&w[0]),
         .mind_gas = small(&w[1]),
         .since_s = small(&w[2]),
-        .charter = dam_envoy_address(&w[3]),
+        .charter = dam_u256_to_address(&w[3]),
         .charter_gas = small(&w[4]),
         .notice_s = small(&w[5]),
-        .guardian = dam_envoy_address(&w[9]),
+        .guardian = dam_u256_to_address(&w[9]),
     };
     terms.mind_gas = terms.mind_gas == 0 ? MIND_GAS_MAX : terms.mind_gas;
     terms.charter_gas = terms.charter_gas == 0 ? CHARTER_GAS_MAX : terms.charter_gas;

@@ -41,7 +41,7 @@ static enum dam_err pass_read(struct dam_access_pass *a, uint64_t id, uint64_t n
     }
     if (ret->until_s > now_s) {
         DAM_TRY(view(a, "ownerOf(uint256)", &asked, 1, &holder, 1));
-        ret->holder = dam_envoy_address(&holder);
+        ret->holder = dam_u256_to_address(&holder);
         ret->id = id;
     }
     return DAM_OK;
@@ -90,7 +90,7 @@ static enum dam_err resource_read(struct dam_access_pass *a)
                    */
     uint64_t slot_s = 0;
     DAM_TRY(view(a, "resources(bytes32)", &resource, 1, words, 6));
-    struct dam_address token = dam_envoy_address(&words[4]);
+    struct dam_address token = dam_u256_to_address(&words[4]);
     a->is_made = !dam_u256_is_zero(&words[0]);
     a->is_for_sale = !dam_u256_is_zero(&words[4]);
     a->price = words[5];

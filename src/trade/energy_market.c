@@ -61,7 +61,7 @@ static enum dam_err constants_read(struct dam_energy_market *m)
     uint64_t gate = 0;
     uint64_t decimals = 0;
     DAM_TRY(dam_seat_view(&m->seat, market, "token()", NULL, 0, &token, 1));
-    m->token = dam_envoy_address(&token);
+    m->token = dam_u256_to_address(&token);
     DAM_TRY(dam_seat_view_u64(&m->seat, market, "length()", UINT32_MAX, &length));
     DAM_TRY(dam_seat_view_u64(&m->seat, market, "gate()", UINT32_MAX, &gate));
     DAM_TRY(dam_seat_view_u64(&m->seat, market, "step()", UINT64_MAX, &m->step));

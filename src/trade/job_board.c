@@ -37,7 +37,7 @@ static enum dam_err job_read(struct dam_job_board *b, uint64_t id, struct dam_jo
 
 static bool is_word(const struct dam_u256 *word, const struct dam_address *address)
 {
-    struct dam_address got = dam_envoy_address(word);
+    struct dam_address got = dam_u256_to_address(word);
     return dam_address_eq(&got, address);
 }
 

@@ -110,7 +110,7 @@ static enum dam_err token_check(struct dam_treasury *t, const struct dam_address
         return DAM_OK;
     }
     DAM_TRY(dam_seat_view(&t->seat, address, signature, NULL, 0, &word, 1));
-    struct dam_address token = dam_envoy_address(&word);
+    struct dam_address token = dam_u256_to_address(&word);
     if (!dam_address_eq(&token, &t->seat.contract)) {
         (void)snprintf(t->seat.why, sizeof(t->seat.why), "the %s is of another token", name);
         return DAM_ECONFLICT;

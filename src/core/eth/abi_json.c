@@ -68,7 +68,6 @@ enum dam_err dam_abi_value_from_json(struct dam_arena *arena, const struct dam_a
     struct dam_abi_value value = {0};
     struct dam_address address;
     bool truth = false;
-    uint8_t word[32] = {0};
     switch (type->kind) {
     case DAM_ABI_UINT:
     case DAM_ABI_INT:
@@ -79,8 +78,7 @@ enum dam_err dam_abi_value_from_json(struct dam_arena *arena, const struct dam_a
             return DAM_EPARSE;
         }
         DAM_TRY(dam_address_from_text(json->text, json->len, &address));
-        memcpy(word + 12, address.b, sizeof(address.b));
-        value.word = dam_u256_load_be(word);
+        value.word = dam_u256_from_address(&address);
         break;
     case DAM_ABI_BOOL:
         DAM_TRY(dam_json_bool(json, &truth));
@@ -124,15 +122,13 @@ void dam_abi_value_to_json(const struct dam_abi_type *type, const struct dam_abi
 {
     char text[DAM_ADDRESS_TEXT_SIZE];
     struct dam_address address;
-    uint8_t word[32];
     switch (type->kind) {
     case DAM_ABI_UINT:
     case DAM_ABI_INT:
         number_put(&value->word, type->kind == DAM_ABI_INT, w);
         break;
     case DAM_ABI_ADDRESS:
-        dam_u256_store_be(word, &value->word);
-        memcpy(address.b, word + 12, sizeof(address.b));
+        address = dam_u256_to_address(&value->word);
         dam_address_to_text(&address, text);
         dam_json_put_cstr(w, text);
         break;

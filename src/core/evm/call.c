@@ -158,7 +158,7 @@ static void deliver(struct dam_evm *evm, const struct outcome *outcome)
     struct dam_u256 *top = frame->sp++;
     frame->gas += outcome->gas_left;
     if (is_create(outcome->kind)) {
-        *top = success ? dam_evm_address_word(outcome->created) : dam_u256_from_u64(0);
+        *top = success ? dam_u256_from_address(outcome->created) : dam_u256_from_u64(0);
         frame->return_data = success ? dam_bytes(NULL, 0) : outcome->output;
         return;
     }
@@ -575,7 +575,7 @@ enum dam_evm_status dam_evm_op_call(struct dam_evm *evm, struct dam_evm_frame *f
     const bool has_value_arg = op == DAM_OP_CALL || op == DAM_OP_CALLCODE;
     const struct dam_u256 *sp = frame->sp;
     const struct dam_u256 wanted = sp[-1];
-    const struct dam_address address = dam_evm_word_address(&sp[-2]);
+    const struct dam_address address = dam_u256_to_address(&sp[-2]);
     struct dam_u256 value = {{0, 0, 0, 0}};
     if (has_value_arg) {
         value = sp[-3];

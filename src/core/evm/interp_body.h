@@ -428,13 +428,13 @@ OP_KECCAK256:
 
     /* ---- the environment --------------------------------------------------------------------- */
 OP_ADDRESS:
-    PUSH_WORD(dam_evm_address_word(&frame->self->address), 2);
+    PUSH_WORD(dam_u256_from_address(&frame->self->address), 2);
 OP_BALANCE:
     OUTSIDE(1, 1, dam_evm_op_balance(evm, sp, gas));
 OP_ORIGIN:
-    PUSH_WORD(dam_evm_address_word(&evm->tx.origin), 2);
+    PUSH_WORD(dam_u256_from_address(&evm->tx.origin), 2);
 OP_CALLER:
-    PUSH_WORD(dam_evm_address_word(&frame->caller), 2);
+    PUSH_WORD(dam_u256_from_address(&frame->caller), 2);
 OP_CALLVALUE:
     PUSH_WORD(frame->value, 2);
 OP_CALLDATALOAD:
@@ -488,7 +488,7 @@ OP_EXTCODEHASH:
 OP_BLOCKHASH:
     OUTSIDE(1, 1, dam_evm_op_blockhash(evm, sp, gas));
 OP_COINBASE:
-    PUSH_WORD(dam_evm_address_word(&evm->block.coinbase), 2);
+    PUSH_WORD(dam_u256_from_address(&evm->block.coinbase), 2);
 OP_TIMESTAMP:
     PUSH_U64(evm->block.time, 2);
 OP_NUMBER:

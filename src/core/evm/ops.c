@@ -6,7 +6,7 @@
 static int64_t account_access(struct dam_evm *evm, const struct dam_u256 *word, int64_t cost,
                               struct dam_evm_record **ret)
 {
-    const struct dam_address address = dam_evm_word_address(word);
+    const struct dam_address address = dam_u256_to_address(word);
     *ret = dam_evm_record_get(evm, &address);
     if (*ret == NULL) {
         return -1;
@@ -297,7 +297,7 @@ static void trace_selfdestruct(struct dam_evm *evm, int64_t gas, const struct da
 int64_t dam_evm_op_selfdestruct(struct dam_evm *evm, struct dam_u256 *sp, int64_t gas)
 {
     struct dam_evm_record *self = evm->frame->self;
-    const struct dam_address address = dam_evm_word_address(&sp[-1]);
+    const struct dam_address address = dam_u256_to_address(&sp[-1]);
     struct dam_evm_record *heir = dam_evm_record_get(evm, &address);
     if (heir == NULL) {
         return -1;

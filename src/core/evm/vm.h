@@ -410,22 +410,6 @@ int64_t dam_evm_op_selfdestruct(struct dam_evm *evm, struct dam_u256 *sp, int64_
 int64_t dam_evm_op_copy(struct dam_evm *evm, struct dam_u256 *sp, int64_t gas,
                         struct dam_bytes source);
 
-/** Address in the low 20 bytes of a word, and back. */
-static inline struct dam_address dam_evm_word_address(const struct dam_u256 *word)
-{
-    struct dam_address address;
-    dam_store_be32(address.b, (uint32_t)word->w[2]);
-    dam_store_be64(address.b + 4, word->w[1]);
-    dam_store_be64(address.b + 12, word->w[0]);
-    return address;
-}
-
-static inline struct dam_u256 dam_evm_address_word(const struct dam_address *address)
-{
-    return (struct dam_u256){{dam_load_be64(address->b + 12), dam_load_be64(address->b + 4),
-                              dam_load_be32(address->b), 0}};
-}
-
 /* ---- gas.c ----------------------------------------------------------------------------------- */
 
 void dam_evm_costs_init(struct dam_evm_costs *costs, enum dam_fork fork, bool all_warm);
