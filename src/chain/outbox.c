@@ -44,23 +44,8 @@ static void name_of(const struct dam_hash *id, char ret[NAME_SIZE])
 static enum dam_err file_read(int folder, const char *name, struct dam_arena *arena,
                               struct dam_bytes *ret)
 {
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    struct stat info;
-    if (fd < 0) {
-        return errno == ENOENT ? DAM_ENOTFOUND : DAM_EIO;
-    }
-    enum dam_err err = fstat(fd, &info) == 0 ? DAM_OK : DAM_EIO;
-    if (err == DAM_OK && (info.st_size <= 0 || info.st_size > FILE_LEN_MAX)) {
-        err = DAM_ECORRUPT;
-    }
-    if (err == DAM_OK) {
-        size_t len = (size_t)info.st_size;
-        uint8_t *data = dam_arena_alloc(arena, len);
-        err = data == NULL ? DAM_ENOMEM : read(fd, data, len) == (ssize_t)len ? DAM_OK : DAM_EIO;
-        *ret = dam_bytes(data, len);
-    }
-    (void)close(fd); /* only read */
-    return err;
+    enum dam_err err = dam_file_get(folder, name, FILE_LEN_MAX, arena, ret);
+    return err == DAM_EFULL ? DAM_ECORRUPT : err; /* ours are never that long */
 }
 
 static enum dam_err record_parse(const struct dam_outbox *outbox, struct dam_arena *arena,
