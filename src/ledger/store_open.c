@@ -12,6 +12,7 @@
 #include "base/heap.h"
 #include "ledger/store_inside.h"
 #include "ledger/store_meta.h"
+#include "port/file.h"
 
 #define FORMAT_VERSION 4u
 #define FORMAT_KEY "format"
@@ -262,7 +263,7 @@ enum dam_err dam_store_open(const struct dam_store_options *options, struct dam_
     dam_journal_init(&store->journal, journal, journal_len);
     enum dam_err err = DAM_OK;
     if (len >= (int)sizeof(journal) ||
-        (!options->read_only && mkdir(options->dir, 0700) != 0 && errno != EEXIST)) {
+        (!options->read_only && dam_file_make_folder(options->dir, 0700) != DAM_OK)) {
         err = refuse(fault, DAM_EREFUSED, strerror(errno), options->dir,
                      "the data folder cannot be made");
     } else {
