@@ -56,9 +56,6 @@ static bool mine_blocks(struct dam_rpc *rpc, uint64_t blocks, uint64_t interval)
         dam_rpc_fail(rpc, DAM_RPC_BAD_PARAMS, "more than %u blocks at once", MINE_MAX);
         return false;
     }
-    if (!check_time(rpc, interval, STEP_MAX)) {
-        return false;
-    }
     while (rpc->note->number < blocks) {
         if (uv_hrtime() - rpc->began_ns > DAM_RPC_SLICE_NS) {
             rpc->again = true;
@@ -107,7 +104,7 @@ static void mine_many(struct dam_rpc *rpc)
     uint64_t blocks = 1;
     uint64_t interval = 0;
     if ((dam_rpc_param(rpc, 0) != NULL && !dam_rpc_quantity(rpc, 0, &blocks)) ||
-        (dam_rpc_param(rpc, 1) != NULL && !dam_rpc_quantity(rpc, 1, &interval)) ||
+        (dam_rpc_param(rpc, 1) != NULL && !read_time(rpc, 1, STEP_MAX, &interval)) ||
         !mine_blocks(rpc, blocks, interval)) {
         return;
     }

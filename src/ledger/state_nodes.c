@@ -48,7 +48,7 @@ static struct dam_state_owner owner_of(const struct dam_address *address)
 static bool key_of(const struct dam_state_owner *owner, struct dam_bytes path, struct node_key *ret)
 {
     size_t len = owner->len + path.len;
-    if (path.len > PATH_LEN_MAX || len >= PLACE_LEN_MAX) {
+    if (len >= PLACE_LEN_MAX) {
         return false;
     }
     memcpy(ret->bytes, owner->bytes, owner->len);
