@@ -37,10 +37,17 @@ static void on_say(void *ctx, const struct dam_machine *machine, const char *tex
     }
 }
 
-static void handles_close(struct up *up)
+/* The machines are gone, or go: the dashboard has nothing to show. */
+static void face_close(void *ctx)
 {
+    struct up *up = ctx;
     dam_face_destroy(up->face);
     up->face = NULL;
+}
+
+static void handles_close(struct up *up)
+{
+    face_close(up);
     for (size_t i = 0; i < DAM_COUNT_OF(up->signals); i++) {
         if (uv_is_closing((uv_handle_t *)&up->signals[i]) == 0) {
             uv_close((uv_handle_t *)&up->signals[i], NULL);
@@ -155,14 +162,6 @@ static bool on_command(void *ctx, const char *line)
 static void on_input_end(void *ctx)
 {
     end(ctx);
-}
-
-/* The dashboard shows what is no more. */
-static void on_closed(void *ctx)
-{
-    struct up *up = ctx;
-    dam_face_destroy(up->face);
-    up->face = NULL;
 }
 
 static const struct dam_input_ops input_ops = {.line = on_command, .end = on_input_end};
@@ -319,7 +318,7 @@ int dam_verb_up(int argc, char **argv)
     struct dam_runtime_options options = {
         .events = {.say = on_say, .ctx = &up},
         .turned = on_turned,
-        .closed = on_closed,
+        .closed = face_close,
     };
     int code = options_make(&args, &options);
     if (code != DAM_EXIT_OK) {
