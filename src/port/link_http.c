@@ -195,10 +195,12 @@ static bool url_take(char *ret, const char *url)
     return true;
 }
 
+static const char url_rule[] = "'url' and 'post_url' begin with http:// or https://";
+
 static const char *http_check_url(const char *url)
 {
     char text[URL_MAX];
-    return url_take(text, url) ? NULL : "'url' and 'post_url' begin with http:// or https://";
+    return url_take(text, url) ? NULL : url_rule;
 }
 
 static const char *headers_make(struct link_http *l, const struct dam_link_setup *setup)
@@ -242,7 +244,7 @@ static const char *options_read(struct link_http *l, const struct dam_link_setup
     }
     l->every_ms = (uint64_t)every;
     if (!url_take(l->url, url) || !url_take(l->post_url, dam_link_option(setup, "post_url", url))) {
-        return http_check_url("");
+        return url_rule;
     }
     const char *why = headers_make(l, setup);
     return why != NULL ? why : curl_make(l, (uint32_t)timeout) ? NULL : "libcurl does not start";

@@ -18,7 +18,6 @@ static bool is_serial(const char *url)
     return strncmp(url, SERIAL, strlen(SERIAL)) == 0;
 }
 
-/* "tcp://HOST:PORT" or "rtu:///dev/ttyUSB0". */
 static bool tcp_read(const char *url, char *host, size_t size, unsigned *port)
 {
     *port = 502;
