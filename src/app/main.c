@@ -19,8 +19,8 @@
 /* Returns: NULL after telling that there is none. */
 static const struct dam_verb *find(const char *name)
 {
-    const char *names[VERBS_MAX];
-    size_t count = 0;
+    const char *names[VERBS_MAX] = {"help"};
+    size_t count = 1;
     for (const struct dam_verb *verb = dam_verbs; verb->name != NULL; verb++) {
         if (strcmp(verb->name, name) == 0) {
             return verb;
@@ -49,7 +49,7 @@ static void list_verbs(FILE *out)
 
 static int help(int argc, char **argv)
 {
-    if (argc < 2) {
+    if (argc < 2 || strcmp(argv[1], "help") == 0) {
         list_verbs(stdout);
         return DAM_EXIT_OK;
     }

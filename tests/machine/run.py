@@ -219,7 +219,8 @@ def test_completion():
 
 
 def test_misspelt():
-    for words, meant in ((("replya",), "replay"), (("help", "statsu"), "status"), (("up", "--sped", "1"), "--speed"), (("model", "mkae"), "make"),
+    check("help tells of help", dam("help", "help").stdout == dam("help").stdout != "")
+    for words, meant in ((("replya",), "replay"), (("halp",), "help"), (("help", "statsu"), "status"), (("up", "--sped", "1"), "--speed"), (("model", "mkae"), "make"),
                          (("ledger", "--dve"), "--dev"), (("ledger", "--block-tiem", "1"), "--block-time"), (("plant", "rovr"), "rover"), (("signer", "kye", "x"), "key"),
                          (("ledger", "--block", "1"), "--block-time"), (("zzz",), None)):
         run = dam(*words)
