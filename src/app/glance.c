@@ -140,9 +140,7 @@ int dam_glance_folder(const char *folder, struct dam_glance *g)
         for (uint64_t seq = dam_evidence_size(opened.evidence); seq > 0 && !g->has_decision;
              seq--) {
             struct dam_record_leaf leaf;
-            struct dam_bytes data;
-            if (dam_evidence_read(opened.evidence, seq - 1, &data) != DAM_OK ||
-                dam_record_leaf_load(data, &leaf) != DAM_OK) {
+            if (dam_evidence_leaf(opened.evidence, seq - 1, &leaf) != DAM_OK) {
                 break;
             }
             if (leaf.kind == DAM_RECORD_DECISION) {

@@ -173,12 +173,10 @@ struct because {
 static bool recorded_find(struct dam_evidence *evidence, uint64_t seq, uint8_t *parts,
                           struct dam_record_explanation *ret)
 {
-    struct dam_bytes data;
     struct dam_record_leaf leaf;
     if (seq + 1 >= dam_evidence_size(evidence) ||
-        dam_evidence_read(evidence, seq + 1, &data) != DAM_OK ||
-        dam_record_leaf_load(data, &leaf) != DAM_OK || leaf.kind != DAM_RECORD_EXPLANATION ||
-        leaf.explanation.decision_seq != seq) {
+        dam_evidence_leaf(evidence, seq + 1, &leaf) != DAM_OK ||
+        leaf.kind != DAM_RECORD_EXPLANATION || leaf.explanation.decision_seq != seq) {
         return false;
     }
     *ret = leaf.explanation;

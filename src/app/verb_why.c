@@ -18,9 +18,7 @@ static bool receipt_find(struct dam_evidence *evidence, uint64_t seq,
 {
     uint64_t size = dam_evidence_size(evidence);
     for (uint64_t at = seq + 1; at < size && at - seq <= RECEIPT_SEARCH_MAX; at++) {
-        struct dam_bytes data;
-        if (dam_evidence_read(evidence, at, &data) != DAM_OK ||
-            dam_record_leaf_load(data, ret_leaf) != DAM_OK) {
+        if (dam_evidence_leaf(evidence, at, ret_leaf) != DAM_OK) {
             return false;
         }
         if (ret_leaf->kind == DAM_RECORD_RECEIPT && ret_leaf->receipt.decision_seq == seq) {
@@ -346,9 +344,8 @@ int dam_verb_why(int argc, char **argv)
     if (code == DAM_EXIT_OK && last) { /* the newest decision */
         for (seq = dam_evidence_size(opened.evidence); seq > 0; seq--) {
             struct dam_record_leaf leaf;
-            struct dam_bytes data;
-            if (dam_evidence_read(opened.evidence, seq - 1, &data) != DAM_OK ||
-                dam_record_leaf_load(data, &leaf) != DAM_OK || leaf.kind == DAM_RECORD_DECISION) {
+            if (dam_evidence_leaf(opened.evidence, seq - 1, &leaf) != DAM_OK ||
+                leaf.kind == DAM_RECORD_DECISION) {
                 break;
             }
         }

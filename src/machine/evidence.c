@@ -654,6 +654,13 @@ enum dam_err dam_evidence_read(struct dam_evidence *e, uint64_t seq, struct dam_
     return DAM_OK;
 }
 
+enum dam_err dam_evidence_leaf(struct dam_evidence *e, uint64_t seq, struct dam_record_leaf *ret)
+{
+    struct dam_bytes data;
+    DAM_TRY(dam_evidence_read(e, seq, &data));
+    return dam_record_leaf_load(data, ret);
+}
+
 enum dam_err dam_evidence_hash(struct dam_evidence *e, uint64_t seq, struct dam_hash *ret)
 {
     return node_read(e, 0, seq, ret);

@@ -61,6 +61,10 @@ uint64_t dam_evidence_durable(const struct dam_evidence *evidence);
 DAM_MUST_USE enum dam_err dam_evidence_read(struct dam_evidence *evidence, uint64_t seq,
                                             struct dam_bytes *ret_data);
 
+/** The same, and take it apart. Returns: as read, or what dam_record_leaf_load said. */
+DAM_MUST_USE enum dam_err dam_evidence_leaf(struct dam_evidence *evidence, uint64_t seq,
+                                            struct dam_record_leaf *ret);
+
 /** Its hash. Returns: DAM_OK, DAM_ERANGE, DAM_EIO. */
 DAM_MUST_USE enum dam_err dam_evidence_hash(struct dam_evidence *evidence, uint64_t seq,
                                             struct dam_hash *ret);

@@ -435,10 +435,7 @@ static void on_worked(uv_work_t *work, int status)
 static int64_t leaf_ms(struct dam_evidence *evidence, uint64_t seq)
 {
     struct dam_record_leaf leaf;
-    struct dam_bytes data;
-    bool ok = dam_evidence_read(evidence, seq, &data) == DAM_OK &&
-              dam_record_leaf_load(data, &leaf) == DAM_OK;
-    return ok ? leaf.time_ms : INT64_MAX;
+    return dam_evidence_leaf(evidence, seq, &leaf) == DAM_OK ? leaf.time_ms : INT64_MAX;
 }
 
 static bool anchor_is_due(struct dam_keeper *k, uint64_t size, int64_t wall_ms)

@@ -390,10 +390,8 @@ void dam_machine_shutdown(struct dam_machine *m, const struct dam_now *now)
 int64_t dam_machine_last_ms(struct dam_machine *m)
 {
     struct dam_record_leaf leaf;
-    struct dam_bytes data;
     uint64_t size = dam_evidence_size(m->evidence);
-    bool ok = size > 0 && dam_evidence_read(m->evidence, size - 1, &data) == DAM_OK &&
-              dam_record_leaf_load(data, &leaf) == DAM_OK;
+    bool ok = size > 0 && dam_evidence_leaf(m->evidence, size - 1, &leaf) == DAM_OK;
     return ok ? leaf.time_ms : INT64_MIN;
 }
 

@@ -264,9 +264,7 @@ enum dam_err dam_machine_watch_again(struct dam_machine *m, const struct dam_now
     }
     for (bool on = m->watch.is_on; on && first > 0 && size - first < WATCH_LEAVES_MAX; first--) {
         struct dam_record_leaf leaf;
-        struct dam_bytes data;
-        DAM_TRY(dam_evidence_read(m->evidence, first - 1, &data));
-        DAM_TRY(dam_record_leaf_load(data, &leaf));
+        DAM_TRY(dam_evidence_leaf(m->evidence, first - 1, &leaf));
         on = leaf.kind != DAM_RECORD_DECISION || leaf.decision.epoch == m->terms.epoch;
         if (on && leaf.kind == DAM_RECORD_DECISION) {
             const char *broken =

@@ -96,9 +96,7 @@ static enum dam_err past_read(struct dam_machine *m, const struct dam_now *now, 
     for (uint64_t seq = dam_evidence_size(m->evidence);
          seq > 0 && !(ret->boots > 0 && ret->has_decision); seq--) {
         struct dam_record_leaf leaf;
-        struct dam_bytes data;
-        DAM_TRY(dam_evidence_read(m->evidence, seq - 1, &data));
-        DAM_TRY(dam_record_leaf_load(data, &leaf));
+        DAM_TRY(dam_evidence_leaf(m->evidence, seq - 1, &leaf));
         ret->last_ms = ret->last_ms == 0 ? leaf.time_ms : ret->last_ms;
         if (leaf.kind == DAM_RECORD_RECEIPT && !ret->has_decision) {
             ret->has_receipt = true;
