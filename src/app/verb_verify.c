@@ -265,18 +265,12 @@ static int chain_check(struct verify *v, const char *url, uint64_t from_block)
 
 /* ---- saying it ------------------------------------------------------------------------------- */
 
-static void put_u64(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_u64(w, value);
-}
-
 static void put_counts(struct dam_json_writer *w, const struct dam_history_verified *h)
 {
     dam_json_put_key(w, "kinds");
     dam_json_put_object(w);
     for (uint8_t i = DAM_RECORD_DECISION; i < DAM_RECORD_KINDS; i++) {
-        put_u64(w, dam_record_kind_text(i), h->kinds[i]);
+        dam_json_put_u64_at(w, dam_record_kind_text(i), h->kinds[i]);
     }
     dam_json_put_object_end(w);
     dam_json_put_key(w, "outcomes");
@@ -285,8 +279,8 @@ static void put_counts(struct dam_json_writer *w, const struct dam_history_verif
         dam_json_put_u64(w, h->outcomes[i]);
     }
     dam_json_put_array_end(w);
-    put_u64(w, "gaps_ms", h->gaps_ms);
-    put_u64(w, "unreceipted", h->unreceipted);
+    dam_json_put_u64_at(w, "gaps_ms", h->gaps_ms);
+    dam_json_put_u64_at(w, "unreceipted", h->unreceipted);
 }
 
 static int print_json(const struct verify *v, bool quick, int code)
@@ -297,11 +291,11 @@ static int print_json(const struct verify *v, bool quick, int code)
     dam_json_put_object(&w);
     dam_json_put_key(&w, "good");
     dam_json_put_bool(&w, code == DAM_EXIT_OK);
-    put_u64(&w, "size", v->log.size);
+    dam_json_put_u64_at(&w, "size", v->log.size);
     dam_json_put_key(&w, "root");
     dam_json_put_data(&w, v->log.root.b, 32);
     if (code != DAM_EXIT_OK) {
-        put_u64(&w, "seq", v->finding.seq);
+        dam_json_put_u64_at(&w, "seq", v->finding.seq);
         dam_json_put_key(&w, "finding");
         dam_json_put_cstr(&w, v->why);
         dam_json_put_key(&w, "equivocation");
@@ -310,12 +304,12 @@ static int print_json(const struct verify *v, bool quick, int code)
     if (v->is_signed) {
         dam_json_put_key(&w, "signed_by");
         dam_json_put_data(&w, v->key.b, 20);
-        put_u64(&w, "signed_size", v->point.size);
-        put_u64(&w, "signed_time", v->point.time);
+        dam_json_put_u64_at(&w, "signed_size", v->point.size);
+        dam_json_put_u64_at(&w, "signed_time", v->point.time);
     }
     if (v->asked_chain) {
-        put_u64(&w, "anchors", v->anchors);
-        put_u64(&w, "anchored_size", v->anchored_size);
+        dam_json_put_u64_at(&w, "anchors", v->anchors);
+        dam_json_put_u64_at(&w, "anchored_size", v->anchored_size);
     }
     if (!quick) {
         put_counts(&w, &v->verified);

@@ -184,6 +184,29 @@ static inline void dam_json_put_quantity_u256_at(struct dam_json_writer *w, cons
     dam_json_put_quantity_u256(w, value);
 }
 
+static inline void dam_json_put_u64_at(struct dam_json_writer *w, const char *key, uint64_t value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_u64(w, value);
+}
+
+/** A number as a string: a browser's number would round it. */
+void dam_json_put_i64_text(struct dam_json_writer *w, int64_t value);
+
+static inline void dam_json_put_i64_text_at(struct dam_json_writer *w, const char *key,
+                                            int64_t value)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_i64_text(w, value);
+}
+
+static inline void dam_json_put_cstr_at(struct dam_json_writer *w, const char *key,
+                                        const char *text)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_cstr(w, text);
+}
+
 /** A member's name that is DATA itself. */
 void dam_json_put_key_data(struct dam_json_writer *w, const uint8_t *data, size_t len);
 

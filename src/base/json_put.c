@@ -96,6 +96,14 @@ void dam_json_put_i64(struct dam_json_writer *w, int64_t value)
     dam_buf_put_u64(w->buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+void dam_json_put_i64_text(struct dam_json_writer *w, int64_t value)
+{
+    dam_json_put_raw(w, "\"", 1);
+    w->comma = false;
+    dam_json_put_i64(w, value);
+    dam_buf_put_byte(w->buf, '"');
+}
+
 static void escape_put(struct dam_buf *buf, uint8_t c)
 {
     static const char names[] = "\b\f\n\r\t\"\\";

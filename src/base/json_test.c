@@ -261,6 +261,14 @@ static void the_writer_places_commas_and_escapes(void **state)
     dam_json_put_quantity_u256_at(&w, "h", &big);
     dam_json_put_quantity_at(&w, "i", UINT64_MAX);
     dam_json_put_quantity_at(&w, "j", 0xfedcba98765);
+    dam_json_put_u64_at(&w, "k", 7);
+    dam_json_put_cstr_at(&w, "l", "\n");
+    dam_json_put_key(&w, "m");
+    dam_json_put_array(&w);
+    dam_json_put_i64_text(&w, INT64_MIN);
+    dam_json_put_i64_text(&w, 0);
+    dam_json_put_array_end(&w);
+    dam_json_put_i64_text_at(&w, "n", INT64_MAX);
     dam_json_put_object_end(&w);
     dam_buf_put_byte(&buf, 0);
     assert_string_equal((const char *)buf.data,
@@ -269,7 +277,8 @@ static void the_writer_places_commas_and_escapes(void **state)
                         "\"e\":\"x\\\"\xef\xbf\xbd\\u0001\",\"0x0f\":true,\"f\":\"0x01\","
                         "\"g\":\"0x10\",\"h\":\"0x1"
                         "000000000000000000000000000000000000000000000001\",\"i\":"
-                        "\"0xffffffffffffffff\",\"j\":\"0xfedcba98765\"}");
+                        "\"0xffffffffffffffff\",\"j\":\"0xfedcba98765\",\"k\":7,\"l\":\"\\n\","
+                        "\"m\":[\"-9223372036854775808\",\"0\"],\"n\":\"9223372036854775807\"}");
 }
 
 int main(void)

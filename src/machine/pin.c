@@ -66,12 +66,6 @@ static enum dam_err file_read(const struct dam_manifest *m, const char *name,
 
 /* ---- one epoch's file ------------------------------------------------------------------------ */
 
-static void put_u64(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_u64(w, value);
-}
-
 static void put_data(struct dam_json_writer *w, const char *key, const uint8_t *data, size_t len)
 {
     dam_json_put_key(w, key);
@@ -90,19 +84,19 @@ static void epoch_write(struct dam_json_writer *w, const struct dam_manifest *m,
 {
     char token[TOKEN_SIZE];
     dam_json_put_object(w);
-    put_u64(w, "version", VERSION);
-    put_u64(w, "chain_id", m->chain_id);
+    dam_json_put_u64_at(w, "version", VERSION);
+    dam_json_put_u64_at(w, "chain_id", m->chain_id);
     put_data(w, "constitution", m->chain.constitution.b, 20);
     dam_json_put_key(w, "token");
     dam_json_put_cstr(w, token_text(m->token, token));
-    put_u64(w, "epoch", t->epoch);
+    dam_json_put_u64_at(w, "epoch", t->epoch);
     put_data(w, "mind", t->mind.b, 20);
-    put_u64(w, "mind_gas", t->mind_gas);
+    dam_json_put_u64_at(w, "mind_gas", t->mind_gas);
     put_data(w, "charter", t->charter.b, 20);
-    put_u64(w, "charter_gas", t->charter_gas);
+    dam_json_put_u64_at(w, "charter_gas", t->charter_gas);
     put_data(w, "guardian", t->guardian.b, 20);
-    put_u64(w, "since", t->since_s);
-    put_u64(w, "notice", t->notice_s);
+    dam_json_put_u64_at(w, "since", t->since_s);
+    dam_json_put_u64_at(w, "notice", t->notice_s);
     put_data(w, "manifest", t->manifest.b, 32);
     dam_json_put_key(w, "codes");
     dam_json_put_array(w);
