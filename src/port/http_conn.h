@@ -13,8 +13,9 @@
 
 #define DAM_HTTP_READ_SIZE (64u * 1024)
 #define DAM_HTTP_HEADERS_MAX 64u
-#define DAM_HTTP_UNREAD_MAX ((size_t)1 << 20) /* replies under way; then next requests wait */
-#define DAM_HTTP_SPARE_MAX 64u                /* buffers kept for the next request */
+#define DAM_HTTP_UNREAD_MAX ((size_t)1 << 20) /* replies under way; then what comes next waits */
+#define DAM_HTTP_PART_MAX ((size_t)1 << 20)
+#define DAM_HTTP_SPARE_MAX 64u /* buffers kept for the next request */
 #define DAM_HTTP_LISTENERS_MAX 4u
 #define DAM_HTTP_TURN_NS UINT64_C(20000000) /* for handlers in one turn of the loop */
 
@@ -74,11 +75,13 @@ struct dam_http_conn {
 struct dam_http_exchange {
     struct dam_http_conn *conn; /* NULL: the client has gone */
     struct dam_http_exchange *next;
-    struct dam_buf reply; /* a reply that waits for its turn */
+    struct dam_buf reply;        /* a reply that waits for its turn */
+    struct dam_http_parts parts; /* next is NULL unless it is answered so */
     bool done;
     bool streaming;
     bool keep_alive;
     bool is_head;
+    bool is_old; /* HTTP/1.0, which knows no chunks */
 };
 
 struct dam_ws {
@@ -95,7 +98,7 @@ struct dam_http_server {
     struct dam_http_listener listeners[DAM_HTTP_LISTENERS_MAX];
     uint32_t listener_count;
     uv_prepare_t flush;
-    uv_idle_t again; /* active while requests wait for the next turn, which then comes at once */
+    uv_idle_t again; /* active while something waits for the next turn, which then comes at once */
     uv_timer_t sweep;
     uint64_t spent_ns; /* by handlers in this turn */
     uint64_t swept_ms; /* when it last came, */
@@ -126,7 +129,7 @@ void dam_http_conn_mark_dirty(struct dam_http_conn *conn);
  *  is never held up for longer than that and one request. */
 bool dam_http_server_is_spent(const struct dam_http_server *server);
 
-/** Requests wait for the next turn: it comes at once. */
+/** Requests or parts wait for the next turn: it comes at once. */
 void dam_http_server_hurry(struct dam_http_server *server);
 
 /** Read from the client, or stop, as there is room for what it may ask. */
@@ -142,7 +145,7 @@ void dam_http_conn_close(struct dam_http_conn *conn);
  *  no time for, or the connection no room, is kept for later. */
 void dam_http_conn_feed(struct dam_http_conn *conn, const char *data, size_t len);
 
-/** Replies have left: go on with what waited, then read again. */
+/** Replies have left: go on with what waited, then read again. Parts wait for the next turn. */
 void dam_http_conn_resume(struct dam_http_conn *conn);
 
 /* ---- http_reply.c ---------------------------------------------------------------------------- */
@@ -161,6 +164,12 @@ struct dam_buf *dam_http_conn_out(struct dam_http_conn *conn);
 
 /** May more of the client's requests be looked at? One that sends more than it reads waits. */
 bool dam_http_conn_has_room(const struct dam_http_conn *conn);
+
+/** Does a long answer go on, now that there is room for a part of it? */
+bool dam_http_conn_wants_part(const struct dam_http_conn *conn);
+
+/** Let its next part be made. May close the connection. */
+void dam_http_conn_put_part(struct dam_http_conn *conn);
 
 /** Send what there is. May close the connection. */
 void dam_http_conn_flush(struct dam_http_conn *conn);

@@ -8,13 +8,50 @@
 
 #define LONG_LEN_MIN (64u * 1024) /* a body that is not copied if its client takes it at once */
 
+/* Does the client read what it has asked for? */
+static bool is_reading(const struct dam_http_conn *conn)
+{
+    size_t unread_max = conn->server->limits.backlog_len_max / 4;
+    unread_max = unread_max < DAM_HTTP_UNREAD_MAX ? unread_max : DAM_HTTP_UNREAD_MAX;
+    return conn->out.len + conn->sending.len < unread_max;
+}
+
+/* Behind parts, and behind an answer that the connection's end may have to end, nothing is asked.
+ */
 bool dam_http_conn_has_room(const struct dam_http_conn *conn)
 {
-    const struct dam_http_limits *limits = &conn->server->limits;
-    size_t unread_max = limits->backlog_len_max / 4;
-    unread_max = unread_max < DAM_HTTP_UNREAD_MAX ? unread_max : DAM_HTTP_UNREAD_MAX;
-    return conn->exchange_count < limits->pipeline_max &&
-           conn->out.len + conn->sending.len < unread_max;
+    const struct dam_http_exchange *last = conn->last;
+    return conn->exchange_count < conn->server->limits.pipeline_max && is_reading(conn) &&
+           (last == NULL || (last->parts.next == NULL && !last->is_old));
+}
+
+bool dam_http_conn_wants_part(const struct dam_http_conn *conn)
+{
+    return conn->first != NULL && conn->first->parts.next != NULL && is_reading(conn);
+}
+
+void dam_http_conn_put_part(struct dam_http_conn *conn)
+{
+    struct dam_http_server *server = conn->server;
+    struct dam_http_exchange *exchange = conn->first;
+    struct dam_http_parts parts = exchange->parts;
+    struct dam_buf part;
+    dam_http_buf_take(server, &part, DAM_HTTP_PART_MAX);
+    uint64_t begun_ns = uv_hrtime();
+    bool more = parts.next(parts.ctx, &part);
+    server->spent_ns += uv_hrtime() - begun_ns;
+    if (dam_buf_err(&part) != DAM_OK) {
+        server->stats.dropped_limit++;
+        dam_http_conn_close(conn);
+    } else {
+        (void)dam_http_stream_write(exchange, part.data, part.len); /* a full backlog shows later */
+    }
+    if (!more && !conn->closing) {
+        exchange->parts = (struct dam_http_parts){0};
+        parts.end(parts.ctx);
+        dam_http_stream_end(exchange);
+    }
+    dam_http_buf_give(server, &part);
 }
 
 struct dam_buf *dam_http_conn_out(struct dam_http_conn *conn)
@@ -223,9 +260,22 @@ void dam_http_stream_begin(struct dam_http_exchange *exchange, int status, const
 {
     DAM_ASSERT(!exchange->done && !exchange->streaming);
     exchange->streaming = true;
+    exchange->keep_alive = exchange->keep_alive && !exchange->is_old;
     if (exchange->conn != NULL) {
         put_head(dam_http_exchange_out(exchange), exchange, status, headers,
-                 "Transfer-Encoding: chunked\r\n\r\n");
+                 exchange->is_old ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
+    }
+}
+
+void dam_http_reply_parts(struct dam_http_exchange *exchange, int status, const char *headers,
+                          const struct dam_http_parts *parts)
+{
+    dam_http_stream_begin(exchange, status, headers);
+    if (exchange->conn != NULL && !exchange->is_head) {
+        exchange->parts = *parts;
+    } else {
+        parts->end(parts->ctx);
+        dam_http_stream_end(exchange);
     }
 }
 
@@ -236,11 +286,13 @@ bool dam_http_stream_write(struct dam_http_exchange *exchange, const void *data,
         return false;
     }
     struct dam_buf *out = dam_http_exchange_out(exchange);
-    if (len > 0) { /* an empty chunk would end the stream */
+    bool is_chunked = !exchange->is_old;
+    if (len > 0 && !exchange->is_head) { /* an empty chunk would end the stream */
         char size[24];
-        dam_buf_put(out, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+        int size_len = is_chunked ? snprintf(size, sizeof(size), "%zx\r\n", len) : 0;
+        dam_buf_put(out, size, (size_t)size_len);
         dam_buf_put(out, data, len);
-        dam_buf_put_text(out, "\r\n");
+        dam_buf_put_text(out, is_chunked ? "\r\n" : "");
     }
     return dam_buf_err(out) == DAM_OK;
 }
@@ -252,6 +304,8 @@ void dam_http_stream_end(struct dam_http_exchange *exchange)
         free(exchange);
         return;
     }
-    dam_buf_put_text(dam_http_exchange_out(exchange), "0\r\n\r\n");
+    if (!exchange->is_old && !exchange->is_head) {
+        dam_buf_put_text(dam_http_exchange_out(exchange), "0\r\n\r\n");
+    }
     dam_http_exchange_end(exchange);
 }

@@ -116,6 +116,8 @@ static int on_message_complete(http_parser *parser)
     }
     exchange->keep_alive = http_should_keep_alive(parser) != 0;
     exchange->is_head = parser->method == HTTP_HEAD;
+    exchange->is_old =
+        parser->http_major < 1 || (parser->http_major == 1 && parser->http_minor == 0);
     conn->in_request = false;
     conn->since_ms = uv_now(server->loop);
     server->stats.requests++;
@@ -205,7 +207,6 @@ void dam_http_conn_feed(struct dam_http_conn *conn, const char *data, size_t len
     }
 }
 
-/* Replies have left, or the next turn has come: go on with what waited, then read again. */
 void dam_http_conn_resume(struct dam_http_conn *conn)
 {
     if (!conn->closing && !conn->last_request && conn->pending.len > 0 &&
@@ -217,6 +218,9 @@ void dam_http_conn_resume(struct dam_http_conn *conn)
     }
     if (!conn->closing) {
         dam_http_conn_update_reading(conn);
+    }
+    if (dam_http_conn_wants_part(conn)) {
+        dam_http_server_hurry(conn->server);
     }
 }
 

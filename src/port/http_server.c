@@ -134,7 +134,8 @@ bool dam_http_server_is_spent(const struct dam_http_server *server)
     return server->spent_ns > DAM_HTTP_TURN_NS;
 }
 
-/* Requests waited for this turn. Each connection that is served goes behind the others. */
+/* Requests and parts waited for this turn. Each connection that is served goes behind the others.
+ */
 static void on_again(uv_idle_t *again)
 {
     struct dam_http_server *server = again->data;
@@ -146,9 +147,13 @@ static void on_again(uv_idle_t *again)
     while (more && !dam_http_server_is_spent(server)) {
         struct dam_http_conn *next = conn->next;
         more = conn != last;
-        if (conn->pending.len > 0) {
+        bool wants_part = dam_http_conn_wants_part(conn);
+        if (wants_part || conn->pending.len > 0) {
             list_remove(conn);
             list_append(conn);
+            if (wants_part) {
+                dam_http_conn_put_part(conn);
+            }
             dam_http_conn_resume(conn);
         }
         conn = next;
@@ -228,7 +233,10 @@ void dam_http_conn_close(struct dam_http_conn *conn)
         conn->first = exchange->next;
         dam_http_buf_give(server, &exchange->reply);
         exchange->conn = NULL;
-        if (exchange->done) {
+        if (exchange->parts.next != NULL) {
+            exchange->parts.end(exchange->parts.ctx);
+        }
+        if (exchange->done || exchange->parts.next != NULL) {
             free(exchange);
         } else if (exchange->streaming && server->handler.stream_closed != NULL) {
             server->handler.stream_closed(server->handler.ctx, exchange);

@@ -11,8 +11,7 @@
 #ifndef DAM_PORT_HTTP_SERVER_H
 #define DAM_PORT_HTTP_SERVER_H
 
-#include "base/bytes.h"
-#include "base/err.h"
+#include "base/buf.h"
 
 #include <uv.h>
 
@@ -48,6 +47,18 @@ struct dam_http_handler {
     void (*ws_message)(void *ctx, struct dam_ws *ws, struct dam_bytes data);
     /* The connection is gone; ws is invalid after this call. May be NULL. */
     void (*ws_closed)(void *ctx, struct dam_ws *ws);
+    void *ctx;
+};
+
+/* A long answer, made part by part as its client reads it: it is never all in memory, and the loop
+ * is never held for longer than one part takes. */
+struct dam_http_parts {
+    /* Append the next part: a few milliseconds' work, at most 1 MiB, or nothing yet. Called from
+     * the loop, between whatever else it does, while the client has room for more. Returns: is
+     * there more? A part that did not fit breaks the answer off, and its client sees that. */
+    bool (*next)(void *ctx, struct dam_buf *part);
+    /* All is made, or the client has gone: nothing is called after this. */
+    void (*end)(void *ctx);
     void *ctx;
 };
 
@@ -116,7 +127,13 @@ void dam_http_server_stats(const struct dam_http_server *server, struct dam_http
 void dam_http_reply(struct dam_http_exchange *exchange, int status, const char *headers,
                     const void *body, size_t body_len);
 
-/** Begin a reply of unknown length. In: headers: as above. */
+/** Answer a request part by part. Ends the exchange by itself; the client's next requests wait
+ * until then. In: headers: as above; parts: copied. parts->end may be called during this call. */
+void dam_http_reply_parts(struct dam_http_exchange *exchange, int status, const char *headers,
+                          const struct dam_http_parts *parts);
+
+/** Begin a reply of unknown length: chunked (RFC 9112 section 7.1), or ended by the connection's
+ * end for a client of HTTP/1.0 (section 6.3). In: headers: as above. */
 void dam_http_stream_begin(struct dam_http_exchange *exchange, int status, const char *headers);
 
 /** Send a part. Returns: false if the client has gone or its backlog is full (it is dropped). */

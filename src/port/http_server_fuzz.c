@@ -36,6 +36,38 @@ static void answer_late(void)
     }
 }
 
+/* A query that is told byte by byte, many times over: more than the client's backlog holds. */
+struct echo {
+    size_t at, len;
+    uint8_t bytes[1024];
+};
+
+static bool echo_next(void *ctx, struct dam_buf *part)
+{
+    struct echo *echo = ctx;
+    for (size_t i = 0; i < 8 && echo->at < echo->len; i++) {
+        dam_buf_put(part, echo->bytes, echo->at);
+    }
+    return ++echo->at < echo->len;
+}
+
+static void echo_end(void *ctx)
+{
+    free(ctx);
+    answered++;
+}
+
+static void echo_begin(struct dam_http_exchange *exchange, struct dam_bytes text)
+{
+    struct echo *echo = calloc(1, sizeof(*echo));
+    DAM_ASSERT(echo != NULL && text.len <= sizeof(echo->bytes));
+    echo->len = text.len;
+    if (text.len > 0) {
+        memcpy(echo->bytes, text.data, text.len);
+    }
+    dam_http_reply_parts(exchange, 200, NULL, &(struct dam_http_parts){echo_next, echo_end, echo});
+}
+
 /* The second letter of the path chooses how it is answered. */
 static void on_request(void *ctx, struct dam_http_exchange *exchange,
                        const struct dam_http_request *request)
@@ -53,6 +85,9 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
         dam_http_stream_begin(exchange, 200, NULL);
         (void)dam_http_stream_write(exchange, request->query.data, request->query.len);
         dam_http_stream_end(exchange);
+    } else if (how == 'p') {
+        echo_begin(exchange, request->query);
+        return;
     } else {
         dam_http_reply(exchange, 200, NULL, request->body.data, request->body.len);
     }

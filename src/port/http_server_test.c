@@ -1,188 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The server and its clients in one thread and one loop, over real sockets. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "port/http_fixture.h"
 
-#include <cmocka.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/heap.h"
-#include "port/http_server.h"
 
-#define LATE_MAX 8
-#define TURNS 400
-#define BLOCK_MS 1200 /* more than two sweeps */
-#define SLOW_MS 15    /* two of these are more than a turn has for requests */
 #define SLOW_COUNT 12
-
-/* What the handler below has seen and keeps for later. */
-struct world {
-    uv_loop_t loop;
-    struct dam_http_server *server;
-    uint16_t port;
-    struct dam_http_exchange *late[LATE_MAX];
-    size_t late_count;
-    struct dam_http_exchange *stream;
-    struct dam_ws *ws;
-    int streams_closed, ws_closed, requests;
-    size_t flood; /* bytes that /flood answers with */
-    int half;     /* a connection with half a request, whose rest comes during /block */
-};
-
-static void on_request(void *ctx, struct dam_http_exchange *exchange,
-                       const struct dam_http_request *request)
-{
-    struct world *w = ctx;
-    w->requests++;
-    if (dam_bytes_is(request->path, "/late") && w->late_count < LATE_MAX) {
-        w->late[w->late_count++] = exchange;
-    } else if (dam_bytes_is(request->path, "/stream")) {
-        w->stream = exchange;
-        dam_http_stream_begin(exchange, 200, "Content-Type: text/event-stream\r\n");
-    } else if (dam_bytes_is(request->path, "/ws")) {
-        w->ws = dam_ws_upgrade(exchange, request);
-    } else if (dam_bytes_is(request->path, "/slow")) {
-        (void)usleep(SLOW_MS * 1000);
-        dam_http_reply(exchange, 200, NULL, "slow", 4);
-    } else if (dam_bytes_is(request->path, "/flood")) {
-        char *bytes = calloc(1, w->flood);
-        assert_non_null(bytes);
-        dam_http_reply(exchange, 200, NULL, bytes, w->flood);
-        free(bytes);
-    } else {
-        if (dam_bytes_is(request->path, "/block")) {
-            assert_int_equal(send(w->half, "bc", 2, MSG_NOSIGNAL), 2);
-            (void)usleep(BLOCK_MS * 1000);
-        }
-        dam_http_reply(exchange, 200, NULL, request->body.data, request->body.len);
-    }
-}
-
-static void on_stream_closed(void *ctx, struct dam_http_exchange *exchange)
-{
-    struct world *w = ctx;
-    w->streams_closed++;
-    w->stream = NULL;
-    dam_http_stream_end(exchange);
-}
-
-static void on_message(void *ctx, struct dam_ws *ws, struct dam_bytes data)
-{
-    struct world *w = ctx;
-    if (dam_bytes_is(data, "slow")) {
-        w->requests++;
-        (void)usleep(SLOW_MS * 1000);
-    }
-    dam_ws_send(ws, data.data, data.len);
-}
-
-static void on_ws_closed(void *ctx, struct dam_ws *ws)
-{
-    struct world *w = ctx;
-    (void)ws;
-    w->ws_closed++;
-    w->ws = NULL;
-}
-
-static void start(struct world *w, const struct dam_http_limits *limits)
-{
-    struct dam_http_handler handler = {on_request, on_stream_closed, on_message, on_ws_closed, w};
-    memset(w, 0, sizeof(*w));
-    w->flood = 1000;
-    (void)signal(SIGPIPE, SIG_IGN); /* as the program does */
-    assert_int_equal(uv_loop_init(&w->loop), 0);
-    assert_int_equal(dam_http_server_create(&w->loop, &handler, limits, &w->server), DAM_OK);
-    assert_int_equal(dam_http_listen(w->server, "localhost", 0, &w->port), DAM_OK);
-}
-
-static void stop(struct world *w)
-{
-    dam_http_server_destroy(w->server);
-    for (size_t i = 0; i < w->late_count; i++) {
-        dam_http_reply(w->late[i], 200, NULL, NULL, 0); /* must be allowed when all are gone */
-    }
-    assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
-    assert_int_equal(uv_loop_close(&w->loop), 0);
-}
-
-static void turn(struct world *w, int turns)
-{
-    for (int i = 0; i < turns; i++) {
-        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
-    }
-}
-
-static void wait_ms(struct world *w, int ms)
-{
-    for (int i = 0; i < ms; i++) {
-        turn(w, 1);
-        (void)usleep(1000);
-    }
-}
-
-static int dial(struct world *w)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(w->port)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    turn(w, 3);
-    return fd;
-}
-
-static void say(struct world *w, int fd, const void *data, size_t len)
-{
-    assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
-    turn(w, 3);
-}
-
-static void say_text(struct world *w, int fd, const char *text)
-{
-    say(w, fd, text, strlen(text));
-}
-
-/* Read until `want` is in what came or the server has closed. Returns: false for the latter. */
-static bool hear(struct world *w, int fd, char *text, size_t size, const char *want)
-{
-    size_t len = 0;
-    for (int i = 0; i < TURNS; i++) {
-        turn(w, 1);
-        ssize_t got = recv(fd, text + len, size - 1 - len, MSG_DONTWAIT);
-        len += got > 0 ? (size_t)got : 0;
-        text[len] = '\0';
-        if (want != NULL && strstr(text, want) != NULL) {
-            return true;
-        }
-        if (got == 0 || (got < 0 && errno == ECONNRESET)) {
-            return false;
-        }
-    }
-    return false;
-}
-
-static bool is_closed(struct world *w, int fd)
-{
-    char byte;
-    for (int i = 0; i < TURNS; i++) {
-        turn(w, 1);
-        ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno == ECONNRESET)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void test_pipelined_in_order(void **state)
 {
@@ -440,29 +264,6 @@ static void test_too_many(void **state)
         (void)close(fds[i]);
     }
     (void)close(busy);
-    stop(&w);
-}
-
-static void test_streams(void **state)
-{
-    struct world w;
-    char text[500];
-    (void)state;
-    start(&w, NULL);
-    int fd = dial(&w);
-    say_text(&w, fd, "GET /stream HTTP/1.1\r\n\r\n");
-    assert_non_null(w.stream);
-    assert_true(dam_http_stream_write(w.stream, "data: 1\n\n", 9));
-    assert_true(hear(&w, fd, text, sizeof(text), "9\r\ndata: 1\n\n\r\n"));
-    (void)close(fd);
-    turn(&w, 10);
-    assert_int_equal(w.streams_closed, 1);
-    fd = dial(&w);
-    say_text(&w, fd, "GET /stream HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\n\r\n");
-    dam_http_stream_end(w.stream);
-    w.stream = NULL;
-    assert_true(hear(&w, fd, text, sizeof(text), "0\r\n\r\nHTTP/1.1 200"));
-    (void)close(fd);
     stop(&w);
 }
 
@@ -785,7 +586,6 @@ int main(void)
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_too_many),
-        cmocka_unit_test(test_streams),
         cmocka_unit_test(test_websocket),
         cmocka_unit_test(test_short_turns),
         cmocka_unit_test(test_websocket_refusals),
