@@ -25,6 +25,15 @@ int dam_opened_fail(const struct dam_manifest_complaint *complaint, enum dam_err
                          complaint->text[0] == 0 ? dam_err_text(err) : complaint->text);
 }
 
+int dam_opened_fail_at(const struct dam_history_finding *finding, enum dam_err err)
+{
+    if (finding->text[0] == 0) {
+        return dam_verb_fail(DAM_EXIT_FAILED, NULL, "%s", dam_err_text(err));
+    }
+    return dam_verb_fail(DAM_EXIT_FAILED, "`dam verify` checks the whole log",
+                         "leaf %" PRIu64 ": %s", finding->seq, finding->text);
+}
+
 /* The law kept from the constitution, or what the manifest names. */
 static enum dam_err law_open(struct dam_opened *o, bool may_be_missing,
                              struct dam_manifest_complaint *ret_complaint)

@@ -36,6 +36,10 @@ void dam_opened_close(struct dam_opened *opened);
  *  complaint: as the call that gave err left it; without a text err says it. */
 int dam_opened_fail(const struct dam_manifest_complaint *complaint, enum dam_err err);
 
+/** Print why the log cannot be gone through, and at which leaf. Returns: the exit code. In:
+ * finding: as the call that gave err left it; without a text err says it. */
+int dam_opened_fail_at(const struct dam_history_finding *finding, enum dam_err err);
+
 /** Does a process run this machine? It holds a lock on the log. */
 bool dam_opened_is_running(const struct dam_manifest *manifest);
 

@@ -115,10 +115,8 @@ static int past_read(struct dam_opened *o, struct past *ret)
     ret->records = dam_manifest_record_count(&o->manifest);
     ret->actuators = o->manifest.actuator_count;
     for (uint64_t seq = 0; seq < size; seq++) {
-        struct dam_bytes data;
         struct dam_record_leaf leaf;
-        enum dam_err err = dam_evidence_read(o->evidence, seq, &data);
-        err = err == DAM_OK ? dam_record_leaf_load(data, &leaf) : err;
+        enum dam_err err = dam_evidence_leaf(o->evidence, seq, &leaf);
         if (err != DAM_OK) {
             return dam_verb_fail(DAM_EXIT_FAILED, "`dam verify` checks the whole log",
                                  "leaf %" PRIu64 ": %s", seq, dam_err_text(err));
@@ -309,6 +307,7 @@ static double gain(const struct score *s)
 static enum dam_err ask_whatif(struct training *t, struct dam_history_whatif *ret)
 {
     struct dam_manifest_complaint complaint = {0};
+    struct dam_history_finding finding; /* none: past_read has read every leaf */
     struct dam_manifest_code code = {.model = t->how->out};
     struct dam_law law = t->opened->law;
     struct dam_history_range range = {t->past.first_seq, t->past.last_seq + 1};
@@ -320,7 +319,7 @@ static enum dam_err ask_whatif(struct training *t, struct dam_history_whatif *re
         return err;
     }
     return dam_history_ask_whatif(t->opened->evidence, t->opened->decider, &t->opened->manifest,
-                                  &law, range, NULL, NULL, NULL, ret);
+                                  &law, range, NULL, ret, &finding);
 }
 
 /* ---- what comes out ---- */

@@ -99,10 +99,8 @@ int dam_verb_replay(int argc, char **argv)
         (void)clock_gettime(CLOCK_MONOTONIC, &end);
         double seconds =
             (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
-        code = err == DAM_OK
-                   ? print(&replayed, &finding, range, seconds, json)
-                   : dam_verb_fail(DAM_EXIT_FAILED, NULL, "leaf %" PRIu64 ": %s", finding.seq,
-                                   finding.text[0] == 0 ? dam_err_text(err) : finding.text);
+        code = err == DAM_OK ? print(&replayed, &finding, range, seconds, json)
+                             : dam_opened_fail_at(&finding, err);
     }
     dam_opened_close(&opened);
     return code;

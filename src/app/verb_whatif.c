@@ -165,6 +165,7 @@ static int whatif(struct dam_opened *o, const char *mind, const char *charter, c
     struct dam_manifest candidate;
     struct dam_manifest_complaint complaint = {0};
     struct dam_history_whatif result;
+    struct dam_history_finding finding;
     struct dam_history_range range = {0, dam_evidence_size(o->evidence)};
     struct dam_law law;
     enum dam_err err = law_make(o, mind, charter, &candidate, &law, &complaint);
@@ -173,27 +174,24 @@ static int whatif(struct dam_opened *o, const char *mind, const char *charter, c
     }
     if (since != NULL) {
         struct dam_record_leaf leaf;
-        struct dam_bytes data;
         int64_t newest = 0;
         int64_t since_ms = 0;
-        if (range.end > 0 && dam_evidence_read(o->evidence, range.end - 1, &data) == DAM_OK &&
-            dam_record_leaf_load(data, &leaf) == DAM_OK) {
+        if (range.end > 0 && dam_evidence_leaf(o->evidence, range.end - 1, &leaf) == DAM_OK) {
             newest = leaf.time_ms;
         }
         if (!dam_args_time(since, newest, &since_ms)) {
             return dam_verb_fail(DAM_EXIT_USAGE, "as 7d, 2026-08-01 or Unix seconds",
                                  "'%s' is no time", since);
         }
-        err = dam_history_since(o->evidence, since_ms, &range);
+        err = dam_history_since(o->evidence, since_ms, &range, &finding);
     }
     char label[] = "asking what if";
     const struct dam_history_progress progress = {dam_opened_progress, label};
     err = err == DAM_OK ? dam_history_ask_whatif(o->evidence, o->decider, &candidate, &law, range,
-                                                 &progress, NULL, NULL, &result)
+                                                 &progress, &result, &finding)
                         : err;
     if (err != DAM_OK) {
-        return dam_verb_fail(DAM_EXIT_FAILED, "`dam verify` checks the log", "%s",
-                             dam_err_text(err));
+        return dam_opened_fail_at(&finding, err);
     }
     if (json) {
         return print_json(&o->manifest, &result);

@@ -34,10 +34,12 @@ static enum dam_err leaf_read(struct dam_evidence *evidence, uint64_t seq,
                               struct dam_history_finding *finding)
 {
     enum dam_err err = dam_evidence_read(evidence, seq, ret_data);
-    if (err == DAM_ECORRUPT) {
-        return found(finding, seq, "the bytes on the disk do not match the leaf's hash");
+    if (err != DAM_OK) {
+        (void)found(finding, seq, "%s",
+                    err == DAM_ECORRUPT ? "the bytes on the disk do not match the leaf's hash"
+                                        : dam_err_text(err));
+        return err;
     }
-    DAM_TRY(err);
     err = dam_record_leaf_load(*ret_data, ret);
     return err == DAM_OK ? DAM_OK : found(finding, seq, "not a leaf: %s", dam_err_text(err));
 }
@@ -372,17 +374,17 @@ enum dam_err dam_history_ask_whatif(struct dam_evidence *evidence, struct dam_de
                                     const struct dam_manifest *manifest,
                                     const struct dam_law *candidate, struct dam_history_range range,
                                     const struct dam_history_progress *progress,
-                                    dam_history_difference *difference, void *ctx,
-                                    struct dam_history_whatif *ret)
+                                    struct dam_history_whatif *ret,
+                                    struct dam_history_finding *ret_finding)
 {
     struct candidate c = {0};
-    struct dam_history_finding finding;
     *ret = (struct dam_history_whatif){0};
+    *ret_finding = (struct dam_history_finding){0};
     for (uint64_t seq = range.first; seq < range.end; seq++) {
         struct dam_record_leaf leaf;
         struct dam_bytes data;
         bool different = false;
-        DAM_TRY(leaf_read(evidence, seq, &leaf, &data, &finding));
+        DAM_TRY(leaf_read(evidence, seq, &leaf, &data, ret_finding));
         if (!keep_going(progress, seq + 1 - range.first, range.end - range.first)) {
             return DAM_ECLOSED;
         }
@@ -398,9 +400,6 @@ enum dam_err dam_history_ask_whatif(struct dam_evidence *evidence, struct dam_de
         if (different) {
             ret->first_different = ret->different == 0 ? seq : ret->first_different;
             ret->different++;
-            if (difference != NULL) {
-                difference(ctx, &leaf, &c.decision);
-            }
         }
     }
     if (c.has_time) { /* the last decision stood for one period */
@@ -412,15 +411,16 @@ enum dam_err dam_history_ask_whatif(struct dam_evidence *evidence, struct dam_de
 /* Times may jump, so the answer is the first leaf from which all later ones are as young: found
  * from the end. */
 enum dam_err dam_history_since(struct dam_evidence *evidence, int64_t since_ms,
-                               struct dam_history_range *ret)
+                               struct dam_history_range *ret,
+                               struct dam_history_finding *ret_finding)
 {
-    struct dam_history_finding finding;
     uint64_t seq = dam_evidence_size(evidence);
+    *ret_finding = (struct dam_history_finding){0};
     ret->end = seq;
     for (; seq > 0; seq--) {
         struct dam_record_leaf leaf;
         struct dam_bytes data;
-        DAM_TRY(leaf_read(evidence, seq - 1, &leaf, &data, &finding));
+        DAM_TRY(leaf_read(evidence, seq - 1, &leaf, &data, ret_finding));
         if (leaf.time_ms < since_ms) {
             break;
         }

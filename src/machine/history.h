@@ -21,7 +21,7 @@ struct dam_history_progress {
 
 struct dam_history_finding {
     uint64_t seq;
-    char text[200]; /* what is wrong, "" if nothing */
+    char text[200]; /* what is wrong with it, "" if it is not about one leaf */
 };
 
 /* ---- verify ---------------------------------------------------------------------------------- */
@@ -105,21 +105,18 @@ struct dam_history_whatif {
     struct dam_history_actuator actuators[DAM_FLOW_ACTUATORS_MAX];
 };
 
-/* Called for every decision that differs; may be NULL. */
-typedef void dam_history_difference(void *ctx, const struct dam_record_leaf *then,
-                                    const struct dam_decision *now);
-
 /** Let another mind or charter live through the recorded past. Sensors are as recorded; memory and
  *  last actions are the candidate's own. Returns: as replay. */
 DAM_MUST_USE enum dam_err
 dam_history_ask_whatif(struct dam_evidence *evidence, struct dam_decider *decider,
                        const struct dam_manifest *manifest, const struct dam_law *candidate,
                        struct dam_history_range range, const struct dam_history_progress *progress,
-                       dam_history_difference *difference, void *ctx,
-                       struct dam_history_whatif *ret);
+                       struct dam_history_whatif *ret, struct dam_history_finding *ret_finding);
 
-/** The range of leaves since a time. Returns: DAM_OK, or an error of the store. */
+/** The range of leaves since a time. Returns: DAM_OK, or an error of the store, which *ret_finding
+ *  then tells. */
 DAM_MUST_USE enum dam_err dam_history_since(struct dam_evidence *evidence, int64_t since_ms,
-                                            struct dam_history_range *ret);
+                                            struct dam_history_range *ret,
+                                            struct dam_history_finding *ret_finding);
 
 #endif
