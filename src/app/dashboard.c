@@ -12,6 +12,7 @@
 #define STREAMS_MAX 64u
 #define HEARTBEAT_MS 15000u
 #define DOCUMENT_LEN_MAX (32u << 20)
+#define HEADERS_SIZE 512u
 
 struct dam_dashboard {
     uv_loop_t *loop;
@@ -29,11 +30,16 @@ static const char security_headers[] = "X-Content-Type-Options: nosniff\r\n"
                                        "Cross-Origin-Resource-Policy: same-origin\r\n"
                                        "Cache-Control: no-store\r\n";
 
+static void put_headers(char to[HEADERS_SIZE], const char *type)
+{
+    (void)snprintf(to, HEADERS_SIZE, "Content-Type: %s\r\n%s", type, security_headers);
+}
+
 static void reply(struct dam_http_exchange *exchange, int status, const char *type,
                   const void *body, size_t len)
 {
-    char headers[512];
-    (void)snprintf(headers, sizeof(headers), "Content-Type: %s\r\n%s", type, security_headers);
+    char headers[HEADERS_SIZE];
+    put_headers(headers, type);
     dam_http_reply(exchange, status, headers, body, len);
 }
 
@@ -64,6 +70,19 @@ static void reply_document(struct dam_dashboard *dashboard, struct dam_http_exch
     } else {
         reply(exchange, 200, type, dashboard->out.data, dashboard->out.len);
     }
+}
+
+/* Send what a source tells in parts, unless it could not begin. */
+static void reply_parts(struct dam_http_exchange *exchange, enum dam_err err,
+                        const struct dam_http_parts *parts, const char *type)
+{
+    char headers[HEADERS_SIZE];
+    if (err != DAM_OK) {
+        refuse(exchange, 503, dam_err_text(err));
+        return;
+    }
+    put_headers(headers, type);
+    dam_http_reply_parts(exchange, 200, headers, parts);
 }
 
 static bool path_starts(struct dam_bytes path, const char *text)
@@ -176,9 +195,8 @@ static void stream_open(struct dam_dashboard *dashboard, struct dam_http_exchang
         refuse(exchange, 503, "too many pages are open; close one");
         return;
     }
-    char headers[512];
-    (void)snprintf(headers, sizeof(headers), "Content-Type: text/event-stream\r\n%s",
-                   security_headers);
+    char headers[HEADERS_SIZE];
+    put_headers(headers, "text/event-stream");
     dam_http_stream_begin(exchange, 200, headers);
     dashboard->streams[dashboard->stream_count++] = exchange;
     stream_send_state(dashboard, &dashboard->streams[dashboard->stream_count - 1], 1);
@@ -250,6 +268,7 @@ static void serve_get(struct dam_dashboard *dashboard, struct dam_http_exchange 
     const struct dam_dashboard_source *source = &dashboard->source;
     struct dam_bytes path = request->path;
     struct dam_buf *out = &dashboard->out;
+    struct dam_http_parts parts;
     uint64_t seq;
     bool verify;
     if (dam_bytes_is(path, "/api/events")) {
@@ -260,15 +279,18 @@ static void serve_get(struct dam_dashboard *dashboard, struct dam_http_exchange 
         uint64_t limit = query_u64(request->query, "limit", 50);
         limit = limit < 1 ? 1 : limit > 200 ? 200 : limit;
         uint64_t before = query_u64(request->query, "before", UINT64_MAX);
-        reply_document(dashboard, exchange,
-                       source->decisions(source->ctx, before, (unsigned)limit, out),
-                       "application/json");
+        reply_parts(exchange, source->decisions(source->ctx, before, (unsigned)limit, &parts),
+                    &parts, "application/json");
     } else if (decision_path(path, &seq, &verify) && !verify && source->decision != NULL) {
         reply_document(dashboard, exchange, source->decision(source->ctx, seq, out),
                        "application/json");
     } else if (dam_bytes_is(path, "/api/export.csv") && source->export_csv != NULL) {
-        reply_document(dashboard, exchange, source->export_csv(source->ctx, out),
-                       "text/csv; charset=utf-8");
+        reply_parts(exchange, source->export_csv(source->ctx, &parts), &parts,
+                    "text/csv; charset=utf-8");
+    } else if (dam_bytes_is(path, "/api/days") && source->days != NULL) {
+        reply_parts(exchange, source->days(source->ctx, &parts), &parts, "application/json");
+    } else if (dam_bytes_is(path, "/api/series") && source->series != NULL) {
+        reply_parts(exchange, source->series(source->ctx, &parts), &parts, "application/json");
     } else if (path_starts(path, "/api/") && source->other != NULL) {
         int status =
             source->other(source->ctx, "GET", path, request->query, dam_bytes(NULL, 0), out);

@@ -22,8 +22,6 @@ struct dam_dashboard; /* private */
 struct dam_dashboard_source {
     /* The whole snapshot (docs/api.md). */
     int (*state)(void *ctx, struct dam_buf *out);
-    /* The newest decisions, at most limit (1..200), below sequence number `before`. */
-    int (*decisions)(void *ctx, uint64_t before, unsigned limit, struct dam_buf *out);
     /* One decision with its reasons and its proof. */
     int (*decision)(void *ctx, uint64_t seq, struct dam_buf *out);
     /* Run it again and compare: {"ok":..., "detail":...}. */
@@ -38,8 +36,14 @@ struct dam_dashboard_source {
      * GET. */
     int (*other)(void *ctx, const char *method, struct dam_bytes path, struct dam_bytes query,
                  struct dam_bytes body, struct dam_buf *out);
-    /* Decisions as CSV (RFC 4180). */
-    int (*export_csv)(void *ctx, struct dam_buf *out);
+    /* What goes through the log is told in parts; else DAM_ENOMEM. The newest decisions, at most
+     * limit (1..200), below sequence number `before`; */
+    enum dam_err (*decisions)(void *ctx, uint64_t before, unsigned limit,
+                              struct dam_http_parts *ret);
+    /* day by day; the newest readings; decisions as CSV. */
+    enum dam_err (*days)(void *ctx, struct dam_http_parts *ret);
+    enum dam_err (*series)(void *ctx, struct dam_http_parts *ret);
+    enum dam_err (*export_csv)(void *ctx, struct dam_http_parts *ret);
     /* The log: path is "checkpoint" or "tile/..." (C2SP tlog-tiles); any content type but JSON. */
     int (*log_file)(void *ctx, struct dam_bytes path, struct dam_buf *out);
     /* Prometheus text format 0.0.4. */

@@ -2,6 +2,7 @@
 #include "app/face.h"
 
 #include "app/face_history.h"
+#include "app/face_walk.h"
 #include "app/mind_view.h"
 #include "app/skill_door.h"
 #include "base/heap.h"
@@ -36,14 +37,6 @@ static struct dam_machine *machine_of(struct dam_face *face)
     return dam_runtime_machine(face->runtime, 0);
 }
 
-static void put_value(struct dam_json_writer *w, const char *key, int64_t value)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%lld", (long long)value);
-    dam_json_put_key(w, key);
-    dam_json_put_cstr(w, text);
-}
-
 static void put_text(struct dam_json_writer *w, const char *key, const char *text)
 {
     dam_json_put_key(w, key);
@@ -72,7 +65,7 @@ static void put_channels(struct dam_face *face, struct dam_json_writer *w)
         put_text(w, "unit", channel->unit);
         dam_json_put_key(w, "decimals");
         dam_json_put_u64(w, channel->decimals);
-        put_value(w, "value", sample.value);
+        dam_json_put_i64_text_at(w, "value", sample.value);
         dam_json_put_key(w, "quality");
         dam_json_put_u64(w, sample.quality);
         dam_json_put_key(w, "age_ms");
@@ -96,10 +89,10 @@ static void put_channels(struct dam_face *face, struct dam_json_writer *w)
         put_text(w, "unit", actuator->unit);
         dam_json_put_key(w, "decimals");
         dam_json_put_u64(w, actuator->decimals);
-        put_value(w, "value", sample.value);
-        put_value(w, "safe", actuator->safe);
-        put_value(w, "min", actuator->min);
-        put_value(w, "max", actuator->max);
+        dam_json_put_i64_text_at(w, "value", sample.value);
+        dam_json_put_i64_text_at(w, "safe", actuator->safe);
+        dam_json_put_i64_text_at(w, "min", actuator->min);
+        dam_json_put_i64_text_at(w, "max", actuator->max);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
@@ -222,10 +215,25 @@ static int tell_state(void *ctx, struct dam_buf *out)
     return 200;
 }
 
-static int tell_decisions(void *ctx, uint64_t before, unsigned limit, struct dam_buf *out)
+static enum dam_err tell_decisions(void *ctx, uint64_t before, unsigned limit,
+                                   struct dam_http_parts *ret)
 {
-    struct dam_face *face = ctx;
-    return dam_face_decisions(machine_of(face), before, limit, out);
+    return dam_face_decisions(machine_of(ctx), before, limit, ret);
+}
+
+static enum dam_err tell_csv(void *ctx, struct dam_http_parts *ret)
+{
+    return dam_face_csv(machine_of(ctx), ret);
+}
+
+static enum dam_err tell_days(void *ctx, struct dam_http_parts *ret)
+{
+    return dam_face_days(machine_of(ctx), ret);
+}
+
+static enum dam_err tell_series(void *ctx, struct dam_http_parts *ret)
+{
+    return dam_face_series(machine_of(ctx), ret);
 }
 
 static int tell_decision(void *ctx, uint64_t seq, struct dam_buf *out)
@@ -238,12 +246,6 @@ static int tell_verify(void *ctx, uint64_t seq, struct dam_buf *out)
 {
     struct dam_face *face = ctx;
     return dam_face_verify(machine_of(face), seq, out);
-}
-
-static int tell_csv(void *ctx, struct dam_buf *out)
-{
-    struct dam_face *face = ctx;
-    return dam_face_csv(machine_of(face), out);
 }
 
 static int tell_log_file(void *ctx, struct dam_bytes path, struct dam_buf *out)
@@ -311,16 +313,9 @@ static int tell_other(void *ctx, const char *method, struct dam_bytes path, stru
                       struct dam_bytes body, struct dam_buf *out)
 {
     struct dam_face *face = ctx;
-    bool is_get = strcmp(method, "GET") == 0;
     (void)query;
     if (strcmp(method, "POST") == 0 && dam_bytes_is(path, "/api/clock")) {
         return do_clock(face, body, out);
-    }
-    if (is_get && dam_bytes_is(path, "/api/days")) {
-        return dam_face_days(machine_of(face), out);
-    }
-    if (is_get && dam_bytes_is(path, "/api/series")) {
-        return dam_face_series(machine_of(face), out);
     }
     dam_buf_put_text(out, "there is nothing at this path; /openapi.json lists what there is");
     return 404;
@@ -358,6 +353,8 @@ enum dam_err dam_face_create(struct dam_runtime *runtime, const struct dam_face_
         .stop = do_stop,
         .pass = do_pass,
         .other = tell_other,
+        .days = tell_days,
+        .series = tell_series,
         .export_csv = tell_csv,
         .log_file = tell_log_file,
         .metrics = tell_metrics,

@@ -10,35 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOOK_BACK_MAX 4096u /* leaves read for one answer */
-#define CSV_ROWS_MAX 200000u
-
-static void put_cstr(struct dam_json_writer *w, const char *key, const char *text)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_cstr(w, text);
-}
-
-static void put_u64(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_u64(w, value);
-}
-
-/* int64 as text: a browser's number would round it. */
-static void put_value_item(struct dam_json_writer *w, int64_t value)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%lld", (long long)value);
-    dam_json_put_cstr(w, text);
-}
-
-static void put_value(struct dam_json_writer *w, const char *key, int64_t value)
-{
-    dam_json_put_key(w, key);
-    put_value_item(w, value);
-}
-
 /* "0x..." of at most 32 bytes. */
 static void put_hex_item(struct dam_json_writer *w, const uint8_t *data, size_t len)
 {
@@ -53,12 +24,23 @@ static void put_hex(struct dam_json_writer *w, const char *key, const uint8_t *d
     put_hex_item(w, data, len);
 }
 
-/* Returns: false if leaf `seq` cannot be read. */
-static bool leaf_read(struct dam_machine *machine, uint64_t seq, struct dam_record_leaf *ret)
+/* Returns: 200, or a status and its sentence. */
+static int decision_read(struct dam_machine *machine, uint64_t seq, struct dam_record_leaf *ret,
+                         struct dam_buf *out)
 {
-    struct dam_bytes data;
-    return dam_evidence_read(dam_machine_evidence(machine), seq, &data) == DAM_OK &&
-           dam_record_leaf_load(data, ret) == DAM_OK;
+    struct dam_evidence *evidence = dam_machine_evidence(machine);
+    bool is_there = seq < dam_evidence_durable(evidence);
+    enum dam_err err = is_there ? dam_evidence_leaf(evidence, seq, ret) : DAM_ENOTFOUND;
+    if (err == DAM_OK && ret->kind == DAM_RECORD_DECISION) {
+        return 200;
+    }
+    if (err == DAM_OK || err == DAM_ENOTFOUND) {
+        dam_buf_put_text(out, "there is no decision with this sequence number");
+        return 404;
+    }
+    dam_buf_put_text(out, "this leaf cannot be read; `dam verify` checks the log: ");
+    dam_buf_put_text(out, dam_err_text(err));
+    return 503;
 }
 
 static void put_code(struct dam_json_writer *w, const char *key, const char *name,
@@ -66,7 +48,7 @@ static void put_code(struct dam_json_writer *w, const char *key, const char *nam
 {
     dam_json_put_key(w, key);
     dam_json_put_object(w);
-    put_cstr(w, "name", name == NULL ? "" : name);
+    dam_json_put_cstr_at(w, "name", name == NULL ? "" : name);
     put_hex(w, "address", address->b, sizeof(address->b));
     dam_json_put_object_end(w);
 }
@@ -80,8 +62,8 @@ void dam_face_put_evidence(struct dam_machine *machine, struct dam_json_writer *
     dam_evidence_root(evidence, &root);
     dam_json_put_key(w, "evidence");
     dam_json_put_object(w);
-    put_u64(w, "size", dam_evidence_size(evidence));
-    put_u64(w, "durable", dam_evidence_durable(evidence));
+    dam_json_put_u64_at(w, "size", dam_evidence_size(evidence));
+    dam_json_put_u64_at(w, "durable", dam_evidence_durable(evidence));
     put_hex(w, "root", root.b, sizeof(root.b));
     dam_json_put_object_end(w);
     /* A constitution names code by its address alone; the manifest's names count for nothing then.
@@ -90,50 +72,6 @@ void dam_face_put_evidence(struct dam_machine *machine, struct dam_json_writer *
     const char *mind = manifest->mind.code != NULL ? manifest->mind.code : manifest->mind.model;
     put_code(w, "mind", named ? mind : NULL, &law->mind);
     put_code(w, "charter", named ? manifest->charter.code : NULL, &law->charter);
-}
-
-static void put_action(struct dam_json_writer *w, const struct dam_manifest *manifest,
-                       const struct dam_record_decision *decision)
-{
-    dam_json_put_key(w, "action");
-    dam_json_put_array(w);
-    for (size_t i = 0; 8 * i < decision->action.len && i < manifest->actuator_count; i++) {
-        dam_json_put_object(w);
-        put_cstr(w, "name", manifest->actuators[i].name);
-        put_cstr(w, "unit", manifest->actuators[i].unit);
-        put_u64(w, "decimals", manifest->actuators[i].decimals);
-        put_value(w, "value", (int64_t)dam_load_be64(decision->action.data + 8 * i));
-        dam_json_put_object_end(w);
-    }
-    dam_json_put_array_end(w);
-}
-
-int dam_face_decisions(struct dam_machine *machine, uint64_t before, unsigned limit,
-                       struct dam_buf *out)
-{
-    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
-    uint64_t end = before < size ? before : size;
-    struct dam_json_writer w = {.buf = out};
-    dam_json_put_object(&w);
-    dam_json_put_key(&w, "decisions");
-    dam_json_put_array(&w);
-    for (uint64_t looked = 0; limit > 0 && looked < end && looked < LOOK_BACK_MAX; looked++) {
-        struct dam_record_leaf leaf;
-        if (!leaf_read(machine, end - 1 - looked, &leaf) || leaf.kind != DAM_RECORD_DECISION) {
-            continue;
-        }
-        dam_json_put_object(&w);
-        put_u64(&w, "seq", leaf.seq);
-        dam_json_put_key(&w, "time");
-        dam_json_put_i64(&w, leaf.time_ms / 1000);
-        put_u64(&w, "outcome", leaf.decision.outcome);
-        put_action(&w, dam_machine_manifest(machine), &leaf.decision);
-        dam_json_put_object_end(&w);
-        limit--;
-    }
-    dam_json_put_array_end(&w);
-    dam_json_put_object_end(&w);
-    return 200;
 }
 
 static void put_inputs(struct dam_json_writer *w, const struct dam_manifest *manifest,
@@ -149,12 +87,12 @@ static void put_inputs(struct dam_json_writer *w, const struct dam_manifest *man
         }
         dam_manifest_record_name(manifest, i, name, sizeof(name));
         dam_json_put_object(w);
-        put_cstr(w, "name", name);
-        put_cstr(w, "unit", i == 0 ? "time" : dam_manifest_record_unit(manifest, i));
-        put_u64(w, "decimals", dam_manifest_record_decimals(manifest, i));
-        put_value(w, "value", sample.value);
-        put_u64(w, "age_ms", sample.age_ms);
-        put_u64(w, "quality", sample.quality);
+        dam_json_put_cstr_at(w, "name", name);
+        dam_json_put_cstr_at(w, "unit", i == 0 ? "time" : dam_manifest_record_unit(manifest, i));
+        dam_json_put_u64_at(w, "decimals", dam_manifest_record_decimals(manifest, i));
+        dam_json_put_i64_text_at(w, "value", sample.value);
+        dam_json_put_u64_at(w, "age_ms", sample.age_ms);
+        dam_json_put_u64_at(w, "quality", sample.quality);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
@@ -170,13 +108,13 @@ static void put_outputs(struct dam_json_writer *w, const struct dam_manifest *ma
         char why[DAM_MANIFEST_COMPLAINT_MAX];
         dam_manifest_reason_text(manifest, reason, why, sizeof(why));
         dam_json_put_object(w);
-        put_cstr(w, "name", manifest->actuators[i].name);
-        put_cstr(w, "unit", manifest->actuators[i].unit);
-        put_u64(w, "decimals", manifest->actuators[i].decimals);
-        put_value(w, "proposed", (int64_t)dam_load_be64(d->proposal.data + 8 * i));
-        put_value(w, "permitted", (int64_t)dam_load_be64(d->action.data + 8 * i));
-        put_u64(w, "reason", reason);
-        put_cstr(w, "reason_text", reason == 0 ? "" : why);
+        dam_json_put_cstr_at(w, "name", manifest->actuators[i].name);
+        dam_json_put_cstr_at(w, "unit", manifest->actuators[i].unit);
+        dam_json_put_u64_at(w, "decimals", manifest->actuators[i].decimals);
+        dam_json_put_i64_text_at(w, "proposed", (int64_t)dam_load_be64(d->proposal.data + 8 * i));
+        dam_json_put_i64_text_at(w, "permitted", (int64_t)dam_load_be64(d->action.data + 8 * i));
+        dam_json_put_u64_at(w, "reason", reason);
+        dam_json_put_cstr_at(w, "reason_text", reason == 0 ? "" : why);
         dam_json_put_object_end(w);
     }
     dam_json_put_array_end(w);
@@ -190,7 +128,7 @@ static void put_proof(struct dam_json_writer *w, struct dam_evidence *evidence, 
     if (dam_record_prove_inclusion(&source, seq, size, &proof) != DAM_OK) {
         return;
     }
-    put_u64(w, "tree_size", size);
+    dam_json_put_u64_at(w, "tree_size", size);
     dam_json_put_key(w, "proof");
     dam_json_put_array(w);
     for (size_t i = 0; i < proof.count; i++) {
@@ -200,16 +138,16 @@ static void put_proof(struct dam_json_writer *w, struct dam_evidence *evidence, 
 }
 
 /* The receipt comes within a few leaves or not at all. */
-static void put_receipt(struct dam_json_writer *w, struct dam_machine *machine, uint64_t seq)
+static void put_receipt(struct dam_json_writer *w, struct dam_evidence *evidence, uint64_t seq)
 {
     static const char *const texts[] = {"done and read back", "done; the device gives no read-back",
                                         "the device refused", "unknown: the device did not answer"};
-    uint64_t size = dam_evidence_size(dam_machine_evidence(machine));
+    uint64_t size = dam_evidence_size(evidence);
     for (uint64_t at = seq + 1; at < size && at < seq + 64; at++) {
         struct dam_record_leaf leaf;
-        if (leaf_read(machine, at, &leaf) && leaf.kind == DAM_RECORD_RECEIPT &&
+        if (dam_evidence_leaf(evidence, at, &leaf) == DAM_OK && leaf.kind == DAM_RECORD_RECEIPT &&
             leaf.receipt.decision_seq == seq && leaf.receipt.status < DAM_COUNT_OF(texts)) {
-            put_cstr(w, "receipt", texts[leaf.receipt.status]);
+            dam_json_put_cstr_at(w, "receipt", texts[leaf.receipt.status]);
             return;
         }
     }
@@ -221,26 +159,25 @@ int dam_face_decision(struct dam_machine *machine, uint64_t seq, struct dam_buf 
     struct dam_evidence *evidence = dam_machine_evidence(machine);
     struct dam_record_leaf leaf;
     struct dam_hash hash;
-    if (seq >= dam_evidence_durable(evidence) || !leaf_read(machine, seq, &leaf) ||
-        leaf.kind != DAM_RECORD_DECISION) {
-        dam_buf_put_text(out, "there is no decision with this sequence number");
-        return 404;
+    int status = decision_read(machine, seq, &leaf, out);
+    if (status != 200) {
+        return status;
     }
     struct dam_json_writer w = {.buf = out};
     dam_json_put_object(&w);
-    put_u64(&w, "seq", seq);
+    dam_json_put_u64_at(&w, "seq", seq);
     dam_json_put_key(&w, "time");
     dam_json_put_i64(&w, leaf.time_ms / 1000);
-    put_u64(&w, "outcome", leaf.decision.outcome);
-    put_u64(&w, "epoch", leaf.decision.epoch);
+    dam_json_put_u64_at(&w, "outcome", leaf.decision.outcome);
+    dam_json_put_u64_at(&w, "epoch", leaf.decision.epoch);
     put_inputs(&w, manifest, leaf.decision.observation);
     put_outputs(&w, manifest, &leaf.decision);
     put_hex(&w, "mind", leaf.decision.mind.b, 20);
-    put_u64(&w, "mind_gas", leaf.decision.mind_gas);
+    dam_json_put_u64_at(&w, "mind_gas", leaf.decision.mind_gas);
     put_hex(&w, "charter", leaf.decision.charter.b, 20);
-    put_u64(&w, "charter_gas", leaf.decision.charter_gas);
-    put_u64(&w, "memory_len", leaf.decision.memory.len);
-    put_receipt(&w, machine, seq);
+    dam_json_put_u64_at(&w, "charter_gas", leaf.decision.charter_gas);
+    dam_json_put_u64_at(&w, "memory_len", leaf.decision.memory.len);
+    put_receipt(&w, evidence, seq);
     struct dam_bytes data;
     if (dam_evidence_read(evidence, seq, &data) == DAM_OK) {
         dam_json_put_key(&w, "leaf");
@@ -258,10 +195,9 @@ int dam_face_verify(struct dam_machine *machine, uint64_t seq, struct dam_buf *o
 {
     struct dam_evidence *evidence = dam_machine_evidence(machine);
     struct dam_record_leaf leaf;
-    if (seq >= dam_evidence_durable(evidence) || !leaf_read(machine, seq, &leaf) ||
-        leaf.kind != DAM_RECORD_DECISION) {
-        dam_buf_put_text(out, "there is no decision with this sequence number");
-        return 404;
+    int status = decision_read(machine, seq, &leaf, out);
+    if (status != 200) {
+        return status;
     }
     struct dam_history_range range = {.first = seq, .end = seq + 1};
     struct dam_history_replayed replayed = {0};
@@ -283,232 +219,8 @@ int dam_face_verify(struct dam_machine *machine, uint64_t seq, struct dam_buf *o
     dam_json_put_bool(&w, err == DAM_OK && replayed.same == 1);
     dam_json_put_key(&w, "judged");
     dam_json_put_bool(&w, err == DAM_OK && replayed.foreign == 0);
-    put_cstr(&w, "detail", detail);
+    dam_json_put_cstr_at(&w, "detail", detail);
     dam_json_put_object_end(&w);
-    return 200;
-}
-
-/* One day as it is added up. Energy is the reading of a turn until the next one. */
-struct day {
-    int64_t number; /* of the Unix day */
-    uint64_t first;
-    uint64_t last;
-    uint64_t decisions;
-    uint64_t changed; /* the action is not the proposal */
-    uint64_t receipts[4];
-    int64_t
-        power_ms[DAM_FLOW_CHANNELS_MAX]; /* W, with the channel's decimals, times milliseconds */
-};
-
-#define DAY_MS 86400000ll
-#define GAP_MS_MAX 3600000ll /* a longer silence is a gap, not a turn */
-
-static void day_put(struct dam_json_writer *w, const struct dam_manifest *manifest,
-                    const struct day *day)
-{
-    static const char *const fates[] = {"done", "unread", "refused", "unknown"};
-    dam_json_put_object(w);
-    dam_json_put_key(w, "start");
-    dam_json_put_i64(w, day->number * (DAY_MS / 1000));
-    put_u64(w, "first", day->first);
-    put_u64(w, "last", day->last);
-    put_u64(w, "decisions", day->decisions);
-    put_u64(w, "changed", day->changed);
-    for (size_t i = 0; i < DAM_COUNT_OF(fates); i++) {
-        put_u64(w, fates[i], day->receipts[i]);
-    }
-    dam_json_put_key(w, "energy_wh");
-    dam_json_put_object(w);
-    for (size_t i = 0; i < manifest->channel_count; i++) {
-        if (manifest->channels[i].unit != NULL && strcmp(manifest->channels[i].unit, "W") == 0) {
-            int64_t scale = 3600000;
-            for (unsigned d = 0; d < manifest->channels[i].decimals; d++) {
-                scale *= 10;
-            }
-            put_value(w, manifest->channels[i].name, day->power_ms[i] / scale);
-        }
-    }
-    dam_json_put_object_end(w);
-    dam_json_put_object_end(w);
-}
-
-/* The readings of the last decision. */
-struct readings {
-    int64_t time_ms;
-    size_t count;
-    int64_t values[DAM_FLOW_CHANNELS_MAX];
-};
-
-/* Let them count until `until_ms`. */
-static void day_count(struct day *day, const struct readings *before, int64_t until_ms)
-{
-    int64_t length_ms = until_ms - before->time_ms;
-    if (length_ms <= 0 || length_ms > GAP_MS_MAX) {
-        return;
-    }
-    for (size_t i = 0; i < before->count; i++) {
-        int64_t part;
-        if (!__builtin_mul_overflow(before->values[i], length_ms, &part) &&
-            !__builtin_add_overflow(day->power_ms[i], part, &part)) {
-            day->power_ms[i] = part;
-        }
-    }
-}
-
-static void readings_take(struct readings *ret, const struct dam_record_leaf *leaf)
-{
-    struct dam_bytes observation = leaf->decision.observation;
-    ret->time_ms = leaf->time_ms;
-    ret->count = 0;
-    while (ret->count < DAM_FLOW_CHANNELS_MAX &&
-           DAM_FLOW_SAMPLE_LEN * (ret->count + 2) <= observation.len) {
-        struct dam_flow_sample sample = {.value = 0};
-        if (dam_flow_sample_load(observation.data + DAM_FLOW_SAMPLE_LEN * (ret->count + 1),
-                                 &sample) != DAM_OK) {
-            sample.value = 0; /* malformed */
-        }
-        ret->values[ret->count++] = sample.value;
-    }
-}
-
-int dam_face_days(struct dam_machine *machine, struct dam_buf *out)
-{
-    const struct dam_manifest *manifest = dam_machine_manifest(machine);
-    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
-    struct day day = {.number = INT64_MIN};
-    struct readings before = {.count = 0};
-    struct dam_json_writer w = {.buf = out};
-    dam_json_put_object(&w);
-    dam_json_put_key(&w, "days");
-    dam_json_put_array(&w);
-    for (uint64_t seq = size > CSV_ROWS_MAX ? size - CSV_ROWS_MAX : 0; seq < size; seq++) {
-        struct dam_record_leaf leaf;
-        if (!leaf_read(machine, seq, &leaf)) {
-            continue;
-        }
-        if (leaf.kind == DAM_RECORD_DECISION) {
-            day_count(&day, &before, leaf.time_ms);
-        }
-        if (leaf.time_ms / DAY_MS > day.number) { /* a clock that goes back opens no second day */
-            if (day.number != INT64_MIN) {
-                day_put(&w, manifest, &day);
-            }
-            day = (struct day){.number = leaf.time_ms / DAY_MS, .first = seq};
-        }
-        day.last = seq;
-        if (leaf.kind == DAM_RECORD_DECISION) {
-            day.decisions++;
-            day.changed += leaf.decision.outcome != 0;
-            readings_take(&before, &leaf);
-        } else if (leaf.kind == DAM_RECORD_RECEIPT && leaf.receipt.status < 4) {
-            day.receipts[leaf.receipt.status]++;
-        }
-    }
-    if (day.number != INT64_MIN) {
-        day_put(&w, manifest, &day);
-    }
-    dam_json_put_array_end(&w);
-    dam_json_put_object_end(&w);
-    return 200;
-}
-
-static void put_series_row(struct dam_json_writer *w, const struct dam_record_leaf *leaf,
-                           size_t channel_count)
-{
-    struct dam_bytes observation = leaf->decision.observation;
-    dam_json_put_array(w);
-    dam_json_put_i64(w, leaf->time_ms / 1000);
-    for (size_t i = 1; i <= channel_count && DAM_FLOW_SAMPLE_LEN * (i + 1) <= observation.len;
-         i++) {
-        struct dam_flow_sample sample;
-        if (dam_flow_sample_load(observation.data + DAM_FLOW_SAMPLE_LEN * i, &sample) != DAM_OK ||
-            sample.quality != DAM_FLOW_GOOD) {
-            dam_json_put_null(w);
-            continue;
-        }
-        put_value_item(w, sample.value);
-    }
-    dam_json_put_array_end(w);
-}
-
-int dam_face_series(struct dam_machine *machine, struct dam_buf *out)
-{
-    const struct dam_manifest *manifest = dam_machine_manifest(machine);
-    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
-    struct dam_json_writer w = {.buf = out};
-    dam_json_put_object(&w);
-    dam_json_put_key(&w, "channels");
-    dam_json_put_array(&w);
-    for (size_t i = 0; i < manifest->channel_count; i++) {
-        const struct dam_manifest_channel *channel = &manifest->channels[i];
-        dam_json_put_object(&w);
-        put_cstr(&w, "name", channel->name);
-        put_cstr(&w, "title", channel->title == NULL ? "" : channel->title);
-        put_cstr(&w, "unit", channel->unit == NULL ? "" : channel->unit);
-        put_u64(&w, "decimals", channel->decimals);
-        dam_json_put_object_end(&w);
-    }
-    dam_json_put_array_end(&w);
-    dam_json_put_key(&w, "rows");
-    dam_json_put_array(&w);
-    for (uint64_t seq = size > LOOK_BACK_MAX ? size - LOOK_BACK_MAX : 0; seq < size; seq++) {
-        struct dam_record_leaf leaf;
-        if (leaf_read(machine, seq, &leaf) && leaf.kind == DAM_RECORD_DECISION) {
-            put_series_row(&w, &leaf, manifest->channel_count);
-        }
-    }
-    dam_json_put_array_end(&w);
-    dam_json_put_object_end(&w);
-    return 200;
-}
-
-static void csv_head(const struct dam_manifest *manifest, struct dam_buf *out)
-{
-    dam_buf_put_text(out, "seq,time_ms,outcome");
-    for (size_t i = 1; i < dam_manifest_record_count(manifest); i++) {
-        char name[80];
-        dam_manifest_record_name(manifest, i, name, sizeof(name));
-        dam_buf_put_text(out, ",");
-        dam_buf_put_text(out, name);
-    }
-    for (size_t i = 0; i < manifest->actuator_count; i++) {
-        dam_buf_put_text(out, ",");
-        dam_buf_put_text(out, manifest->actuators[i].name);
-    }
-    dam_buf_put_text(out, "\r\n");
-}
-
-static void csv_number(struct dam_buf *out, long long value)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), ",%lld", value);
-    dam_buf_put_text(out, text);
-}
-
-/* Values in the channels' own decimals, as the evidence holds them. */
-int dam_face_csv(struct dam_machine *machine, struct dam_buf *out)
-{
-    const struct dam_manifest *manifest = dam_machine_manifest(machine);
-    uint64_t size = dam_evidence_durable(dam_machine_evidence(machine));
-    uint64_t first = size > CSV_ROWS_MAX ? size - CSV_ROWS_MAX : 0;
-    csv_head(manifest, out);
-    for (uint64_t seq = first; seq < size; seq++) {
-        struct dam_record_leaf leaf;
-        if (!leaf_read(machine, seq, &leaf) || leaf.kind != DAM_RECORD_DECISION) {
-            continue;
-        }
-        dam_buf_put_u64(out, seq);
-        csv_number(out, leaf.time_ms);
-        csv_number(out, leaf.decision.outcome);
-        struct dam_bytes observation = leaf.decision.observation;
-        for (size_t i = 1; DAM_FLOW_SAMPLE_LEN * (i + 1) <= observation.len; i++) {
-            csv_number(out, (int64_t)dam_load_be64(observation.data + DAM_FLOW_SAMPLE_LEN * i));
-        }
-        for (size_t i = 0; 8 * (i + 1) <= leaf.decision.action.len; i++) {
-            csv_number(out, (int64_t)dam_load_be64(leaf.decision.action.data + 8 * i));
-        }
-        dam_buf_put_text(out, "\r\n");
-    }
     return 200;
 }
 

@@ -346,6 +346,10 @@ try {
   await axed(page, "accounts");
   await shot(page, "-accounts");
   await looked(page, "accounts");
+  await page.route("**/api/days", (route) => route.fulfill({ json: { days, damaged: 2, first_damaged: 17 } }));
+  await page.reload();
+  check("accounts: leaves that are missing are told", await page.getByText("2 leaves of the log cannot be read, the first is #17").waitFor({ timeout: WAIT_MS }).then(() => true, () => false));
+  await page.unroute("**/api/days");
   await fails(page, "**/api/days", "the log cannot be read", () => page.reload(), "The accounts could not be loaded: the log cannot be read");
   await page.reload();
   await page.getByRole("table", { name: /Day by day/ }).waitFor({ timeout: WAIT_MS });

@@ -27,6 +27,15 @@ LIFE_CALLS = 39  # what a life of nine turns makes of the calls below
 POINTS = int(os.environ.get("DAM_CRASH_POINTS", "120"))
 
 
+def flip(folder, at):
+    """One bit of a byte of the log."""
+    with open(os.path.join(folder, "evidence", "log"), "r+b") as log:
+        log.seek(at)
+        byte = log.read(1)[0]
+        log.seek(at)
+        log.write(bytes([byte ^ 1]))
+
+
 def test_runs(tmp):
     folder = recorded_site(os.path.join(tmp, "runs"))
     check("config check", dam("config", "check", folder).returncode == 0)
@@ -66,12 +75,7 @@ def test_runs(tmp):
     check("the old root is contained", grown.returncode == 0, grown.stderr)
     lie = f"{verify['size']}:{verify['root'][:-1]}{'0' if verify['root'][-1] != '0' else '1'}"
     check("a wrong root is not", dam("verify", folder, "--contains", lie).returncode == 1)
-    log = os.path.join(folder, "evidence", "log")
-    with open(log, "r+b") as f:
-        f.seek(os.path.getsize(log) // 2)
-        byte = f.read(1)
-        f.seek(-1, os.SEEK_CUR)
-        f.write(bytes([byte[0] ^ 1]))
+    flip(folder, os.path.getsize(os.path.join(folder, "evidence", "log")) // 2)
     check("one flipped bit is found", dam("verify", folder).returncode == 1)
 
 
@@ -283,6 +287,72 @@ def test_skill_answers(tmp):
         check("it ends well", up.wait(30) == 0)
 
 
+PART_LEAVES = 64  # of the log that are read for one part of an answer
+
+
+def answered(place, line):
+    """What a request's answer is, to the connection's end: its head and its chunks, or all of it as one where it has none."""
+    with socket.create_connection((place.hostname, place.port), 30) as client:
+        client.sendall(f"{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        told = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    head, _, rest = told.partition(b"\r\n\r\n")
+    if b"Transfer-Encoding: chunked" not in head:
+        return head, [rest]
+    chunks = []
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        chunks.append(rest[:int(size, 16)])
+        rest = rest[int(size, 16) + 2:]
+    return head, chunks
+
+
+def test_long_answers(tmp):
+    """What goes through the log is told in parts, whatever its client does meanwhile; a damaged leaf is told."""
+    folder = recorded_site(os.path.join(tmp, "long-site"))
+    run = dam("up", folder, "--speed", "max", "--turns", "2000", "--quiet")
+    check("a long log", run.returncode == 0, run.stderr)
+    up = subprocess.Popen([DAM, "up", folder, "--step", "--quiet", "--api", "127.0.0.1:0"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, env=ENV)
+    with up:
+        place = urllib.parse.urlsplit(up.stderr.readline().split()[1])
+
+        def told(path):
+            head, chunks = answered(place, f"GET {path} HTTP/1.1")
+            check(f"{path}: whole, in parts", b"200 OK" in head and chunks[-1] == b"", head)
+            return chunks
+        rows = told("/api/export.csv")
+        check("a row a decision", b"".join(rows).count(b"\r\n") > 1000, len(rows))
+        check("of few leaves a part", all(part.count(b"\r\n") <= PART_LEAVES + (number == 0) for number, part in enumerate(rows)),
+              [part.count(b"\r\n") for part in rows])
+        check("the newest readings, too", len(told("/api/series")) > 1000 // PART_LEAVES)
+        days = json.loads(b"".join(told("/api/days")))
+        check("each decision is counted, none is damaged", sum(day["decisions"] for day in days["days"]) == b"".join(rows).count(b"\r\n") - 1 and days["damaged"] == 0,
+              days["damaged"])
+        head, old = answered(place, "GET /api/export.csv HTTP/1.0")
+        check("HTTP/1.0: the same without chunks", b"".join(old) == b"".join(rows) and b"Transfer-Encoding" not in head, head)
+        silent = socket.create_connection((place.hostname, place.port), 30)
+        silent.sendall(b"GET /api/export.csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in range(20):
+            with socket.create_connection((place.hostname, place.port), 30) as gone:
+                gone.sendall(b"GET /api/days HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        check("others are answered", answered(place, "GET /healthz HTTP/1.1")[1] == [b"ok\n"])
+        flip(folder, os.path.getsize(os.path.join(folder, "evidence", "log")) // 2)
+        days = json.loads(b"".join(told("/api/days")))
+        lost = days.get("first_damaged")
+        check("a damaged leaf is told", days["damaged"] == 1 and 0 < lost < 1000, (days["damaged"], lost))
+        broken = [row for row in b"".join(told("/api/export.csv")).split(b"\r\n") if row.endswith(b",,,")]
+        check("as a row of its number", broken == [str(lost).encode() + b"," * rows[0].split(b"\r\n")[0].count(b",")], broken)
+        head, said = answered(place, f"GET /api/decisions/{lost} HTTP/1.1")
+        check("by itself it is no 404", b" 503 " in head.split(b"\r\n")[0] and b"cannot be read" in said[0], (head, said))
+        up.stdin.write("quit\n")
+        up.stdin.close()
+        check("it ends well in the midst of an answer", up.wait(30) == 0)
+        silent.close()
+    for verb in (("verify",), ("replay", "all"), ("whatif", "--mind", "SpendthriftMind"), ("whatif", "--mind", "SpendthriftMind", "--since", "30000d")):
+        run = dam(*verb, folder)
+        check(f"{verb[0]} names the damaged leaf", run.returncode == 1 and f"leaf {lost}: " in run.stderr, (run.stdout[-300:], run.stderr))
+
+
 def test_service(tmp):
     """As a service manager sees it: ready, alive, silent when it hangs; and the safe state after it was killed."""
     folder = recorded_site(os.path.join(tmp, "service"))
@@ -423,11 +493,7 @@ def test_gaps(tmp):
         check(f"gaps: {want}", any(want in text for text in found), found)
     verify, replay = (json.loads(dam(*words, folder, "--json").stdout) for words in (("verify",), ("replay", "all")))
     check("gaps: the log is whole, every decision runs again", verify["good"] and replay["different"] == 0 and replay["same"] > 10, (verify, replay))
-    with open(os.path.join(folder, "evidence", "log"), "r+b") as log:
-        log.seek(-3, os.SEEK_END)
-        byte = log.read(1)[0]
-        log.seek(-3, os.SEEK_END)
-        log.write(bytes([byte ^ 1]))
+    flip(folder, os.path.getsize(os.path.join(folder, "evidence", "log")) - 3)
     told = dam("status", folder)
     check("a last leaf that is damaged is named", told.returncode == 1 and f"leaf {size_then - 1}: " in told.stderr, (told.stdout, told.stderr))
     told = dam("doctor", folder, "--wait", "1").stdout
@@ -469,7 +535,7 @@ def main():
         test_misspelt()
         test_not_there(tmp)
         test_completion()
-        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_service, test_gaps, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_long_answers, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 

@@ -4,6 +4,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { get } from "./api.js";
+import { Damaged } from "./decisions.js";
 import { day, decimal, month, short, time } from "./format.js";
 
 const kwh = (wh) => (wh === undefined || wh === null ? "–" : decimal(String(wh), 3, 2));
@@ -58,13 +59,13 @@ function Intervals({ intervals, money, symbol }) {
 }
 
 async function load() {
-  const [state, { days }] = await Promise.all([get("/api/state"), get("/api/days")]);
+  const [state, { days, ...log }] = await Promise.all([get("/api/state"), get("/api/days")]);
   const asked = new URLSearchParams(location.search).get("month");
   const skill = state.demo?.skill;
   const accounts = skill ? await get(`/api/skills/${skill}/accounts${asked ? `?month=${encodeURIComponent(asked)}` : ""}`) : null;
   const months = [...new Set([...(accounts?.months ?? []), ...days.map((d) => monthOf(d.start))])].sort();
   const shown = accounts?.month ?? (months.includes(asked) ? asked : months.at(-1));
-  return { state, accounts, months, shown, days: days.filter((d) => monthOf(d.start) === shown) };
+  return { state, accounts, months, shown, log, days: days.filter((d) => monthOf(d.start) === shown) };
 }
 
 export function Accounts() {
@@ -74,7 +75,7 @@ export function Accounts() {
   if (error) return html`<main class="accounts"><h1>Accounts</h1><p class="bad" role="alert">The accounts could not be loaded: ${error}</p>
     <p><a href="/">Back to the machine</a></p></main>`;
   if (!seen) return html`<main class="accounts"><h1>Accounts</h1><p role="status">Loading…</p></main>`;
-  const { state: s, accounts, months, shown, days } = seen;
+  const { state: s, accounts, months, shown, log, days } = seen;
   const { decimals, symbol = "" } = s.treasury ?? {};
   const money = (v, digits = 2) => (decimals === undefined ? "–" : decimal(v, decimals, digits));
   const csv = `/api/skills/${s.demo?.skill}/accounts.csv?month=${shown}`;
@@ -90,6 +91,7 @@ export function Accounts() {
       <dt>Network fees</dt><dd>${decimal(accounts.fees_wei, 18, 4)} ETH <small>in ${accounts.transactions.toLocaleString()} transactions</small></dd></dl>
       <${Statement} statement=${accounts.statement} money=${money} symbol=${symbol} />`
       : html`<p class="empty">No skill keeps money accounts for this machine; what follows comes from its log alone.</p>`}
+    <${Damaged} ...${log} />
     ${days.length ? html`<${Days} days=${days} accounts=${accounts} money=${money} symbol=${symbol} />` : html`<p class="empty">No decision was recorded in this time.</p>`}
     ${accounts && html`<${Payments} payments=${accounts.payments} money=${money} symbol=${symbol} /><${Intervals} intervals=${accounts.intervals} money=${money} symbol=${symbol} />`}
     <p class="tie">Tied to: log of ${s.evidence.size.toLocaleString()} leaves, root <code>${s.evidence.root}</code>${s.anchors?.length

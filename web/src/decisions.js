@@ -59,6 +59,13 @@ function Why({ seq, names }) {
   </div>`;
 }
 
+/** Of what goes through the log: which leaves of it are missing there. */
+export function Damaged({ damaged, first_damaged: first }) {
+  if (!damaged) return null;
+  return html`<p class="bad" role="alert">${damaged === 1 ? `Leaf #${first} of the log cannot be read` : `${damaged.toLocaleString()} leaves of the log cannot be read, the first is #${first}`}
+    and ${damaged === 1 ? "is" : "are"} not counted here; <code>dam verify</code> checks the log.</p>`;
+}
+
 /** size: of the log; the newest decisions come with it, older ones when they are asked for. names: of code, by address. */
 export function Decisions({ size, names }) {
   const [open, setOpen] = useState(null);
@@ -68,12 +75,13 @@ export function Decisions({ size, names }) {
   useEffect(() => {
     if (size === undefined || (before === null && open !== null)) return; // what is being read stays in place
     get(`/api/decisions?limit=${PAGE}${before === null ? "" : `&before=${before}`}`)
-      .then((d) => { setList(d.decisions); setError(null); }, (e) => setError(e.message));
+      .then((d) => { setList(d); setError(null); }, (e) => setError(e.message));
   }, [before === null ? size : null, before, open === null]);
   if (error) return html`<p class="bad" role="alert">The decisions could not be loaded: ${error}</p>`;
-  if (!list?.length) return html`<p class="empty">No decision yet. The first one appears after the first turn.</p>`;
+  if (!list?.decisions.length) return html`<${Damaged} ...${list} /><p class="empty">No decision yet. The first one appears after the first turn.</p>`;
+  const { decisions } = list;
   const turn = (to) => { setOpen(null); setBefore(to); };
-  return html`<ul class="decisions">${list.map((d) => html`<li key=${d.seq}>
+  return html`<${Damaged} ...${list} /><ul class="decisions">${decisions.map((d) => html`<li key=${d.seq}>
     <button class="row" aria-expanded=${open === d.seq} onClick=${() => setOpen(open === d.seq ? null : d.seq)}>
       <span class="seq">#${d.seq}</span><span>${clock(d.time)}</span>
       <span class="what">${d.action.map((a) => html`<span><i>${a.name}</i> ${withUnit(a)}</span>`)}</span>
@@ -81,6 +89,6 @@ export function Decisions({ size, names }) {
     </button>
     ${open === d.seq && html`<${Why} seq=${d.seq} names=${names} />`}</li>`)}</ul>
     <p class="pager"><button onClick=${() => turn(null)} disabled=${before === null}>Newest</button>
-      <button onClick=${() => turn(list.at(-1).seq)} disabled=${list.length < PAGE}>Older</button>
+      <button onClick=${() => turn(decisions.at(-1).seq)} disabled=${decisions.length < PAGE}>Older</button>
       <a href="/api/export.csv" download>All as CSV</a></p>`;
 }
