@@ -14,8 +14,11 @@
 #include "machine/history.h"
 #include "machine/machine.h"
 
+#define DISK_FILES 16u
+#define DISK_FILE_MAX (256u << 10)
+
 #include "base/heap.h"
-#include "base/prng.h"
+#include "port/disk_fixture.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -31,27 +34,12 @@
 
 #include "machine/folder_fixture.h"
 
-#define FILES 16u
-#define FILE_MAX (256u << 10)
-#define SECTOR 512u
-#define NAME_LEN 160u
 #define ACTS_MAX 4096u
 #define LEAVES_MAX 8192u
 #define LIVES_A_DISK 12u
 #define TURNS 4u
-#define DIED 77
 
-/* ---- the disk -------------------------------------------------------------------------------- */
-
-struct file {
-    char name[NAME_LEN];
-    bool there;
-    bool durable_there;
-    size_t len;
-    size_t durable_len;
-    uint8_t data[FILE_MAX];    /* as the kernel has it */
-    uint8_t durable[FILE_MAX]; /* as the platter has it */
-};
+/* ---- the world ------------------------------------------------------------------------------- */
 
 struct act {
     uint64_t ticket;
@@ -59,201 +47,14 @@ struct act {
 };
 
 static struct world {
-    struct file files[FILES];
+    struct disk_fixture disk;
     size_t act_count;
     struct act acts[ACTS_MAX]; /* what the device was really told to do */
     uint64_t durable_count;
     struct dam_hash durable[LEAVES_MAX]; /* of leaves that were said to be durable */
-    uint64_t steps;
-    uint64_t die_at; /* 0: never */
 } * world;
 
 static struct dam_prng prng = {.state = 5};
-
-/* One more point of the action path. */
-static void step(void)
-{
-    world->steps++;
-    if (world->steps == world->die_at) {
-        _exit(DIED);
-    }
-}
-
-static struct file *file_find(const char *name, bool make)
-{
-    struct file *free_one = NULL;
-    for (size_t i = 0; i < FILES; i++) {
-        struct file *f = &world->files[i];
-        if (f->there && strcmp(f->name, name) == 0) {
-            return f;
-        }
-        free_one = free_one == NULL && !f->there && !f->durable_there ? f : free_one;
-    }
-    if (make && free_one != NULL) {
-        memset(free_one, 0, sizeof(*free_one));
-        (void)snprintf(free_one->name, sizeof(free_one->name), "%s", name);
-        free_one->there = true;
-        return free_one;
-    }
-    return NULL;
-}
-
-static enum dam_err disk_open(void *ctx, const char *path, bool write, int *ret_fd)
-{
-    (void)ctx;
-    struct file *f = file_find(path, write);
-    if (f == NULL) {
-        return DAM_ENOTFOUND;
-    }
-    *ret_fd = (int)(f - world->files);
-    return DAM_OK;
-}
-
-static enum dam_err disk_read(void *ctx, int fd, uint64_t offset, void *data, size_t len,
-                              size_t *ret_len)
-{
-    const struct file *f = &world->files[fd];
-    (void)ctx;
-    *ret_len = offset >= f->len ? 0 : len < f->len - offset ? len : f->len - (size_t)offset;
-    memcpy(data, f->data + offset, *ret_len);
-    return DAM_OK;
-}
-
-/* A write dies before it, in its middle, or after it. */
-static enum dam_err disk_write(void *ctx, int fd, uint64_t offset, const void *data, size_t len)
-{
-    struct file *f = &world->files[fd];
-    (void)ctx;
-    assert_true(offset + len <= FILE_MAX);
-    for (size_t part = 0; part < 2; part++) {
-        size_t from = part == 0 ? 0 : len / 2;
-        size_t to = part == 0 ? len / 2 : len;
-        step();
-        memcpy(f->data + offset + from, (const uint8_t *)data + from, to - from);
-        f->len = offset + to > f->len ? (size_t)offset + to : f->len;
-    }
-    return DAM_OK;
-}
-
-static void file_sync(struct file *f)
-{
-    memcpy(f->durable, f->data, f->len);
-    f->durable_len = f->len;
-    f->durable_there = f->there;
-}
-
-static enum dam_err disk_sync(void *ctx, int fd)
-{
-    (void)ctx;
-    step();
-    file_sync(&world->files[fd]);
-    step();
-    return DAM_OK;
-}
-
-static enum dam_err disk_sync_disk(void *ctx, int fd)
-{
-    (void)ctx;
-    (void)fd;
-    step();
-    for (size_t i = 0; i < FILES; i++) {
-        file_sync(&world->files[i]);
-    }
-    return DAM_OK;
-}
-
-static enum dam_err disk_number(void *ctx, int fd, uint64_t *ret)
-{
-    (void)ctx;
-    (void)fd;
-    *ret = 1;
-    return DAM_OK;
-}
-
-static enum dam_err disk_nothing(void *ctx, int fd)
-{
-    (void)ctx;
-    (void)fd;
-    return DAM_OK;
-}
-
-static enum dam_err disk_folder(void *ctx, const char *path)
-{
-    (void)ctx;
-    (void)path;
-    return DAM_OK;
-}
-
-static enum dam_err disk_truncate(void *ctx, int fd, uint64_t len)
-{
-    (void)ctx;
-    step();
-    world->files[fd].len = (size_t)len;
-    return DAM_OK;
-}
-
-static enum dam_err disk_size(void *ctx, int fd, uint64_t *ret_len)
-{
-    (void)ctx;
-    *ret_len = world->files[fd].len;
-    return DAM_OK;
-}
-
-static enum dam_err disk_replace(void *ctx, const char *old, const char *new_, const char *folder)
-{
-    struct file *from = file_find(old, false);
-    struct file *to = file_find(new_, true);
-    (void)ctx;
-    (void)folder;
-    step();
-    memcpy(to->data, from->data, from->len);
-    to->len = from->len;
-    from->there = false;
-    step();
-    file_sync(to);
-    file_sync(from);
-    return DAM_OK;
-}
-
-static void disk_close(void *ctx, int fd)
-{
-    (void)ctx;
-    (void)fd;
-}
-
-static const struct dam_file_ops disk = {
-    .open = disk_open,
-    .read = disk_read,
-    .write = disk_write,
-    .sync = disk_sync,
-    .sync_disk = disk_sync_disk,
-    .disk = disk_number,
-    .lock = disk_nothing,
-    .make_folder = disk_folder,
-    .truncate = disk_truncate,
-    .size = disk_size,
-    .replace = disk_replace,
-    .sync_folder = disk_folder,
-    .close = disk_close,
-};
-
-/* Of what was not synced, any sector of a file may be there, and any length that it had. */
-static void power_cut(void)
-{
-    for (size_t i = 0; i < FILES; i++) {
-        struct file *f = &world->files[i];
-        size_t longest = f->len > f->durable_len ? f->len : f->durable_len;
-        size_t len = dam_prng_below(&prng, 2) == 0 ? f->len : f->durable_len;
-        for (size_t at = 0; at < longest; at += SECTOR) {
-            size_t n = longest - at < SECTOR ? longest - at : SECTOR;
-            if (dam_prng_below(&prng, 2) == 0) {
-                memcpy(f->data + at, f->durable + at, n);
-            }
-        }
-        f->len = len;
-        file_sync(f);
-    }
-}
 
 /* ---- the device ------------------------------------------------------------------------------ */
 
@@ -280,16 +81,16 @@ static enum dam_err sim_open(const struct dam_link_setup *setup, struct dam_link
 static void sim_write(struct dam_link *base, unsigned point, int64_t value, uint64_t ticket)
 {
     struct sim_link *l = (struct sim_link *)(void *)base;
-    step(); /* the last moment before the world changes */
+    disk_fixture_step(); /* the last moment before the world changes */
     if (ticket % 7 == 0) {
         return; /* the command is lost */
     }
     assert_true(world->act_count < ACTS_MAX);
     world->acts[world->act_count++] = (struct act){ticket, value};
-    step(); /* it has changed */
+    disk_fixture_step(); /* it has changed */
     if (ticket % 5 != 0) {
         l->events.written(l->events.ctx, point, ticket, DAM_LINK_DONE, true, value);
-        step();
+        disk_fixture_step();
     }
 }
 
@@ -345,7 +146,7 @@ static void turn(struct dam_machine *m)
         _exit(3); /* nothing here may fail */
     }
     promise(m);
-    step();
+    disk_fixture_step();
     dam_machine_release(m, &now);
     wall_ms += 1000;
     mono_ms += 1000;
@@ -364,7 +165,7 @@ static void life(void)
         _exit(4);
     }
     const struct dam_machine_options options = {
-        .files = &disk, .decider = decider, .events = {.now = now_get}};
+        .files = &disk_fixture_ops, .decider = decider, .events = {.now = now_get}};
     if (dam_machine_open(folder, &options, &m, &complaint) != DAM_OK ||
         dam_machine_connect(m, loop, &complaint) != DAM_OK ||
         dam_machine_boot(m, &now, &complaint) != DAM_OK) {
@@ -400,7 +201,7 @@ static uint64_t log_read(void)
     size_t used = 0;
     char path[64];
     (void)snprintf(path, sizeof(path), "%s/evidence", folder);
-    enum dam_err err = dam_evidence_open(path, false, NULL, &disk, &e);
+    enum dam_err err = dam_evidence_open(path, false, NULL, &disk_fixture_ops, &e);
     if (err == DAM_ENOTFOUND) {
         return 0;
     }
@@ -476,8 +277,8 @@ static void check(uint64_t size, bool settled)
 static int lived(uint64_t die_at)
 {
     int status = 0;
-    world->steps = 0;
-    world->die_at = die_at;
+    world->disk.steps = 0;
+    world->disk.die_at = die_at;
     (void)fflush(NULL);
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -507,15 +308,15 @@ static void deaths(void **state)
         uint64_t die_at = points == 0 ? 1 : 1 + (done * 7 + done / points) % points;
         int code = lived(die_at);
         if (code == 0) { /* this life was shorter than that: it is whole */
-            points = world->steps;
+            points = world->disk.steps;
             check(log_read(), true);
             continue;
         }
-        assert_int_equal(code, DIED);
+        assert_int_equal(code, DISK_DIED);
         points = points < die_at + 40 ? die_at + 40 : points;
         done++;
         if (dam_prng_below(&prng, 2) == 0) {
-            power_cut();
+            disk_fixture_power_cut(&prng);
             cuts++;
         }
         check(log_read(), false);
@@ -546,6 +347,7 @@ static int begin(void **state)
 {
     (void)state;
     world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    disk_world = &world->disk;
     if (world == MAP_FAILED || !folder_make(folder, manifest)) {
         return -1;
     }
