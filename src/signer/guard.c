@@ -451,6 +451,16 @@ static uint8_t permission_of(enum dam_signer_kind kind)
     return UINT8_MAX;
 }
 
+/* Before anything is added: a fresh file, where the old one has grown. */
+static refusal tidy(struct dam_signer_guard *guard, uint64_t now)
+{
+    if (!dam_signer_state_is_due(guard->state, guard->policy, now)) {
+        return 0;
+    }
+    enum dam_err err = dam_signer_state_compact(guard->state, guard->policy, now);
+    return err == DAM_OK ? 0 : disk_refusal(err);
+}
+
 static refusal judge(struct dam_signer_guard *guard, const struct dam_signer_request *request,
                      uint64_t now, struct dam_arena *arena, struct dam_signer_reply *ret)
 {
@@ -464,7 +474,10 @@ static refusal judge(struct dam_signer_guard *guard, const struct dam_signer_req
     if (needed != 0 && !guard->unlocked) {
         return DAM_SIGNER_REFUSED_LOCKED;
     }
-    refusal no = 0;
+    refusal no = needed != 0 ? tidy(guard, now) : 0;
+    if (no != 0) {
+        return no;
+    }
     switch (request->kind) {
     case DAM_SIGNER_UNLOCK:
         no = unlock(guard, &request->unlock);

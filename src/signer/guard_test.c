@@ -22,12 +22,13 @@ static const struct dam_hash domain = {{0xd0}};
 
 /* A disk that remembers what was synced, and can lose power at its Nth operation. */
 struct disk {
-    uint8_t data[1u << 16];
+    uint8_t data[1u << 18];
     size_t len;
     size_t synced;
     unsigned ops;
     unsigned cut_at; /* 0: never */
     bool dead;
+    unsigned replaced;
 };
 
 static enum dam_err disk_step(struct disk *d)
@@ -36,11 +37,11 @@ static enum dam_err disk_step(struct disk *d)
     return d->dead ? DAM_EIO : DAM_OK;
 }
 
-static enum dam_err disk_append(void *ctx, const uint8_t *data, size_t len)
+static enum dam_err disk_append(void *ctx, uint64_t at, const uint8_t *data, size_t len)
 {
     struct disk *d = ctx;
     DAM_TRY(disk_step(d));
-    assert_true(d->len + len <= sizeof(d->data));
+    assert_true(at == d->len && d->len + len <= sizeof(d->data));
     memcpy(d->data + d->len, data, len);
     d->len += len;
     return DAM_OK;
@@ -52,6 +53,18 @@ static enum dam_err disk_sync(void *ctx)
     DAM_TRY(disk_step(d));
     d->synced = d->len;
     return DAM_OK;
+}
+
+/* Whole or not at all; how is for signer/state_file_test.c. */
+static enum dam_err disk_replace(void *ctx, const uint8_t *data, size_t len)
+{
+    struct disk *d = ctx;
+    DAM_TRY(disk_step(d));
+    assert_true(len <= sizeof(d->data));
+    memcpy(d->data, data, len);
+    d->len = d->synced = len;
+    d->replaced++;
+    return disk_step(d);
 }
 
 struct world {
@@ -96,7 +109,7 @@ static void address_of(const uint8_t key[32], struct dam_address *ret)
 
 static void world_boot(struct world *w)
 {
-    struct dam_signer_disk disk = {disk_append, disk_sync, &w->disk};
+    struct dam_signer_disk disk = {disk_append, disk_sync, disk_replace, &w->disk};
     dam_signer_state_init(&w->state, secret, &disk);
     assert_true(dam_policy_load(dam_bytes(w->blob.bytes, w->blob.len), &w->policy));
     w->key = (struct dam_signer_key){key_sign, w};
@@ -368,7 +381,6 @@ static void old_nonces_are_gone(void **state)
     (void)state;
     struct world *w = world_new(false);
     for (uint64_t nonce = 0; nonce <= DAM_SIGNER_NONCES_KEPT; nonce++) {
-        w->disk.len = 0; /* not what this test is about */
         w->now += 86400;
         (void)spend_of(w, nonce, 1, 1);
         assert_int_equal(ask(w), 0);
@@ -643,12 +655,7 @@ static unsigned one_of_each(struct world *w, bool other)
     return mask;
 }
 
-/* Power is cut at every disk operation. What was signed before the cut can afterwards be signed
- * again, and its contradiction never. What the disk had taken without a sync may or may not be
- * there. */
-/* The largest request that there is, in as many calls as there may be: its answer is a message,
- * too.
- */
+/* The largest request that there is, in as many calls as there may be, has a message as answer. */
 static void the_largest_answer_fits(void **state)
 {
     static uint8_t data[DAM_SIGNER_MESSAGE_MAX] = {1, 2, 3, 4, [35] = 7, [67] = 5}; /* SELL */
@@ -672,14 +679,30 @@ static void the_largest_answer_fits(void **state)
     world_free(w);
 }
 
-static void power_cuts(void **state)
+/* A new start from so many of the bytes. */
+static struct world *world_after(const struct world *w, size_t len)
 {
-    (void)state;
+    struct world *after = world_new(false);
+    memcpy(after->disk.data, w->disk.data, len);
+    after->now = w->now;
+    world_boot(after);
+    assert_int_equal(dam_signer_state_replay(&after->state, dam_bytes(after->disk.data, len)),
+                     DAM_OK);
+    after->disk.len = (size_t)after->state.file_len;
+    return after;
+}
+
+/* Power is cut at every disk operation. What was signed before the cut can afterwards be signed
+ * again, and its contradiction never. What the disk had taken without a sync may or may not be
+ * there. */
+static void cut_power(uint64_t file_len_due)
+{
     unsigned cuts = 0;
     for (unsigned cut = 1;; cut++) {
         struct world *w = world_new(false);
         w->disk.ops = 0;
         w->disk.cut_at = cut;
+        w->state.file_len_due = file_len_due;
         unsigned signed_before = one_of_each(w, false);
         bool reached = w->disk.dead;
         size_t kept = w->disk.len;
@@ -687,26 +710,11 @@ static void power_cuts(void **state)
         for (size_t len = synced; reached && len <= kept;
              len += len == kept ? 1 : (kept - synced + 6) / 7) {
             len = len > kept ? kept : len;
-            struct world *after = world_new(false);
-            size_t good = 0;
-            memcpy(after->disk.data, w->disk.data, len);
-            after->now = w->now;
-            world_boot(after);
-            assert_int_equal(
-                dam_signer_state_replay(&after->state, dam_bytes(after->disk.data, len), &good),
-                DAM_OK);
-            after->disk.len = good;
+            struct world *after = world_after(w, len);
             unsigned contradiction = one_of_each(after, true);
             assert_int_equal(contradiction & signed_before, 0);
             world_free(after);
-            after = world_new(false);
-            memcpy(after->disk.data, w->disk.data, len);
-            after->now = w->now;
-            world_boot(after);
-            assert_int_equal(
-                dam_signer_state_replay(&after->state, dam_bytes(after->disk.data, len), &good),
-                DAM_OK);
-            after->disk.len = good;
+            after = world_after(w, len);
             unsigned again = one_of_each(after, false);
             /* An approval that was burnt by the cut is the one thing that may not come again. */
             assert_int_equal((again | 32) & signed_before, signed_before);
@@ -720,6 +728,50 @@ static void power_cuts(void **state)
         }
     }
     assert_true(cuts >= 14);
+}
+
+static void power_cuts(void **state)
+{
+    (void)state;
+    cut_power(DAM_SIGNER_FILE_LEN_DUE);
+    cut_power(0); /* a fresh file before each signature */
+}
+
+/* Far more than a file holds: it is compacted again and again, and forgets nothing that counts. */
+static void a_long_life_in_a_short_file(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    uint64_t totals[4] = {0};
+    size_t longest = 0;
+    w->state.file_len_due = 60u << 10; /* some 30 records more than a fresh file */
+    for (unsigned i = 1; i <= 2000; i++) {
+        uint64_t spent = i / 4;
+        w->now += 1;
+        if (i % 4 == 0) {
+            (void)spend_of(w, spent - 1, 1, 1);
+            assert_int_equal(ask(w), 0);
+        } else {
+            assert_int_equal(voucher(w, &domain, (uint8_t)(i % 4), i), 0);
+            totals[i % 4] = i;
+        }
+        longest = w->disk.len > longest ? w->disk.len : longest;
+        if (i % 100 == 0) { /* a new start, and what was superseded is refused */
+            world_boot(w);
+            w->state.file_len_due = 60u << 10;
+            assert_int_equal(
+                dam_signer_state_replay(&w->state, dam_bytes(w->disk.data, w->disk.len)), DAM_OK);
+            assert_int_equal(voucher(w, &domain, 1, totals[1] - 1), DAM_SIGNER_REFUSED_TOTAL);
+            assert_int_equal(voucher(w, &domain, 3, totals[3] - 1), DAM_SIGNER_REFUSED_TOTAL);
+            (void)spend_of(w, spent - 1, 2, 1);
+            assert_int_equal(ask(w), DAM_SIGNER_REFUSED_NONCE_USED);
+            (void)spend_of(w, spent - 1, 1, 1); /* what was signed is signed again */
+            assert_int_equal(ask(w), 0);
+            assert_true(w->state.nonce_next[0] == spent);
+        }
+    }
+    assert_true(w->disk.replaced > 20 && longest < (64u << 10));
+    world_free(w);
 }
 
 int main(void)
@@ -741,6 +793,7 @@ int main(void)
         cmocka_unit_test(malformed_messages),
         cmocka_unit_test(the_largest_answer_fits),
         cmocka_unit_test(power_cuts),
+        cmocka_unit_test(a_long_life_in_a_short_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

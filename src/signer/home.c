@@ -21,9 +21,12 @@
 #include <unistd.h>
 
 #define PATH_MAX_LEN 4096u
-#define FILE_LEN_MAX (256u << 20)
+#define FILE_LEN_MAX (1u << 20) /* of a keystore, a token's place, a policy */
 #define SECRET_PAGE 4096u
 #define STATE_BEGUN_MAX 1024u /* more than a state's header, frame and base */
+
+/* Of the state, which is in one of them (signer/state_file.h). */
+static const char *const state_names[2] = {"state", "state.b"};
 
 static enum dam_err path_of(const char *folder, const char *name, char ret[PATH_MAX_LEN])
 {
@@ -359,19 +362,9 @@ enum dam_err dam_signer_home_put_policy(const char *folder, struct dam_bytes blo
     return file_create(folder, "policy", 0600, true, blob);
 }
 
-static enum dam_err disk_append(void *ctx, const uint8_t *data, size_t len)
-{
-    return write_all(*(const int *)ctx, data, len);
-}
-
-static enum dam_err disk_sync(void *ctx)
-{
-    return fdatasync(*(const int *)ctx) == 0 ? DAM_OK : DAM_EIO;
-}
-
 static enum dam_err state_lock(const char *path, int *ret_fd)
 {
-    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         return from_errno();
     }
@@ -383,34 +376,32 @@ static enum dam_err state_lock(const char *path, int *ret_fd)
     return DAM_OK;
 }
 
-/* Reads an open state file back and cuts what was never finished. */
-static enum dam_err state_replay(struct dam_signer_state *state, int fd)
+/* Takes both of the state's files, for this process alone. The second one, where only a compaction
+ * ever writes first, may be missing; the first one may not. */
+static enum dam_err state_take(const char *folder, int ret_fds[2])
 {
-    uint8_t *data = NULL;
-    size_t len = 0;
-    size_t good = 0;
-    DAM_TRY(read_all(fd, &data, &len));
-    enum dam_err err = dam_signer_state_replay(state, dam_bytes(data, len), &good);
-    free(data);
-    if (err == DAM_OK && good < len && (ftruncate(fd, (off_t)good) != 0 || fsync(fd) != 0)) {
-        err = DAM_EIO;
+    for (size_t i = 0; i < DAM_COUNT_OF(state_names); i++) {
+        char path[PATH_MAX_LEN];
+        DAM_TRY(path_of(folder, state_names[i], path));
+        enum dam_err err = state_lock(path, &ret_fds[i]);
+        if (err == DAM_ENOTFOUND && i > 0) {
+            DAM_TRY(file_create(folder, state_names[i], 0600, false, dam_bytes(NULL, 0)));
+            err = state_lock(path, &ret_fds[i]);
+        }
+        DAM_TRY(err);
     }
-    return err;
+    return DAM_OK;
 }
 
 /* Everything but the question whether the policy on the disk is the one that the frame names. */
 static enum dam_err home_open(const char *folder, const struct dam_signer_password *password,
                               struct dam_signer_home *ret, struct dam_hash *ret_policy_hash)
 {
-    struct dam_signer_home home = {.state_fd = -1};
-    char path[PATH_MAX_LEN];
+    struct dam_signer_home home = {.state_file = {.ops = dam_file_system(), .fds = {-1, -1}}};
     uint8_t *blob = NULL;
     size_t blob_len = 0;
     struct dam_address key;
-    enum dam_err err = path_of(folder, "state", path);
-    if (err == DAM_OK) {
-        err = state_lock(path, &home.state_fd);
-    }
+    enum dam_err err = state_take(folder, home.state_file.fds);
     if (err == DAM_OK) {
         err = secret_page(&home.secret);
     }
@@ -430,9 +421,9 @@ static enum dam_err home_open(const char *folder, const struct dam_signer_passwo
     }
     *ret = home; /* from here on the disk points into *ret */
     if (err == DAM_OK) {
-        struct dam_signer_disk disk = {disk_append, disk_sync, &ret->state_fd};
+        struct dam_signer_disk disk = dam_signer_state_file_disk(&ret->state_file);
         dam_signer_state_init(ret->state, ret->secret, &disk);
-        err = state_replay(ret->state, ret->state_fd);
+        err = dam_signer_state_file_replay(&ret->state_file, ret->state);
     }
     if (err == DAM_OK) {
         /* A malformed policy loads as the one that refuses everything. */
@@ -466,16 +457,19 @@ void dam_signer_home_close(struct dam_signer_home *home)
         free(home->state);
     }
     free((void *)home->policy_blob.data);
-    if (home->state_fd >= 0) {
-        (void)close(home->state_fd);
+    for (size_t i = 0; i < DAM_COUNT_OF(home->state_file.fds); i++) {
+        if (home->state_file.fds[i] >= 0) {
+            (void)close(home->state_file.fds[i]);
+        }
     }
-    *home = (struct dam_signer_home){.state_fd = -1};
+    *home = (struct dam_signer_home){.state_file.fds = {-1, -1}};
 }
 
 /* ---- what the operator does ---- */
 
-static enum dam_err buf_append(void *ctx, const uint8_t *data, size_t len)
+static enum dam_err buf_append(void *ctx, uint64_t at, const uint8_t *data, size_t len)
 {
+    (void)at;
     dam_buf_put(ctx, data, len);
     return dam_buf_err(ctx);
 }
@@ -491,7 +485,7 @@ static enum dam_err state_make(struct dam_buf *buf, const uint8_t secret[32],
                                const struct dam_signer_pin *pin, const uint64_t nonce_next[2],
                                const struct dam_signer_checkpoint *checkpoint)
 {
-    struct dam_signer_disk disk = {buf_append, buf_sync, buf};
+    struct dam_signer_disk disk = {.append = buf_append, .sync = buf_sync, .ctx = buf};
     struct dam_signer_state *state = malloc(sizeof(*state));
     if (state == NULL) {
         return DAM_ENOMEM;
@@ -509,29 +503,48 @@ static enum dam_err state_make(struct dam_buf *buf, const uint8_t secret[32],
     return err;
 }
 
-/* Puts an old state aside, unless a signer is at work on it. What was put aside before stays. */
-static enum dam_err state_set_aside(const char *folder)
+/* Gives one file of an old state another name. What was put aside before stays. */
+static enum dam_err file_set_aside(const char *folder, const char *path)
 {
-    char path[PATH_MAX_LEN];
     char aside[PATH_MAX_LEN];
     char name[32] = "state.old";
     unsigned count = 1;
-    int fd = -1;
-    DAM_TRY(path_of(folder, "state", path));
-    enum dam_err err = state_lock(path, &fd);
-    if (err != DAM_OK) {
-        return err == DAM_ENOTFOUND ? DAM_OK : err;
-    }
+    enum dam_err err;
     do {
         err = path_of(folder, name, aside);
         err = err == DAM_OK && link(path, aside) != 0 ? from_errno() : err;
         (void)snprintf(name, sizeof(name), "state.old.%u", ++count);
     } while (err == DAM_EEXIST);
-    if (err == DAM_OK && unlink(path) != 0) {
-        err = from_errno();
+    return err == DAM_OK && unlink(path) != 0 ? from_errno() : err;
+}
+
+/* Puts an old state aside, unless a signer is at work on it; an empty file of it is no more. The
+ * second file goes first: without the first there is no state, and beside a new one it must not
+ * be. */
+static enum dam_err state_set_aside(const char *folder)
+{
+    enum dam_err err = DAM_OK;
+    int fds[DAM_COUNT_OF(state_names)] = {-1, -1};
+    for (size_t i = DAM_COUNT_OF(state_names); i-- > 0 && err == DAM_OK;) {
+        char path[PATH_MAX_LEN];
+        struct stat st;
+        err = path_of(folder, state_names[i], path);
+        err = err == DAM_OK ? state_lock(path, &fds[i]) : err;
+        if (err == DAM_OK && fstat(fds[i], &st) != 0) {
+            err = from_errno();
+        } else if (err == DAM_OK && st.st_size == 0) {
+            err = unlink(path) != 0 ? from_errno() : DAM_OK;
+        } else if (err == DAM_OK) {
+            err = file_set_aside(folder, path);
+        }
+        err = err == DAM_ENOTFOUND ? DAM_OK : err;
     }
-    (void)close(fd);
-    return err;
+    for (size_t i = 0; i < DAM_COUNT_OF(fds); i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+    return err == DAM_OK ? folder_sync(folder) : err;
 }
 
 enum dam_err dam_signer_home_reset(const char *folder, const struct dam_signer_password *password,

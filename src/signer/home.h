@@ -7,7 +7,8 @@
  *     token      instead, where the key is in hardware: its place (signer/token.h), TOML; the
  *                keystore's secret then only seals the state, and signs nothing
  *     policy     the policy blob (docs/spec/policy.md) that the frame names by its hash
- *     state      what must not be forgotten (signer/state.h), mode 0600
+ *     state      what must not be forgotten (signer/state.h), mode 0600; it is in this file or in
+ *     state.b    this one, and the other is empty (signer/state_file.h)
  *
  * Blocking; not for the loop thread. Called by the verbs `dam signer ...` and by the signer
  * process.
@@ -15,7 +16,7 @@
 #ifndef DAM_SIGNER_HOME_H
 #define DAM_SIGNER_HOME_H
 
-#include "signer/state.h"
+#include "signer/state_file.h"
 #include "signer/token.h"
 
 struct dam_signer_password {
@@ -79,7 +80,7 @@ struct dam_signer_home {
     struct dam_bytes policy_blob;
     struct dam_policy policy;
     struct dam_signer_state *state;
-    int state_fd; /* -1: not open */
+    struct dam_signer_state_file state_file; /* fds of -1: not open */
 };
 
 /** Open a home for signing: decrypt the key, take the state's lock, read it back and cut a record
@@ -92,7 +93,7 @@ DAM_MUST_USE enum dam_err dam_signer_home_open(const char *folder,
                                                const struct dam_signer_password *password,
                                                struct dam_signer_home *ret);
 
-/** Wipe and close. Accepts a zeroed home whose state_fd is -1. */
+/** Wipe and close. Accepts a zeroed home whose state_file.fds are -1. */
 void dam_signer_home_close(struct dam_signer_home *home);
 
 /** Read a password from a file: its first line. Returns: DAM_OK; DAM_EFULL above size; DAM_EIO. The

@@ -8,12 +8,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static enum dam_err no_disk(void *ctx, const uint8_t *data, size_t len)
+static enum dam_err no_replace(void *ctx, const uint8_t *data, size_t len)
 {
     (void)ctx;
     (void)data;
     (void)len;
     return DAM_OK;
+}
+
+static enum dam_err no_disk(void *ctx, uint64_t at, const uint8_t *data, size_t len)
+{
+    (void)at;
+    return no_replace(ctx, data, len);
 }
 
 static enum dam_err no_sync(void *ctx)
@@ -59,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint64_t nonces[2] = {0, 0};
     const struct dam_signer_checkpoint start = {0};
     if (!state.pinned) {
-        const struct dam_signer_disk disk = {no_disk, no_sync, NULL};
+        const struct dam_signer_disk disk = {no_disk, no_sync, no_replace, NULL};
         fixture_default(&blob, &domain);
         dam_signer_state_init(&state, secret, &disk);
         DAM_ASSERT(dam_policy_load(dam_bytes(blob.bytes, blob.len), &policy));

@@ -287,6 +287,26 @@ void dam_policy_refill(const struct dam_u256 *capacity, uint32_t window, uint16_
     sub_floor(ret_left, &limit, &use->used);
 }
 
+/* A bucket of the policy, by its own capacity and window. */
+static void bucket_refill(const uint8_t *bucket, uint16_t scale, uint64_t now,
+                          struct dam_policy_use *use, struct dam_u256 *ret_left)
+{
+    struct dam_u256 capacity = {{dam_load_be64(bucket + 40), dam_load_be64(bucket + 32)}};
+    dam_policy_refill(&capacity, dam_load_be32(bucket + 28), scale, now, use, ret_left);
+}
+
+bool dam_policy_is_full(const struct dam_policy *policy, const struct dam_hash *key,
+                        const struct dam_policy_use *use, uint64_t now)
+{
+    struct dam_policy_use then = *use;
+    struct dam_u256 left;
+    if (policy->rule_count == 0 || key->b[31] >= policy->bucket_count) {
+        return true;
+    }
+    bucket_refill(bucket_at(policy, key->b[31]), 0, now, &then, &left);
+    return dam_u256_is_zero(&then.used);
+}
+
 /* Compare what the batch takes with what is left, then with the thresholds for asking a human. */
 static enum dam_policy_reason weigh(const struct dam_policy *policy,
                                     const struct dam_policy_authority *authority, uint64_t now,
@@ -297,13 +317,11 @@ static enum dam_policy_reason weigh(const struct dam_policy *policy,
     for (unsigned k = 0; k < verdict->take_count; k++) {
         struct dam_policy_take *t = &verdict->takes[k];
         const uint8_t *bucket = bucket_at(policy, t->bucket);
-        struct dam_u256 capacity = {{dam_load_be64(bucket + 40), dam_load_be64(bucket + 32)}};
         struct dam_u256 ask = {{dam_load_be64(bucket + 56), dam_load_be64(bucket + 48)}};
         struct dam_u256 left;
         t->now = (struct dam_policy_use){{{0}}, 0};
         ledger->get(ledger->ctx, &t->key, &t->now);
-        dam_policy_refill(&capacity, dam_load_be32(bucket + 28), authority->scale, now, &t->now,
-                          &left);
+        bucket_refill(bucket, authority->scale, now, &t->now, &left);
         if (dam_u256_lt(&left, &t->sum)) {
             return bucket[20] == 1 ? DAM_POLICY_PAYEE_ALLOWANCE : DAM_POLICY_ALLOWANCE;
         }

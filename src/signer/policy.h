@@ -109,6 +109,11 @@ void dam_policy_judge(const struct dam_policy *policy, const struct dam_address 
                       const struct dam_policy_authority *authority, uint64_t now,
                       const struct dam_policy_ledger *ledger, struct dam_policy_verdict *ret);
 
+/** Is the bucket of this key, used so, full again from `now` on, so that forgetting its use changes
+ * no verdict? So is a bucket that the policy does not have. */
+bool dam_policy_is_full(const struct dam_policy *policy, const struct dam_hash *key,
+                        const struct dam_policy_use *use, uint64_t now);
+
 /** The amount left in a bucket that has been used so: section 2. Used for the signer's fee budget
  * as well. *ret_use becomes the use as of now. */
 void dam_policy_refill(const struct dam_u256 *capacity, uint32_t window, uint16_t scale,

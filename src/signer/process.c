@@ -144,7 +144,7 @@ static enum dam_err run(int fd, const char *folder, const char *password_path)
     if (err != DAM_OK) {
         return err;
     }
-    err = dam_signer_sandbox_enter(fd, home.state_fd, token.fd, &sandbox);
+    err = dam_signer_sandbox_enter(fd, home.state_file.fds, token.fd, &sandbox);
     if (err == DAM_OK) {
         err = serve(fd, &home, &token, sandbox);
     }

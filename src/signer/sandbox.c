@@ -65,7 +65,14 @@ static int allow_socket(scmp_filter_ctx filter, int fd)
     return err != 0 ? err : allow_on(filter, SCMP_SYS(sendto), fd);
 }
 
-static int rules(scmp_filter_ctx filter, int socket_fd, int state_fd, int token_fd)
+static int allow_file(scmp_filter_ctx filter, int fd)
+{
+    int err = allow_on(filter, SCMP_SYS(pwrite64), fd);
+    err = err != 0 ? err : allow_on(filter, SCMP_SYS(ftruncate), fd);
+    return err != 0 ? err : allow_on(filter, SCMP_SYS(fdatasync), fd);
+}
+
+static int rules(scmp_filter_ctx filter, int socket_fd, const int state_fds[2], int token_fd)
 {
     /* What glibc does by itself: memory, time, the end. */
     static const int plain[] = {
@@ -87,12 +94,13 @@ static int rules(scmp_filter_ctx filter, int socket_fd, int state_fd, int token_
     }
     err = err != 0 ? err : allow_socket(filter, socket_fd);
     err = err != 0 || token_fd < 0 ? err : allow_socket(filter, token_fd);
-    err = err != 0 ? err : allow_on(filter, SCMP_SYS(write), state_fd);
-    err = err != 0 ? err : allow_on(filter, SCMP_SYS(fdatasync), state_fd);
+    err = err != 0 ? err : allow_file(filter, state_fds[0]);
+    err = err != 0 ? err : allow_file(filter, state_fds[1]);
     return err != 0 ? err : allow_on(filter, SCMP_SYS(write), STDERR_FILENO);
 }
 
-enum dam_err dam_signer_sandbox_enter(int socket_fd, int state_fd, int token_fd, uint8_t *bits)
+enum dam_err dam_signer_sandbox_enter(int socket_fd, const int state_fds[2], int token_fd,
+                                      uint8_t *bits)
 {
     if (LOCK_ALL && mlockall(MCL_CURRENT | MCL_FUTURE) == 0) {
         *bits |= DAM_SIGNER_MEMORY_LOCK;
@@ -104,7 +112,7 @@ enum dam_err dam_signer_sandbox_enter(int socket_fd, int state_fd, int token_fd,
     if (filter == NULL) {
         return DAM_EUNSUPPORTED;
     }
-    bool loaded = rules(filter, socket_fd, state_fd, token_fd) == 0 && seccomp_load(filter) == 0;
+    bool loaded = rules(filter, socket_fd, state_fds, token_fd) == 0 && seccomp_load(filter) == 0;
     seccomp_release(filter);
     if (!loaded) {
         return DAM_EUNSUPPORTED;

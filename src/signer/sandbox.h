@@ -23,9 +23,10 @@ DAM_MUST_USE enum dam_err dam_signer_sandbox_before(uint8_t *bits);
 /** After every file is open: lock the memory, close the file system, then the system calls.
  *  Returns: DAM_OK; DAM_EUNSUPPORTED if seccomp is not to be had. Landlock and the memory lock are
  *  taken where the kernel and the limits allow; the bits say so.
- *  In: the only descriptors that may be written, with standard error; token_fd: of the process that
- *  holds a hardware key (signer/token.h), -1 without one. */
-DAM_MUST_USE enum dam_err dam_signer_sandbox_enter(int socket_fd, int state_fd, int token_fd,
-                                                   uint8_t *bits);
+ *  In: the only descriptors that may be written, with standard error: state_fds: the state's two
+ *  files (signer/state_file.h), which may be cut as well; token_fd: of the process that holds a
+ *  hardware key (signer/token.h), -1 without one. */
+DAM_MUST_USE enum dam_err dam_signer_sandbox_enter(int socket_fd, const int state_fds[2],
+                                                   int token_fd, uint8_t *bits);
 
 #endif

@@ -54,7 +54,7 @@ static long try_ptrace(void)
 
 static long try_write_elsewhere(void)
 {
-    return syscall(SYS_write, other_fd, "x", 1);
+    return syscall(SYS_pwrite64, other_fd, "x", 1, 0);
 }
 
 static long try_send_elsewhere(void)
@@ -65,6 +65,11 @@ static long try_send_elsewhere(void)
 static long try_executable_memory(void)
 {
     return syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static long try_cut_elsewhere(void)
+{
+    return syscall(SYS_ftruncate, other_fd, 0);
 }
 
 static long try_allowed(void)
@@ -79,8 +84,9 @@ static int attempt(long (*what)(void))
     assert_true(pid >= 0);
     if (pid == 0) {
         uint8_t bits = 0;
+        const int state_fds[2] = {allowed_fd, allowed_fd};
         if (dam_signer_sandbox_before(&bits) != DAM_OK ||
-            dam_signer_sandbox_enter(allowed_fd, allowed_fd, -1, &bits) != DAM_OK) {
+            dam_signer_sandbox_enter(allowed_fd, state_fds, -1, &bits) != DAM_OK) {
             _exit(1);
         }
         long got = what();
@@ -94,9 +100,10 @@ static int attempt(long (*what)(void))
 static void forbidden_calls(void **state)
 {
     (void)state;
-    long (*const attempts[])(void) = {try_open,           try_socket,           try_exec,
-                                      try_fork,           try_ptrace,           try_write_elsewhere,
-                                      try_send_elsewhere, try_executable_memory};
+    long (*const attempts[])(void) = {
+        try_open,         try_socket,          try_exec,           try_fork,
+        try_ptrace,       try_write_elsewhere, try_send_elsewhere, try_executable_memory,
+        try_cut_elsewhere};
     for (size_t i = 0; i < DAM_COUNT_OF(attempts); i++) {
         int status = attempt(attempts[i]);
         bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;

@@ -33,7 +33,7 @@ DAM_MUST_USE enum dam_err dam_signer_spawn(const struct dam_signer_options *opti
  *           the signer is gone: close it, and spawn another.
  *  In:      request: its id is set here.
  *  Out:     ret: byte views in it live until the next call.
- *  Blocks for one disk sync, about a millisecond. */
+ *  Blocks for one disk sync, about a millisecond; for three more when the state is compacted. */
 DAM_MUST_USE enum dam_err dam_signer_call(struct dam_signer *signer,
                                           struct dam_signer_request *request,
                                           struct dam_signer_reply *ret);

@@ -238,12 +238,13 @@ static void a_lost_state_is_not_begun_anew(void **state)
     dam_signer_close(signer);
 }
 
-static ino_t file_number(const char *name)
+/* All zero where there is no such file. */
+static struct stat file_stat(const char *name)
 {
     char path[300];
     struct stat st;
     path_in(path, sizeof(path), name);
-    return stat(path, &st) == 0 ? st.st_ino : 0;
+    return stat(path, &st) == 0 ? st : (struct stat){0};
 }
 
 /* A disk that is full in the midst of it: room for the frame, not for what follows. */
@@ -263,17 +264,17 @@ static void a_state_is_begun_whole_and_none_is_lost(void **state)
 {
     (void)state;
     struct dam_signer *signer;
-    ino_t first = file_number("state");
+    ino_t first = file_stat("state").st_ino;
     in_child(child_reset);
-    ino_t second = file_number("state");
-    assert_int_equal(file_number("state.old"), first);
+    ino_t second = file_stat("state").st_ino;
+    assert_int_equal(file_stat("state.old").st_ino, first);
     in_child(child_reset_fails);
-    assert_int_equal(file_number("state.old"), first);
-    assert_int_equal(file_number("state.old.2"), second);
-    assert_int_equal(file_number("state"), 0); /* not half of one */
+    assert_int_equal(file_stat("state.old").st_ino, first);
+    assert_int_equal(file_stat("state.old.2").st_ino, second);
+    assert_int_equal(file_stat("state").st_ino, 0); /* not half of one */
     assert_int_equal(spawn(&signer), DAM_ENOTFOUND);
     in_child(child_reset);
-    assert_int_equal(file_number("state.old.2"), second);
+    assert_int_equal(file_stat("state.old.2").st_ino, second);
     assert_int_equal(spawn(&signer), DAM_OK);
     dam_signer_close(signer);
 }
@@ -329,6 +330,62 @@ static void a_transaction_is_signed_as_it_was_built(void **state)
     dam_arena_finish(&arena);
     dam_signer_close(signer);
     in_child(child_reset);
+}
+
+static enum dam_err no_sync(void *ctx)
+{
+    (void)ctx;
+    return DAM_OK;
+}
+
+/* As many vouchers as a file takes before it is due. */
+static void child_grow_state(void)
+{
+    struct dam_signer_home home;
+    struct dam_signer_channel channel = {.domain = domain};
+    if (dam_signer_home_open(folder, &password, &home) != DAM_OK) {
+        _exit(1);
+    }
+    home.state->disk.sync = no_sync; /* power is not what this is about */
+    while (home.state->file_len < home.state->file_len_due) {
+        channel.total.w[0]++;
+        if (dam_signer_state_put_channel(home.state, &channel, 1) != DAM_OK) {
+            _exit(1);
+        }
+    }
+    dam_signer_home_close(&home);
+}
+
+static unsigned ask_voucher(struct dam_signer *signer, uint64_t total)
+{
+    struct dam_signer_reply reply;
+    struct dam_signer_request request = {.kind = DAM_SIGNER_VOUCHER};
+    request.voucher = (struct dam_signer_voucher){.domain = domain, .total = {{total}}};
+    assert_int_equal(dam_signer_call(signer, &request, &reply), DAM_OK);
+    return reply.refusal;
+}
+
+/* The process that may open and rename nothing compacts its file nevertheless. */
+static void a_grown_file_is_compacted(void **state)
+{
+    (void)state;
+    const struct dam_signer_unlock chain = {0};
+    in_child(child_grow_state);
+    assert_true(file_stat("state").st_size >= (off_t)DAM_SIGNER_FILE_LEN_DUE);
+    struct dam_signer *signer = spawn_unlocked(&chain);
+    assert_int_equal(ask_voucher(signer, 1), DAM_SIGNER_REFUSED_TOTAL);
+    assert_int_equal(ask_voucher(signer, 100000), 0);
+    off_t len = file_stat("state.b").st_size;
+    assert_true(file_stat("state").st_size == 0 && len > 0 && len < (off_t)DAM_SIGNER_WHOLE_MAX);
+    assert_int_equal(kill(dam_signer_pid(signer), SIGKILL), 0);
+    dam_signer_close(signer);
+    signer = spawn_unlocked(&chain);
+    assert_int_equal(ask_voucher(signer, 99999), DAM_SIGNER_REFUSED_TOTAL);
+    assert_int_equal(ask_voucher(signer, 100001), 0);
+    dam_signer_close(signer);
+    ino_t old = file_stat("state.b").st_ino;
+    in_child(child_reset);
+    assert_true(file_stat("state.b").st_ino == 0 && file_stat("state.old.4").st_ino == old);
 }
 
 /* ---- the adversary ---- */
@@ -735,6 +792,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_state_is_begun_whole_and_none_is_lost),
         cmocka_unit_test(it_starts_without_a_standard_input),
         cmocka_unit_test(a_transaction_is_signed_as_it_was_built),
+        cmocka_unit_test(a_grown_file_is_compacted),
         cmocka_unit_test(no_attack_gets_a_signature),
         cmocka_unit_test(the_search_finds),
     };

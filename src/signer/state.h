@@ -4,12 +4,24 @@
  * MAC that chains to the one before and whose key comes from the secret key, so that nobody else
  * can write one. A record is on the disk before the signature that it is about leaves the process.
  *
+ * A file that has grown is compacted: all that a later decision can ask for becomes one record, the
+ * first of a fresh file that takes the old one's place. Its index goes on from the old file's, so
+ * of two files the one that begins with the higher index is the later one. Left out is what no
+ * decision can need: superseded records, nonces too old to be signed again, and the use of
+ * allowances that are full again. What stays for the life of the key, because the signer cannot see
+ * the chain and so never knows that it has ended:
+ *     channels  the total of each, or a lower one could be signed after a higher; 1,024 of them
+ *     topics    the round of each, or two reports could be signed for one; 256 of them
+ * A key that needs more is refused with "full" for what is new, and goes on with what is known; the
+ * operator then gives the machine a new key, or begins the state anew (signer/home.h).
+ *
  * What the chain of MACs cannot see is a whole older file put back: that is what the comparison
  * with the chain at start is for (dam_signer_state_is_behind).
  *
- * The file, version 1: 16 bytes "DAMSIGNR", version u32, 4 zero; then records of
+ * The file, version 2: 16 bytes "DAMSIGNR", version u32, 4 zero; then records of
  *     u32 payload length, u8 kind, 3 zero, u64 index, payload, 32 bytes MAC
- * with MAC = HMAC-SHA-256(key, MAC of the record before || record), integers big-endian. */
+ * with MAC = HMAC-SHA-256(key, MAC of the record before || record), integers big-endian. Version 1,
+ * which is read as well, has no record of a whole state. */
 #ifndef DAM_SIGNER_STATE_H
 #define DAM_SIGNER_STATE_H
 
@@ -23,6 +35,8 @@
 #define DAM_SIGNER_TOPICS_MAX 256u
 #define DAM_SIGNER_RECORD_MAX 8192u
 #define DAM_SIGNER_PIN_LEN 260u
+#define DAM_SIGNER_FILE_LEN_DUE (8u << 20) /* compacted from here on: some 55,000 vouchers */
+#define DAM_SIGNER_WHOLE_MAX (576u << 10)  /* a fresh file with every table full */
 
 /* What may be asked for; a mask. Stored: do not renumber. */
 enum dam_signer_permission {
@@ -96,23 +110,27 @@ struct dam_signer_topic {
     struct dam_hash digest;
 };
 
-/* The two effects on the file, after it was opened. append: all bytes at the end or an error; sync:
- * they are on the disk. Both may block. After an error nothing is known of the file: the state
- * refuses everything from then on. */
+/* The effects on the file, after it was opened. append: all bytes behind the `at` that are there,
+ * or an error; sync: they are on the disk; replace: these bytes are the whole file and on the disk,
+ * and whoever opens it after a crash finds the old one or them. All may block. After an error
+ * nothing is known of the file: the state refuses everything from then on. */
 struct dam_signer_disk {
-    enum dam_err (*append)(void *ctx, const uint8_t *data, size_t len);
+    enum dam_err (*append)(void *ctx, uint64_t at, const uint8_t *data, size_t len);
     enum dam_err (*sync)(void *ctx);
+    enum dam_err (*replace)(void *ctx, const uint8_t *data, size_t len);
     void *ctx;
 };
 
 struct dam_signer_state {
     struct dam_signer_disk disk;
     uint8_t mac_key[32];
-    struct dam_hash mac; /* of the last record */
-    uint64_t index_next; /* of the next record */
-    bool failed;         /* the disk failed: no more signatures */
-    bool pinned;         /* a pin was read: the state is usable */
-    uint64_t time_last;  /* seconds; never goes back */
+    struct dam_hash mac;   /* of the last record */
+    uint64_t index_next;   /* of the next record */
+    uint64_t file_len;     /* of the header and all records */
+    uint64_t file_len_due; /* DAM_SIGNER_FILE_LEN_DUE, or what a test sets */
+    bool failed;           /* the disk failed: no more signatures */
+    bool pinned;           /* a pin was read: the state is usable */
+    uint64_t time_last;    /* seconds; never goes back */
     struct dam_signer_pin pin;
     struct dam_policy_use fees;
     struct dam_signer_checkpoint checkpoint;
@@ -125,6 +143,7 @@ struct dam_signer_state {
     struct dam_signer_channel channels[DAM_SIGNER_CHANNELS_MAX];
     uint32_t topic_count;
     struct dam_signer_topic topics[DAM_SIGNER_TOPICS_MAX];
+    uint8_t whole[DAM_SIGNER_WHOLE_MAX]; /* scratch: where a fresh file is made */
 };
 
 /** Begin with nothing. In: secret: only the MAC key is made from it. */
@@ -137,12 +156,30 @@ void dam_signer_state_finish(struct dam_signer_state *state);
 /** Write the file's first bytes (its header). Returns: DAM_OK or the disk's error. */
 DAM_MUST_USE enum dam_err dam_signer_state_begin(struct dam_signer_state *state);
 
+/** Which of two files is the later one? Returns: whether a file begins with a whole record of this
+ * key, with *ret_index its index. A fresh file that was never finished does not. In: state: as
+ * initialised. */
+bool dam_signer_state_begins(const struct dam_signer_state *state, struct dam_bytes file,
+                             uint64_t *ret_index);
+
 /** Read a file back.
- *  Returns: DAM_OK with *ret_len the length of its good part (the caller cuts what follows: a
- * record that never finished was never acted on); DAM_EVERSION; DAM_ECORRUPT if a record before the
- * last does not match its MAC, or the file holds no pin. */
+ *  Returns: DAM_OK with state->file_len the length of its good part (the caller cuts what follows:
+ * a record that never finished was never acted on); DAM_EVERSION; DAM_ECORRUPT if a record before
+ * the last does not match its MAC, or the file holds no pin. */
 DAM_MUST_USE enum dam_err dam_signer_state_replay(struct dam_signer_state *state,
-                                                  struct dam_bytes file, size_t *ret_len);
+                                                  struct dam_bytes file);
+
+/** Is it time to compact: has the file grown to file_len_due, or is there no room for another
+ * batch's allowances while some of those kept are full again? In: policy: the pinned one; now: as
+ * for the puts. */
+bool dam_signer_state_is_due(const struct dam_signer_state *state, const struct dam_policy *policy,
+                             uint64_t now);
+
+/** Write all that matters from `now` on as a fresh file in the place of the old one. Every later
+ * question gets the answer that it would have got. Returns: DAM_OK; the disk's error, after which
+ * the state is failed for good. */
+DAM_MUST_USE enum dam_err dam_signer_state_compact(struct dam_signer_state *state,
+                                                   const struct dam_policy *policy, uint64_t now);
 
 /* Each of these makes one record durable and then takes it into account. Returns: DAM_OK; DAM_EFULL
  * if a table is full (nothing written); DAM_EIO or the like from the disk, after which the state is
