@@ -269,17 +269,35 @@ static __int128 money_micro(const struct dam_manifest *manifest, size_t actuator
     return money * a->worth_factor / 1000000000;
 }
 
-int64_t dam_history_money(const struct dam_manifest *manifest, size_t actuator,
-                          struct dam_bytes observation, int64_t value, int64_t span_ms)
+/* Of one unit of what the actuator moves, by the channel that says it; 0 where none does. */
+static int64_t price_of(const struct dam_manifest *manifest, size_t actuator,
+                        struct dam_bytes observation)
 {
-    int64_t total = 0;
     int worth = manifest->actuators[actuator].worth;
-    if (worth >= 0) {
-        const uint8_t *record = observation.data + DAM_FLOW_SAMPLE_LEN * (size_t)worth;
-        add(&total, money_micro(manifest, actuator, (__int128)value * span_ms,
-                                (int64_t)dam_load_be64(record)));
+    return worth < 0
+               ? 0
+               : (int64_t)dam_load_be64(observation.data + DAM_FLOW_SAMPLE_LEN * (size_t)worth);
+}
+
+enum dam_err dam_history_stake(struct dam_evidence *evidence, const struct dam_manifest *manifest,
+                               uint64_t seq, int64_t *ret_micro)
+{
+    struct dam_record_leaf leaf;
+    struct dam_bytes data;
+    struct dam_history_finding finding;
+    int64_t total = 0;
+    DAM_TRY(leaf_read(evidence, seq, &leaf, &data, &finding));
+    bool counts = leaf.kind == DAM_RECORD_DECISION && fits(&leaf.decision, manifest);
+    for (size_t i = 0; counts && i < manifest->actuator_count; i++) {
+        int64_t price = price_of(manifest, i, leaf.decision.observation);
+        if (price != 0) {
+            __int128 amount = (int64_t)dam_load_be64(leaf.decision.action.data + 8 * i);
+            __int128 money = money_micro(manifest, i, amount * manifest->period_ms, price);
+            add(&total, money < 0 ? -money : money);
+        }
     }
-    return total;
+    *ret_micro = total;
+    return DAM_OK;
 }
 
 /* What the last decision's difference came to until now. */
@@ -311,11 +329,7 @@ static void observe_as_candidate(const struct dam_manifest *manifest, struct can
         if (c->has_last) {
             dam_store_be64(last, (uint64_t)c->last[i]);
         }
-        int worth = manifest->actuators[i].worth;
-        c->prices[i] =
-            worth < 0
-                ? 0
-                : (int64_t)dam_load_be64(d->observation.data + DAM_FLOW_SAMPLE_LEN * (size_t)worth);
+        c->prices[i] = price_of(manifest, i, d->observation);
     }
 }
 

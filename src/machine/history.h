@@ -77,11 +77,13 @@ dam_history_replay(struct dam_evidence *evidence, struct dam_decider *decider,
                    struct dam_history_range range, const struct dam_history_progress *progress,
                    struct dam_history_replayed *ret, struct dam_history_finding *ret_finding);
 
-/** What an action held for a span is worth, in money times 10^6: set-point (the actuator's
- * decimals) times hours times the worth channel's value times worth_factor. 0 where the actuator
- * has no worth. In: observation: of the turn. */
-int64_t dam_history_money(const struct dam_manifest *manifest, size_t actuator,
-                          struct dam_bytes observation, int64_t value, int64_t span_ms);
+/** What the decision of a leaf was about, in money times 10^6: each set-point (in the actuator's
+ *  decimals) held for a period, times the worth channel's value times worth_factor, without signs.
+ *  Returns: DAM_OK with 0 for a leaf of another kind, or of a manifest with other channels;
+ *  DAM_ECORRUPT; an error of the store. */
+DAM_MUST_USE enum dam_err dam_history_stake(struct dam_evidence *evidence,
+                                            const struct dam_manifest *manifest, uint64_t seq,
+                                            int64_t *ret_micro);
 
 /* ---- whatif ---------------------------------------------------------------------------------- */
 

@@ -8,13 +8,15 @@
 #include "core/crypto/keccak.h"
 #include "core/eth/abi.h"
 #include "core/eth/address.h"
+#include "machine/history.h"
 #include "machine/machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RANGE_MAX 2000u /* blocks whose logs are asked for at once */
-#define STEPS_MAX 32u   /* of the watcher in one round */
+#define RANGE_MAX 2000u   /* blocks whose logs are asked for at once */
+#define STEPS_MAX 32u     /* of the watcher in one round */
+#define COUNTED_MAX 4096u /* leaves, for the stake: some milliseconds */
 #define NEVER_MS INT64_MIN
 #define PATH_SIZE 4096u
 
@@ -26,6 +28,13 @@ struct order {
     bool sign;
     bool anchor;
     uint32_t revoked; /* epoch that the machine took back; 0: none */
+};
+
+/* The money, times 10^6, that the decisions among the leaves [from, to) were about. */
+struct stake {
+    uint64_t from;
+    uint64_t to;
+    int64_t micro;
 };
 
 struct dam_keeper {
@@ -59,16 +68,17 @@ struct dam_keeper {
     uint64_t enact_at_s; /* of the proposal; 0: none */
     struct dam_signer_checkpoint signed_point;
     char note[DAM_RECORD_NOTE_MAX];
-    size_t note_len; /* 0: nothing new was signed in this round */
+    size_t note_len;     /* 0: nothing new was signed in this round */
+    bool anchored_known; /* the chain has said what follows */
     uint64_t anchored_size;
     bool anchoring; /* an anchor is on its way */
-    bool anchored_now;
     bool reached;
     uint64_t rounds;
     char why[DAM_ENVOY_WHY_SIZE];
 
     /* The loop's. */
     int64_t signed_ms; /* when the last checkpoint was signed */
+    struct stake stake;
     char said[DAM_ENVOY_WHY_SIZE];
 };
 
@@ -253,7 +263,7 @@ static enum dam_err anchored_read(struct dam_keeper *k)
     if (!dam_u256_to_u64(&head[0], &size)) {
         return DAM_EPARSE;
     }
-    k->anchored_now = k->anchored_now || size > k->anchored_size;
+    k->anchored_known = true;
     k->anchored_size = size;
     return DAM_OK;
 }
@@ -371,7 +381,6 @@ static void on_work(uv_work_t *work)
     struct dam_keeper *k = work->data;
     k->note_len = 0;
     k->has_news = false;
-    k->anchored_now = false;
     dam_envoy_enter(k->envoy, k->place);
     enum dam_err err = dam_envoy_connect(k->envoy);
     k->reached = err == DAM_OK;
@@ -422,9 +431,6 @@ static void on_worked(uv_work_t *work, int status)
             say(k, "the signed checkpoint cannot be kept");
         }
     }
-    if (k->anchored_now) {
-        (void)dam_machine_stake(k->machine, true); /* what is anchored is not at stake any more */
-    }
     if (k->has_news) {
         dam_machine_follow_now(k->machine, k->news);
     }
@@ -438,16 +444,37 @@ static int64_t leaf_ms(struct dam_evidence *evidence, uint64_t seq)
     return dam_evidence_leaf(evidence, seq, &leaf) == DAM_OK ? leaf.time_ms : INT64_MAX;
 }
 
+/* Are the decisions that are not anchored about so much money? Counted from the log itself, so that
+ * neither a restart nor an anchor that is long on its way makes any of it forgotten; no further
+ * than the answer needs, and so many leaves in one round. */
+static bool stake_reaches(struct dam_keeper *k, uint64_t size, int64_t value_micro)
+{
+    struct stake *stake = &k->stake;
+    if (stake->from != k->anchored_size) {
+        *stake = (struct stake){.from = k->anchored_size, .to = k->anchored_size};
+    }
+    for (unsigned n = 0; n < COUNTED_MAX && stake->to < size && stake->micro < value_micro; n++) {
+        int64_t micro = 0;
+        if (dam_history_stake(dam_machine_evidence(k->machine), dam_machine_manifest(k->machine),
+                              stake->to, &micro) != DAM_OK) {
+            return true; /* what it was about nobody can say */
+        }
+        stake->micro = micro > INT64_MAX - stake->micro ? INT64_MAX : stake->micro + micro;
+        stake->to++;
+    }
+    return stake->micro >= value_micro;
+}
+
 static bool anchor_is_due(struct dam_keeper *k, uint64_t size, int64_t wall_ms)
 {
     const struct dam_manifest_anchor *rules = &dam_machine_manifest(k->machine)->anchor;
-    if (size <= k->anchored_size) {
+    if (!k->anchored_known || size <= k->anchored_size) {
         return false;
     }
     if (rules->leaves > 0 && size - k->anchored_size >= (uint64_t)rules->leaves) {
         return true;
     }
-    if (rules->value_micro > 0 && dam_machine_stake(k->machine, false) >= rules->value_micro) {
+    if (rules->value_micro > 0 && stake_reaches(k, size, rules->value_micro)) {
         return true;
     }
     int64_t oldest =

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
 #include "core/crypto/sha256.h"
-#include "machine/history.h"
 #include "machine/machine_parts.h"
 
 #include <stdarg.h>
@@ -248,18 +247,6 @@ static enum dam_err explanation_append(struct dam_machine *m, const struct dam_n
     return dam_machine_append(m, now, &leaf, &seq);
 }
 
-/* What this turn's actions are about: each set-point held for a period, at its worth. */
-static void stake_add(struct dam_machine *m, struct dam_bytes observation)
-{
-    for (size_t i = 0; i < m->manifest.actuator_count; i++) {
-        int64_t money = dam_history_money(&m->manifest, i, observation, m->decision.action[i],
-                                          m->manifest.period_ms);
-        uint64_t size = money < 0 ? 0 - (uint64_t)money : (uint64_t)money;
-        uint64_t sum = (uint64_t)m->stake_micro + size;
-        m->stake_micro = sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
-    }
-}
-
 /* From the leaves' times alone it would look as if turns were missing, or had been made before. */
 void dam_machine_clock_jump(struct dam_machine *m, const struct dam_now *now, int64_t by_ms,
                             const char *meaning)
@@ -350,7 +337,6 @@ enum dam_err dam_machine_decide(struct dam_machine *m, const struct dam_now *now
     DAM_TRY(dam_machine_append(m, now, &leaf, &m->decision_seq));
     DAM_TRY(explanation_append(m, now, &leaf.decision));
     dam_machine_reflect(m, &input);
-    stake_add(m, input.observation);
     m->memory_len = m->decision.memory_len;
     memcpy(m->memory, m->decision.memory, m->memory_len);
     dam_sense_acted(&m->sense, now->mono_ms, m->decision.action);
@@ -459,13 +445,6 @@ const char *dam_machine_trouble(const struct dam_machine *m)
     }
     bool hangs = dam_machine_ledger(m, &pulse) && pulse.age_ms > DAM_LEDGER_PULSE_LATE_MS;
     return hangs ? "its ledger hangs" : NULL;
-}
-
-int64_t dam_machine_stake(struct dam_machine *m, bool take)
-{
-    int64_t stake = m->stake_micro;
-    m->stake_micro = take ? 0 : stake;
-    return stake;
 }
 
 struct dam_bytes dam_machine_checkpoint(const struct dam_machine *m)

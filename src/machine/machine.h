@@ -150,9 +150,6 @@ struct dam_envoy *dam_machine_envoy(const struct dam_machine *machine);
  */
 bool dam_machine_ledger(const struct dam_machine *machine, struct dam_ledger_pulse *ret);
 
-/** Money that actions were about, times 10^6, since take was true. */
-int64_t dam_machine_stake(struct dam_machine *machine, bool take);
-
 #define DAM_MACHINE_CHECKPOINT_FILE "checkpoint" /* in the evidence folder */
 
 /** The last signed checkpoint (docs/spec/evidence.md section 5). Returns: empty if there is none.

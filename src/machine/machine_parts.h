@@ -44,7 +44,6 @@ struct dam_machine {
     char broken[DAM_LAW_WHY_SIZE];   /* the rule, in words */
     struct dam_upgrade_trial *trial; /* NULL until there was one */
     struct dam_upgrade_watch watch;
-    int64_t stake_micro; /* money that actions were about since it was taken, times 10^6 */
     char *checkpoint;    /* the last signed one; NULL: none */
     size_t checkpoint_len;
     bool chain_away; /* and since when: */
