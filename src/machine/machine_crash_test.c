@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -274,23 +273,6 @@ static void check(uint64_t size, bool settled)
 
 /* ---- the deaths ------------------------------------------------------------------------------ */
 
-static int lived(uint64_t die_at)
-{
-    int status = 0;
-    world->disk.steps = 0;
-    world->disk.die_at = die_at;
-    (void)fflush(NULL);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        life();
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 static void deaths(void **state)
 {
     const char *env = getenv("DAM_CRASH_POINTS");
@@ -306,7 +288,7 @@ static void deaths(void **state)
         }
         /* Each point in turn, whatever the disk went through before. */
         uint64_t die_at = points == 0 ? 1 : 1 + (done * 7 + done / points) % points;
-        int code = lived(die_at);
+        int code = disk_fixture_live(life, die_at);
         if (code == 0) { /* this life was shorter than that: it is whole */
             points = world->disk.steps;
             check(log_read(), true);
@@ -321,7 +303,7 @@ static void deaths(void **state)
         }
         check(log_read(), false);
     }
-    assert_int_equal(lived(0), 0);
+    assert_int_equal(disk_fixture_live(life, 0), 0);
     check(log_read(), true);
     (void)printf("%llu deaths, %llu of them power cuts; %zu actuations and %llu durable leaves on "
                  "the last disk\n",
@@ -334,7 +316,7 @@ static void a_lie_is_seen(void **state)
 {
     (void)state;
     memset(world, 0, sizeof(*world));
-    assert_int_equal(lived(0), 0);
+    assert_int_equal(disk_fixture_live(life, 0), 0);
     uint64_t size = log_read();
     check(size, true);
     uint64_t last = world->acts[world->act_count - 1].ticket;

@@ -12,6 +12,7 @@
 #include "port/file.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DISK_SECTOR 512u
@@ -217,6 +218,25 @@ static inline void disk_fixture_power_cut(struct dam_prng *prng)
         f->len = len;
         file_sync(f);
     }
+}
+
+/* Have it done by a child that dies at that step (0: at none). Returns: the child's exit code, 0 if
+ * it lived. */
+static inline int disk_fixture_live(void (*life)(void), uint64_t die_at)
+{
+    int status = 0;
+    disk_world->steps = 0;
+    disk_world->die_at = die_at;
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    DAM_ASSERT(pid >= 0);
+    if (pid == 0) {
+        life();
+        _exit(0);
+    }
+    DAM_ASSERT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    disk_world->die_at = 0;
+    return WEXITSTATUS(status);
 }
 
 #endif

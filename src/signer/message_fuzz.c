@@ -28,17 +28,6 @@ static enum dam_err no_sync(void *ctx)
     return DAM_OK;
 }
 
-static enum dam_err no_key(void *ctx, const struct dam_hash *digest,
-                           uint8_t signature[DAM_SIGNER_SIGNATURE_MAX], uint8_t *ret_len)
-{
-    (void)ctx;
-    memcpy(signature, digest->b, 32);
-    memset(signature + 32, 1, 32);
-    signature[64] = 27;
-    *ret_len = 65;
-    return DAM_OK;
-}
-
 static void round_trip(const uint8_t *data, size_t size)
 {
     static uint8_t out[2 * DAM_SIGNER_MESSAGE_MAX];
@@ -74,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         DAM_ASSERT(dam_signer_state_put_base(&state, nonces, &start, 0) == DAM_OK);
     }
     round_trip(data, size);
-    struct dam_signer_key key = {no_key, NULL};
+    struct dam_signer_key key = {fixture_sign, NULL};
     struct dam_signer_guard guard = {
         .state = &state, .policy = &policy, .key = &key, .unlocked = true};
     struct dam_signer_reply reply;

@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 #include "core/crypto/keccak.h"
-#include "signer/state.h"
+#include "signer/message.h"
 
 #define ETHER UINT64_C(1000000000000000000)
 
@@ -113,6 +113,19 @@ static inline struct dam_bytes fixture_transfer(uint8_t data[68], uint8_t payee,
     data[35] = payee;
     dam_store_be64(data + 60, amount);
     return dam_bytes(data, 68);
+}
+
+/* A key that signs nothing, in the form of a signature. */
+static inline enum dam_err fixture_sign(void *ctx, const struct dam_hash *digest,
+                                        uint8_t signature[DAM_SIGNER_SIGNATURE_MAX],
+                                        uint8_t *ret_len)
+{
+    (void)ctx;
+    memcpy(signature, digest->b, 32);
+    memset(signature + 32, 1, 32);
+    signature[64] = 27;
+    *ret_len = 65;
+    return DAM_OK;
 }
 
 static inline struct dam_signer_pin fixture_pin(const struct fixture_policy *policy)

@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -45,17 +44,6 @@ static struct world {
 
 static struct fixture_policy blob;
 static struct dam_policy policy;
-
-static enum dam_err key_sign(void *ctx, const struct dam_hash *digest,
-                             uint8_t signature[DAM_SIGNER_SIGNATURE_MAX], uint8_t *ret_len)
-{
-    (void)ctx;
-    memcpy(signature, digest->b, 32);
-    memset(signature + 32, 1, 32);
-    signature[64] = 27;
-    *ret_len = 65;
-    return DAM_OK;
-}
 
 /* The files, and a state that is to be read from them. */
 static struct dam_signer_state *state_new(struct dam_signer_state_file *file)
@@ -91,7 +79,7 @@ static void life(void)
 {
     struct dam_signer_state_file file;
     struct dam_signer_state *state = state_new(&file);
-    const struct dam_signer_key key = {key_sign, NULL};
+    const struct dam_signer_key key = {fixture_sign, NULL};
     struct dam_signer_guard guard = {
         .state = state, .policy = &policy, .key = &key, .unlocked = true};
     struct dam_arena arena;
@@ -121,25 +109,6 @@ static void life(void)
     }
     dam_arena_finish(&arena);
     free(state);
-}
-
-/* Returns: the exit code of a child that does this and dies at that step, 0 if it never got there.
- */
-static int in_child(void (*work)(void), uint64_t die_at)
-{
-    int status = 0;
-    world->disk.steps = 0;
-    world->disk.die_at = die_at;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        work();
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    world->disk.die_at = 0;
-    return WEXITSTATUS(status);
 }
 
 static void only_start(void)
@@ -195,7 +164,7 @@ static void begin(void)
 static void live_to_the_first_compaction(void)
 {
     while (world->compactions == 0) {
-        assert_int_equal(in_child(life, 0), 0);
+        assert_int_equal(disk_fixture_live(life, 0), 0);
     }
     check();
 }
@@ -206,7 +175,7 @@ static unsigned start_again(const struct world *at_death, struct dam_prng *prng,
     unsigned deaths = 0;
     for (uint64_t die_at = 1;; die_at++) {
         *world = *at_death;
-        int code = in_child(only_start, die_at);
+        int code = disk_fixture_live(only_start, die_at);
         assert_true(code == 0 || code == DISK_DIED);
         if (power && code == DISK_DIED) {
             disk_fixture_power_cut(prng);
@@ -214,7 +183,7 @@ static unsigned start_again(const struct world *at_death, struct dam_prng *prng,
         check();
         deaths++;
         if (code == 0) {
-            assert_int_equal(in_child(life, 0), 0); /* it works */
+            assert_int_equal(disk_fixture_live(life, 0), 0); /* it works */
             check();
             return deaths;
         }
@@ -234,7 +203,7 @@ static void it_dies_at_every_step(void **state)
     begun = *world;
     for (uint64_t die_at = 1;; die_at++) {
         *world = begun;
-        int code = in_child(life, die_at);
+        int code = disk_fixture_live(life, die_at);
         dead = *world;
         if (code == 0) {
             assert_true(world->compactions > begun.compactions + 1);
