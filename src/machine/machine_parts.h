@@ -44,7 +44,7 @@ struct dam_machine {
     char broken[DAM_LAW_WHY_SIZE];   /* the rule, in words */
     struct dam_upgrade_trial *trial; /* NULL until there was one */
     struct dam_upgrade_watch watch;
-    char *checkpoint;    /* the last signed one; NULL: none */
+    char *checkpoint; /* the last signed one; NULL: none */
     size_t checkpoint_len;
     bool chain_away; /* and since when: */
     uint64_t chain_away_mono_ms;
