@@ -9,7 +9,7 @@ library Leaf {
 
     uint8 internal constant DECISION = 1;
     uint8 internal constant CHANGE = 4;
-    uint8 internal constant KIND_LAST = 8;
+    uint8 internal constant KIND_LAST = 9; // DAM_RECORD_KINDS of src/core/record/leaf.h is one more
 
     struct Decision {
         address mind;

@@ -235,8 +235,11 @@ contract CourtTest is CourtWorld {
         eq(court.judge(id + 1, 1, leaf), court.MALFORMED(), "not this machine");
         eq(court.judge(id, 1, hex"44"), court.MALFORMED(), "short");
         eq(court.judge(id, 1, abi.encodePacked(head(1, 1, 0), new bytes(20))), court.MALFORMED(), "short decision");
-        eq(court.judge(id, 1, abi.encodePacked(head(9, 1, 0))), court.MALFORMED(), "unknown kind");
-        eq(court.judge(id, 1, abi.encodePacked(head(7, 1, 0))), court.HONEST(), "money is not judged");
+        for (uint8 kind = 2; kind <= 9; kind++) {
+            eq(court.judge(id, 1, abi.encodePacked(head(kind, 1, 0))), court.HONEST(), "only decisions are judged");
+        }
+        eq(court.judge(id, 1, abi.encodePacked(head(0, 1, 0))), court.MALFORMED(), "no kind");
+        eq(court.judge(id, 1, abi.encodePacked(head(10, 1, 0))), court.MALFORMED(), "unknown kind");
     }
 
     /// Outcomes 5 to 8: only the charter's bounds bind.

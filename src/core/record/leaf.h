@@ -27,7 +27,7 @@ enum dam_record_kind {
     DAM_RECORD_TRIAL = 8,
     DAM_RECORD_EXPLANATION = 9,
 };
-#define DAM_RECORD_KINDS 10u /* one past the last */
+#define DAM_RECORD_KINDS 10u /* one past the last: KIND_LAST of contracts/src/court/Leaf.sol */
 
 /* What a trial leaf is about. Numbers of the format: do not renumber. */
 enum dam_record_trial_phase {
