@@ -35,7 +35,7 @@ struct dam_evidence {
     enum dam_err dead;
     uint64_t disk; /* that holds the log */
     int log_fd;
-    int index_fd;
+    int index_fd; /* -1, as those of the tree: not there, and opened for reading only */
     int tree_fd[TREE_FILES];
     struct dam_hash machine;
     bool machine_known;
@@ -194,6 +194,9 @@ static enum dam_err file_hashes(struct dam_evidence *e, unsigned file, uint64_t 
                                 struct dam_hash *ret)
 {
     size_t len = 0;
+    if (e->tree_fd[file] < 0) {
+        return DAM_ENOTFOUND;
+    }
     DAM_TRY(e->ops->read(e->ops->ctx, e->tree_fd[file], index * 32, ret, 32 * count, &len));
     return len == 32 * count ? DAM_OK : DAM_ECORRUPT;
 }
@@ -276,6 +279,11 @@ static enum dam_err state_save(struct dam_evidence *e)
 static bool frontier_load(struct dam_evidence *e, uint64_t size, const uint8_t *root)
 {
     struct dam_hash hash;
+    uint64_t index_len = 0;
+    if (e->index_fd < 0 || e->ops->size(e->ops->ctx, e->index_fd, &index_len) != DAM_OK ||
+        index_len < size * 8) {
+        return false;
+    }
     e->stored = size;
     e->frontier.size = size;
     for (unsigned level = 0; level < DAM_RECORD_LEVELS_MAX; level++) {
@@ -381,6 +389,15 @@ static enum dam_err scan(struct dam_evidence *e, uint64_t log_len)
     return DAM_OK;
 }
 
+/* Who only reads does without a file that the log makes anew. */
+static enum dam_err derived_open(struct dam_evidence *e, const char *name, int *ret_fd)
+{
+    char path[PATH_MAX_];
+    DAM_TRY(path_of(e, name, path));
+    enum dam_err err = e->ops->open(e->ops->ctx, path, e->write, ret_fd);
+    return err == DAM_ENOTFOUND && !e->write ? DAM_OK : err;
+}
+
 static enum dam_err files_open(struct dam_evidence *e)
 {
     char path[PATH_MAX_];
@@ -394,12 +411,10 @@ static enum dam_err files_open(struct dam_evidence *e)
         enum dam_err err = e->ops->lock(e->ops->ctx, e->log_fd);
         DAM_TRY(err == DAM_ECONFLICT ? DAM_EEXIST : err);
     }
-    DAM_TRY(path_of(e, "index", path));
-    DAM_TRY(e->ops->open(e->ops->ctx, path, e->write, &e->index_fd));
+    DAM_TRY(derived_open(e, "index", &e->index_fd));
     for (unsigned i = 0; i < TREE_FILES; i++) {
         (void)snprintf(name, sizeof(name), "tree%u", i);
-        DAM_TRY(path_of(e, name, path));
-        DAM_TRY(e->ops->open(e->ops->ctx, path, e->write, &e->tree_fd[i]));
+        DAM_TRY(derived_open(e, name, &e->tree_fd[i]));
     }
     return e->write ? e->ops->sync_folder(e->ops->ctx, e->folder) : DAM_OK;
 }
