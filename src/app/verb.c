@@ -73,17 +73,21 @@ const struct dam_verb dam_verbs[] = {
      "cost, receipt, and the proof that the leaf is in the log.\n",
      dam_verb_why},
     {"verify", "check a whole evidence log, one's own or another's",
-     "usage: dam verify [DIR|URL] [--rpc URL [--from-block N]] [--against FILE]\n"
-     "                  [--contains SIZE:ROOT] [--leaf SEQ] [--quick] [--json]\n\n"
+     "usage: dam verify [DIR|URL] [--rpc URL [--from-block N] [--court ADDRESS]]\n"
+     "                  [--against FILE] [--contains SIZE:ROOT] [--leaf SEQ] [--size N]\n"
+     "                  [--quick] [--json]\n\n"
      "Reads every leaf: form, place, hash chain, chain of memories, and the tree over all; and "
      "the\n"
      "signed checkpoint. DIR: a machine's folder, or a copied evidence folder. URL: its API\n"
      "(C2SP tiles).\n"
      "  --rpc        compare with every anchored checkpoint, and ask for the machine's key, by a\n"
      "               node's JSON-RPC at http://, https://, ws:// or wss://\n"
+     "  --court      have the node judge every leaf (or that of --leaf) as this Court would\n"
      "  --against    a checkpoint kept from before, or shown to somebody else\n"
      "  --contains   prove that the log which had this root is the beginning of this one\n"
-     "  --leaf       prove that this leaf is in the log\n"
+     "  --leaf       prove that this leaf is in the log, with --rpc in the newest anchored tree\n"
+     "               that has it; --json shows leaf and proof\n"
+     "  --size       proofs of --leaf and --contains in the tree of the first N leaves\n"
      "  --quick      proofs from the tree only; leaves are not read\n"
      "Exits 0: all holds; 1: it does not; 7: not reached; 9: equivocation.\n",
      dam_verb_verify},

@@ -6,6 +6,7 @@
 #include "app/verb_machine.h"
 #include "base/heap.h"
 #include "base/hex.h"
+#include "core/eth/address.h"
 #include "machine/audit.h"
 
 #include <inttypes.h>
@@ -18,14 +19,33 @@ struct verify_args {
     const char *contains;
     const char *against;
     const char *leaf;
-    const char *from_block;
+    const char *size;
+    const char *court_text;
+    struct dam_address court;
+    bool has_court;
+    const char *from_block_text;
+    uint64_t from_block;
     struct dam_args places;
+};
+
+struct tree {
+    uint64_t size;
+    struct dam_hash root;
+};
+
+/* What --leaf and --contains ask for, as Court and others take it. */
+struct shown {
+    bool is_asked;
+    uint64_t at; /* number of the leaf, or size of the tree that the other one begins with */
+    struct tree tree;
+    struct dam_record_proof proof;
 };
 
 struct verify {
     struct dam_log_source log;
     struct dam_history_verified verified;
     struct dam_history_finding finding;
+    bool is_of_leaf; /* what is wrong is the leaf that finding names */
     bool is_signed;
     struct dam_checkpoint_origin origin;
     struct dam_signer_checkpoint point;
@@ -33,10 +53,13 @@ struct verify {
     bool asked_chain;
     size_t anchors;
     uint64_t anchored_size;
-    bool has_leaf;
-    uint64_t leaf;
+    struct shown leaf;
+    struct dam_bytes leaf_data; /* borrowed until another leaf is read */
+    struct shown beginning;
+    uint64_t judged; /* leaves that the Court was asked about */
     bool equivocation;
-    char why[512]; /* what is wrong, "": nothing */
+    char why[512];    /* what is wrong, "": nothing */
+    const char *hint; /* what to do about it; NULL: nothing special */
 };
 
 static int wrong(struct verify *v, int code, const char *fmt, ...) DAM_PRINTF(3, 4);
@@ -47,7 +70,11 @@ static int wrong(struct verify *v, int code, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(v->why, sizeof(v->why), fmt, args);
     va_end(args);
-    v->equivocation = v->equivocation || code == DAM_EXIT_EQUIVOCATION;
+    if (code == DAM_EXIT_EQUIVOCATION) {
+        v->equivocation = true;
+        v->hint = "keep both: two roots for one log are proof of tampering "
+                  "(Court.challengeEquivocation)";
+    }
     return code;
 }
 
@@ -69,6 +96,7 @@ static int leaves_check(struct verify *v)
         v->finding.seq = seq;
         err = err == DAM_OK ? dam_history_check_leaf(&checker, data) : err;
         if (err != DAM_OK) {
+            v->is_of_leaf = true;
             return wrong(v, DAM_EXIT_FAILED, "leaf %" PRIu64 ": %s", seq,
                          v->finding.text[0] == 0 ? dam_err_text(err) : v->finding.text);
         }
@@ -84,58 +112,97 @@ static int leaves_check(struct verify *v)
     return DAM_EXIT_OK;
 }
 
-/* Is the log of this size and root the beginning of the one at hand? Proven from the tree alone. */
-static int beginning_check(struct verify *v, uint64_t size, const struct dam_hash *root,
-                           int code_if_not, const char *what)
+/* Is the log of this size and root the beginning of that one? Proven from the tree alone. */
+static int joined_check(struct verify *v, const struct tree *old, const struct tree *whole,
+                        int code_if_not, const char *what, struct dam_record_proof *ret)
 {
     const struct dam_record_source tree = dam_log_source_tree(&v->log);
-    struct dam_record_proof proof = {0};
-    if (size > v->log.size) {
+    *ret = (struct dam_record_proof){0};
+    if (old->size > whole->size) {
         return wrong(v, DAM_EXIT_FAILED,
                      "%s is of %" PRIu64 " leaves, the log shows %" PRIu64 ": leaves are held back",
-                     what, size, v->log.size);
+                     what, old->size, whole->size);
     }
     enum dam_err err =
-        size == 0 ? DAM_OK : dam_record_prove_consistency(&tree, size, v->log.size, &proof);
+        old->size == 0 ? DAM_OK : dam_record_prove_consistency(&tree, old->size, whole->size, ret);
     if (err != DAM_OK) {
         return wrong(v, err == DAM_EIO || err == DAM_ETIMEOUT ? DAM_EXIT_TIMEOUT : DAM_EXIT_FAILED,
                      "the tree cannot be read: %s", dam_err_text(err));
     }
-    if (!dam_record_verify_consistency(size, root, v->log.size, &v->log.root, &proof)) {
+    if (!dam_record_verify_consistency(old->size, &old->root, whole->size, &whole->root, ret)) {
         char text[65];
-        dam_hex_encode(root->b, 32, text);
+        dam_hex_encode(old->root.b, 32, text);
         return wrong(v, code_if_not,
-                     "this log does not contain %s of %" PRIu64 " leaves with root %s", what, size,
-                     text);
+                     "this log does not contain %s of %" PRIu64 " leaves with root %s", what,
+                     old->size, text);
     }
     return DAM_EXIT_OK;
 }
 
-/* --leaf: is it in the log? From the tree alone. */
-static int inclusion_check(struct verify *v, const char *text)
+static int beginning_check(struct verify *v, uint64_t size, const struct dam_hash *root,
+                           int code_if_not, const char *what)
+{
+    const struct tree old = {size, *root};
+    const struct tree whole = {v->log.size, v->log.root};
+    struct dam_record_proof proof;
+    return joined_check(v, &old, &whole, code_if_not, what, &proof);
+}
+
+/* The tree that a proof is wanted in: of the first leaves of --size, else of `size`. */
+static int tree_choose(struct verify *v, const char *text, uint64_t size, struct tree *ret)
 {
     const struct dam_record_source tree = dam_log_source_tree(&v->log);
-    struct dam_record_proof proof;
-    struct dam_hash hash;
-    struct dam_bytes data;
-    bool is_number = dam_args_u64(text, &v->leaf);
-    if (!is_number || v->leaf >= v->log.size) {
-        return dam_verb_fail(is_number ? DAM_EXIT_NOT_FOUND : DAM_EXIT_USAGE, NULL,
+    if (text != NULL && (!dam_args_u64(text, &size) || size == 0 || size > v->log.size)) {
+        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no size of this log of %" PRIu64, text,
+                             v->log.size);
+    }
+    ret->size = size;
+    enum dam_err err = dam_record_root(&tree, size, &ret->root);
+    return err == DAM_OK
+               ? beginning_check(v, size, &ret->root, DAM_EXIT_FAILED, "the tree")
+               : wrong(v, DAM_EXIT_FAILED, "the tree cannot be read: %s", dam_err_text(err));
+}
+
+static int leaf_number(struct verify *v, const char *text)
+{
+    v->leaf.is_asked = dam_args_u64(text, &v->leaf.at);
+    if (!v->leaf.is_asked || v->leaf.at >= v->log.size) {
+        return dam_verb_fail(v->leaf.is_asked ? DAM_EXIT_NOT_FOUND : DAM_EXIT_USAGE, NULL,
                              "'%s' is no leaf of this log of %" PRIu64, text, v->log.size);
     }
-    enum dam_err err = dam_log_source_leaf(&v->log, v->leaf, &data);
+    return DAM_EXIT_OK;
+}
+
+/* --leaf: is it in the log? From the tree alone. Where the chain was asked, in the newest anchored
+ * tree that has it: the one that the Court takes. */
+static int inclusion_check(struct verify *v, const char *size)
+{
+    const struct dam_record_source tree = dam_log_source_tree(&v->log);
+    struct shown *leaf = &v->leaf;
+    struct dam_hash hash;
+    int code = tree_choose(v, size, leaf->at < v->anchored_size ? v->anchored_size : v->log.size,
+                           &leaf->tree);
+    if (code != DAM_EXIT_OK) {
+        return code;
+    }
+    if (leaf->at >= leaf->tree.size) {
+        return dam_verb_fail(DAM_EXIT_NOT_FOUND, NULL,
+                             "leaf %" PRIu64 " is not among the first %" PRIu64, leaf->at,
+                             leaf->tree.size);
+    }
+    enum dam_err err = dam_log_source_leaf(&v->log, leaf->at, &v->leaf_data);
     if (err == DAM_OK) {
-        dam_record_leaf_hash(data, &hash);
-        err = dam_record_prove_inclusion(&tree, v->leaf, v->log.size, &proof);
+        dam_record_leaf_hash(v->leaf_data, &hash);
+        err = dam_record_prove_inclusion(&tree, leaf->at, leaf->tree.size, &leaf->proof);
     }
     if (err != DAM_OK) {
-        return wrong(v, DAM_EXIT_FAILED, "leaf %" PRIu64 ": %s", v->leaf, dam_err_text(err));
+        return wrong(v, DAM_EXIT_FAILED, "leaf %" PRIu64 ": %s", leaf->at, dam_err_text(err));
     }
-    if (!dam_record_verify_inclusion(&hash, v->leaf, v->log.size, &proof, &v->log.root)) {
+    if (!dam_record_verify_inclusion(&hash, leaf->at, leaf->tree.size, &leaf->proof,
+                                     &leaf->tree.root)) {
         return wrong(v, DAM_EXIT_FAILED, "leaf %" PRIu64 " is not in the log that was signed",
-                     v->leaf);
+                     leaf->at);
     }
-    v->has_leaf = true;
     return DAM_EXIT_OK;
 }
 
@@ -195,22 +262,25 @@ static int against_check(struct verify *v, const char *path)
 }
 
 /* An earlier root ("SIZE:HEX"). */
-static int contains_check(struct verify *v, const char *text)
+static int contains_check(struct verify *v, const char *text, const char *size)
 {
     const char *colon = strchr(text, ':');
     char number[24] = "";
-    struct dam_hash old;
-    uint64_t size = 0;
+    struct tree old;
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
     if (len == 0 || len >= sizeof(number)) {
         return dam_verb_fail(DAM_EXIT_USAGE, "write SIZE:ROOT", "'%s' is no root", text);
     }
     memcpy(number, text, len);
-    if (!dam_args_u64(number, &size) ||
-        dam_hex_decode_exact(colon + 1, strlen(colon + 1), old.b, 32) != DAM_OK) {
+    if (!dam_args_u64(number, &old.size) ||
+        dam_hex_decode_exact(colon + 1, strlen(colon + 1), old.root.b, 32) != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_USAGE, "write SIZE:ROOT", "'%s' is no root", text);
     }
-    return beginning_check(v, size, &old, DAM_EXIT_FAILED, "the log");
+    v->beginning = (struct shown){.is_asked = true, .at = old.size};
+    int code = tree_choose(v, size, v->log.size, &v->beginning.tree);
+    return code == DAM_EXIT_OK ? joined_check(v, &old, &v->beginning.tree, DAM_EXIT_FAILED,
+                                              "the log", &v->beginning.proof)
+                               : code;
 }
 
 /* ---- the chain ------------------------------------------------------------------------------- */
@@ -237,10 +307,42 @@ static int anchors_check(struct verify *v, const struct dam_audit *audit)
     return DAM_EXIT_OK;
 }
 
-static int chain_check(struct verify *v, const char *url, uint64_t from_block)
+static int chain_failed(struct verify *v, const struct dam_envoy *envoy, enum dam_err err)
+{
+    return wrong(v,
+                 err == DAM_ECONFLICT || err == DAM_ENOTFOUND ? DAM_EXIT_FAILED : DAM_EXIT_TIMEOUT,
+                 "the chain: %s", envoy->why[0] != 0 ? envoy->why : dam_err_text(err));
+}
+
+/* Each leaf, or the one that is asked for, as the Court would judge it. */
+static int court_check(struct verify *v, struct dam_envoy *envoy, const struct dam_address *court)
+{
+    char label[] = "judging";
+    const uint64_t first = v->leaf.is_asked ? v->leaf.at : 0;
+    const uint64_t end = v->leaf.is_asked ? first + 1 : v->log.size;
+    enum dam_err err = dam_audit_court(envoy, court, &v->origin);
+    for (uint64_t seq = first; seq < end && err == DAM_OK; seq++) {
+        struct dam_bytes data;
+        uint8_t fault = 0;
+        err = dam_log_source_leaf(&v->log, seq, &data);
+        err = err == DAM_OK ? dam_audit_judge(envoy, court, v->origin.token, seq, data, &fault)
+                            : dam_envoy_fail(envoy, err, "leaf %" PRIu64 " cannot be read", seq);
+        if (err == DAM_OK && fault != 0) {
+            v->finding.seq = seq;
+            return wrong(v, DAM_EXIT_FAILED,
+                         "leaf %" PRIu64 " is false (fault %u of the Court): %s", seq, fault,
+                         dam_audit_fault_text(fault));
+        }
+        v->judged++;
+        (void)dam_opened_progress(label, seq + 1 - first, end - first);
+    }
+    return err == DAM_OK ? DAM_EXIT_OK : chain_failed(v, envoy, err);
+}
+
+static int chain_check(struct verify *v, const struct verify_args *a)
 {
     const struct dam_envoy_options options = {
-        .urls = {url}, .url_count = 1, .agree_min = 1, .timeout_ms = 10000};
+        .urls = {a->rpc}, .url_count = 1, .agree_min = 1, .timeout_ms = 10000};
     struct dam_envoy *envoy = NULL;
     struct dam_audit audit;
     if (!v->is_signed) {
@@ -250,13 +352,9 @@ static int chain_check(struct verify *v, const char *url, uint64_t from_block)
         return dam_verb_fail(DAM_EXIT_FAILED, NULL, "out of memory");
     }
     dam_envoy_step_in(envoy);
-    enum dam_err err = dam_audit_read(envoy, &v->origin, &v->key, from_block, &audit);
-    int code = err == DAM_OK
-                   ? anchors_check(v, &audit)
-                   : wrong(v,
-                           err == DAM_ECONFLICT || err == DAM_ENOTFOUND ? DAM_EXIT_FAILED
-                                                                        : DAM_EXIT_TIMEOUT,
-                           "the chain: %s", envoy->why[0] != 0 ? envoy->why : dam_err_text(err));
+    enum dam_err err = dam_audit_read(envoy, &v->origin, &v->key, a->from_block, &audit);
+    int code = err == DAM_OK ? anchors_check(v, &audit) : chain_failed(v, envoy, err);
+    code = code == DAM_EXIT_OK && a->has_court ? court_check(v, envoy, &a->court) : code;
     v->asked_chain = err == DAM_OK;
     dam_envoy_leave(envoy);
     dam_envoy_release(envoy);
@@ -283,6 +381,22 @@ static void put_counts(struct dam_json_writer *w, const struct dam_history_verif
     dam_json_put_u64_at(w, "unreceipted", h->unreceipted);
 }
 
+/* Opens an object, which the caller ends. */
+static void put_shown(struct dam_json_writer *w, const char *key, const struct shown *shown)
+{
+    dam_json_put_key(w, key);
+    dam_json_put_object(w);
+    dam_json_put_u64_at(w, "at", shown->at);
+    dam_json_put_u64_at(w, "size", shown->tree.size);
+    dam_json_put_data_at(w, "root", dam_bytes(shown->tree.root.b, 32));
+    dam_json_put_key(w, "proof");
+    dam_json_put_array(w);
+    for (size_t i = 0; i < shown->proof.count; i++) {
+        dam_json_put_data(w, shown->proof.hashes[i].b, 32);
+    }
+    dam_json_put_array_end(w);
+}
+
 static int print_json(const struct verify *v, bool quick, int code)
 {
     struct dam_buf buf;
@@ -295,7 +409,9 @@ static int print_json(const struct verify *v, bool quick, int code)
     dam_json_put_key(&w, "root");
     dam_json_put_data(&w, v->log.root.b, 32);
     if (code != DAM_EXIT_OK) {
-        dam_json_put_u64_at(&w, "seq", v->finding.seq);
+        if (v->is_of_leaf) {
+            dam_json_put_u64_at(&w, "seq", v->finding.seq);
+        }
         dam_json_put_key(&w, "finding");
         dam_json_put_cstr(&w, v->why);
         dam_json_put_key(&w, "equivocation");
@@ -311,8 +427,20 @@ static int print_json(const struct verify *v, bool quick, int code)
         dam_json_put_u64_at(&w, "anchors", v->anchors);
         dam_json_put_u64_at(&w, "anchored_size", v->anchored_size);
     }
+    if (v->judged > 0) {
+        dam_json_put_u64_at(&w, "judged", v->judged);
+    }
     if (!quick) {
         put_counts(&w, &v->verified);
+    }
+    if (v->leaf.is_asked && code == DAM_EXIT_OK) {
+        put_shown(&w, "leaf", &v->leaf);
+        dam_json_put_data_at(&w, "data", v->leaf_data);
+        dam_json_put_object_end(&w);
+    }
+    if (v->beginning.is_asked && code == DAM_EXIT_OK) {
+        put_shown(&w, "beginning", &v->beginning);
+        dam_json_put_object_end(&w);
     }
     dam_json_put_object_end(&w);
     return dam_opened_print(&buf);
@@ -358,48 +486,71 @@ static void print_text(const struct verify *v, bool quick)
                      " leaves: all in this log, and signed by the machine's key\n",
                      v->anchors, v->anchored_size);
     }
-    if (v->has_leaf) {
-        (void)printf("leaf %" PRIu64 " is in it\n", v->leaf);
+    if (v->judged > 0) {
+        (void)printf("%" PRIu64 " judged as the Court would: no fault\n", v->judged);
+    }
+    if (v->leaf.is_asked) {
+        (void)printf("leaf %" PRIu64 " is in it, among the first %" PRIu64 "\n", v->leaf.at,
+                     v->leaf.tree.size);
     }
 }
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
-static int checks_run(struct verify *v, const struct verify_args *a, uint64_t from_block)
+static int checks_run(struct verify *v, const struct verify_args *a)
 {
-    int code = a->quick ? DAM_EXIT_OK : leaves_check(v);
+    int code = a->leaf == NULL ? DAM_EXIT_OK : leaf_number(v, a->leaf);
+    code = code == DAM_EXIT_OK && !a->quick ? leaves_check(v) : code;
     code = code == DAM_EXIT_OK ? own_checkpoint_check(v) : code;
-    code = code == DAM_EXIT_OK && a->leaf != NULL ? inclusion_check(v, a->leaf) : code;
-    code = code == DAM_EXIT_OK && a->contains != NULL ? contains_check(v, a->contains) : code;
+    code =
+        code == DAM_EXIT_OK && a->contains != NULL ? contains_check(v, a->contains, a->size) : code;
     code = code == DAM_EXIT_OK && a->against != NULL ? against_check(v, a->against) : code;
-    return code == DAM_EXIT_OK && a->rpc != NULL ? chain_check(v, a->rpc, from_block) : code;
+    code = code == DAM_EXIT_OK && a->rpc != NULL ? chain_check(v, a) : code;
+    return code == DAM_EXIT_OK && a->leaf != NULL ? inclusion_check(v, a->size) : code;
+}
+
+static bool args_read(int argc, char **argv, struct verify_args *a)
+{
+    const struct dam_arg table[] = {{"--json", NULL, &a->json},
+                                    {"--quick", NULL, &a->quick},
+                                    {"--rpc", &a->rpc, NULL},
+                                    {"--contains", &a->contains, NULL},
+                                    {"--against", &a->against, NULL},
+                                    {"--leaf", &a->leaf, NULL},
+                                    {"--size", &a->size, NULL},
+                                    {"--court", &a->court_text, NULL},
+                                    {"--from-block", &a->from_block_text, NULL},
+                                    {NULL, NULL, NULL}};
+    if (!dam_args_parse(argc, argv, table, 1, &a->places)) {
+        return false;
+    }
+    if (a->from_block_text != NULL && !dam_args_u64(a->from_block_text, &a->from_block)) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no block number", a->from_block_text);
+        return false;
+    }
+    a->has_court = a->court_text != NULL;
+    if (a->has_court &&
+        dam_address_from_text(a->court_text, strlen(a->court_text), &a->court) != DAM_OK) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no address", a->court_text);
+        return false;
+    }
+    if (a->has_court && a->rpc == NULL) {
+        (void)dam_verb_fail(DAM_EXIT_USAGE, "add --rpc URL", "the Court is asked on its chain");
+        return false;
+    }
+    return a->rpc == NULL || dam_args_rpc(a->rpc);
 }
 
 int dam_verb_verify(int argc, char **argv)
 {
     static struct verify_args a; /* large */
     static struct verify v;
-    uint64_t from_block = 0;
-    const struct dam_arg table[] = {{"--json", NULL, &a.json},
-                                    {"--quick", NULL, &a.quick},
-                                    {"--rpc", &a.rpc, NULL},
-                                    {"--contains", &a.contains, NULL},
-                                    {"--against", &a.against, NULL},
-                                    {"--leaf", &a.leaf, NULL},
-                                    {"--from-block", &a.from_block, NULL},
-                                    {NULL, NULL, NULL}};
-    if (!dam_args_parse(argc, argv, table, 1, &a.places)) {
-        return DAM_EXIT_USAGE;
-    }
-    if (a.from_block != NULL && !dam_args_u64(a.from_block, &from_block)) {
-        return dam_verb_fail(DAM_EXIT_USAGE, NULL, "'%s' is no block number", a.from_block);
-    }
-    if (a.rpc != NULL && !dam_args_rpc(a.rpc)) {
+    if (!args_read(argc, argv, &a)) {
         return DAM_EXIT_USAGE;
     }
     int code = dam_log_source_open(a.places.count > 0 ? a.places.words[0] : NULL, &v.log);
     if (code == DAM_EXIT_OK) {
-        code = checks_run(&v, &a, from_block);
+        code = checks_run(&v, &a);
         if (a.json && code != DAM_EXIT_USAGE && code != DAM_EXIT_NOT_FOUND) {
             int printed = print_json(&v, a.quick, code);
             code = code == DAM_EXIT_OK ? printed : code;
@@ -407,11 +558,7 @@ int dam_verb_verify(int argc, char **argv)
             print_text(&v, a.quick);
         }
         if (v.why[0] != 0) {
-            (void)dam_verb_fail(code,
-                                v.equivocation ? "keep both: two roots for one log are proof of "
-                                                 "tampering (Court.challengeEquivocation)"
-                                               : NULL,
-                                "%s", v.why);
+            (void)dam_verb_fail(code, v.hint, "%s", v.why);
         }
     }
     dam_log_source_close(&v.log);

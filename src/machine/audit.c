@@ -2,6 +2,7 @@
 #include "machine/audit.h"
 
 #include "core/crypto/keccak.h"
+#include "core/eth/abi.h"
 
 #define RANGE 5000u
 #define ANCHORS_MAX 1000000u
@@ -77,4 +78,63 @@ enum dam_err dam_audit_read(struct dam_envoy *e, const struct dam_checkpoint_ori
     DAM_TRY(dam_envoy_view(e, &registry, "isKeyOf(uint256,address)", words, 2, latest, &word, 1));
     ret->is_key = !dam_u256_is_zero(&word);
     return anchors_read(e, &origin->evidence, &words[0], from_block, ret);
+}
+
+enum dam_err dam_audit_court(struct dam_envoy *e, const struct dam_address *court,
+                             const struct dam_checkpoint_origin *origin)
+{
+    const struct dam_u256 evidence = dam_calldata_word(&origin->evidence);
+    struct dam_u256 word;
+    enum dam_err err = dam_envoy_view(e, court, "evidence()", NULL, 0,
+                                      dam_remote_at_tag(DAM_REMOTE_LATEST), &word, 1);
+    if (err == DAM_EPARSE || err == DAM_EREFUSED) {
+        return dam_envoy_fail(e, DAM_ENOTFOUND, "there is no Court at this address");
+    }
+    DAM_TRY(err);
+    return dam_u256_eq(&word, &evidence)
+               ? DAM_OK
+               : dam_envoy_fail(e, DAM_ECONFLICT, "this Court judges other logs");
+}
+
+enum dam_err dam_audit_judge(struct dam_envoy *e, const struct dam_address *court, uint64_t token,
+                             uint64_t index, struct dam_bytes leaf, uint8_t *ret_fault)
+{
+    const struct dam_arena_mark mark = dam_arena_mark(&e->arena);
+    const struct dam_abi_value values[] = {
+        {.word = dam_u256_from_u64(token)}, {.word = dam_u256_from_u64(index)}, {.bytes = leaf}};
+    struct dam_abi_entry judge;
+    struct dam_bytes answer = {0};
+    struct dam_buf buf;
+    dam_buf_init_arena(&buf, &e->arena, 0);
+    enum dam_err err = dam_abi_entry_parse(&e->arena, "judge(uint256,uint64,bytes)", &judge);
+    err = err == DAM_OK ? dam_abi_encode_call(&judge, values, DAM_COUNT_OF(values), &buf) : err;
+    err = err == DAM_OK ? dam_buf_err(&buf) : err;
+    if (err == DAM_OK) {
+        const struct dam_remote_call call = {.to = court, .data = dam_buf_bytes(&buf)};
+        err = dam_remote_call(&e->chain, &e->arena, &call, dam_remote_at_tag(DAM_REMOTE_LATEST),
+                              &answer);
+        err = err == DAM_OK && answer.len != 32 ? DAM_EPARSE : err;
+    }
+    if (err == DAM_OK) {
+        *ret_fault = answer.data[31];
+    } else {
+        (void)dam_envoy_fail(e, err, "Court.judge of leaf %llu: %s", (unsigned long long)index,
+                             err == DAM_EREFUSED ? e->chain.error.message : dam_err_text(err));
+    }
+    dam_arena_release(&e->arena, mark);
+    return err;
+}
+
+const char *dam_audit_fault_text(uint8_t fault)
+{
+    static const char *const texts[] = {
+        "honest",
+        "malformed",
+        "mind or charter are not its epoch's",
+        "the mind gives another memory or proposal",
+        "the charter gives another action or other reasons",
+        "its outcome is not what happened",
+        "the action is out of bounds",
+    };
+    return fault < DAM_COUNT_OF(texts) ? texts[fault] : "false";
 }

@@ -73,6 +73,9 @@ def audit(site, v, ledger):
     check("who signed is told", found["signed_by"] == v.key(14).address.lower(), found)
     quick = json.loads(told("verify", site.url, "--rpc", ledger.url.replace("http", "ws"), "--quick", "--leaf", "5", "--json"))
     check("proofs alone do", quick["good"] and quick["root"] == found["root"], quick)
+    judged = json.loads(told("verify", site.url, "--rpc", ledger.url, "--court", v.court.address, "--json"))
+    check("the Court finds no fault in any leaf", judged["good"] and judged["judged"] == judged["size"] >= found["size"], judged)
+    check("a court of other logs is none", "there is no Court" in dam("verify", site.url, "--rpc", ledger.url, "--court", v.evidence.address).stderr)
     mine = json.loads(told("verify", site.folder, "--rpc", ledger.url, "--json"))
     check("its own folder agrees", mine["good"] and mine["anchors"] == found["anchors"] and mine["size"] >= found["size"], mine)
     for path, args in (("/tile/entries/", ()), ("/tile/0/", ("--quick", "--leaf", "5")), ("/checkpoint", ())):
@@ -92,8 +95,6 @@ def audit(site, v, ledger):
     for name in os.listdir(copy):
         if name.startswith(("tree", "index", "state")):
             os.remove(os.path.join(copy, name))
-    for name in ["index", *(f"tree{i}" for i in range(8))]:
-        open(os.path.join(copy, name), "wb").close()
     done = dam("verify", copy)
     check("leaves that were cut off are missed", done.returncode == 1 and "held back" in done.stderr, done.stderr)
     check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "ws://127.0.0.1:1").returncode == 7)
