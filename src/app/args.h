@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Arguments of verbs: a table of options and up to a few plain words. Every verb knows --json and
+/* Arguments of verbs: a table of options and up to a few plain words. Every verb knows
  * --help; an unknown option is refused with the nearest known one. */
 #ifndef DAM_APP_ARGS_H
 #define DAM_APP_ARGS_H

@@ -181,26 +181,20 @@ static void put_fixed(struct dam_json_writer *w, int64_t value, unsigned decimal
 {
     char text[DAM_FLOW_FIXED_TEXT_MAX];
     size_t len = dam_flow_fixed_format(value, decimals, text);
-    dam_json_put_raw(w, text, len); /* a JSON number, never rounded */
+    dam_json_put_raw(w, text, len);
 }
 
-static void put_key_hash(struct dam_json_writer *w, const char *key, const uint8_t *data,
-                         size_t len)
+void dam_opened_put_value(struct dam_json_writer *w, const char *key, int64_t value,
+                          unsigned decimals)
 {
     dam_json_put_key(w, key);
-    dam_json_put_data(w, data, len);
+    put_fixed(w, value, decimals);
 }
 
 static void put_key_text(struct dam_json_writer *w, const char *key, struct dam_bytes text)
 {
     dam_json_put_key(w, key);
     dam_json_put_string(w, (const char *)text.data, text.len);
-}
-
-static void put_key_u64(struct dam_json_writer *w, const char *key, uint64_t value)
-{
-    dam_json_put_key(w, key);
-    dam_json_put_u64(w, value);
 }
 
 static void put_observation(struct dam_json_writer *w, const struct dam_manifest *m,
@@ -218,12 +212,11 @@ static void put_observation(struct dam_json_writer *w, const struct dam_manifest
         dam_json_put_object(w);
         dam_json_put_key(w, "name");
         dam_json_put_cstr(w, name);
-        dam_json_put_key(w, "value");
-        put_fixed(w, sample.value, dam_manifest_record_decimals(m, i));
+        dam_opened_put_value(w, "value", sample.value, dam_manifest_record_decimals(m, i));
         dam_json_put_key(w, "unit");
         dam_json_put_cstr(w, dam_manifest_record_unit(m, i));
         if (sample.age_ms != DAM_FLOW_AGE_NEVER) {
-            put_key_u64(w, "age_ms", sample.age_ms);
+            dam_json_put_u64_at(w, "age_ms", sample.age_ms);
         }
         dam_json_put_key(w, "quality");
         dam_json_put_cstr(w, dam_flow_quality_text(sample.quality));
@@ -245,13 +238,13 @@ static void put_actions(struct dam_json_writer *w, const struct dam_manifest *m,
         dam_json_put_object(w);
         dam_json_put_key(w, "name");
         dam_json_put_cstr(w, known ? m->actuators[i].name : "?");
-        dam_json_put_key(w, "proposed");
-        put_fixed(w, (int64_t)dam_load_be64(d->proposal.data + 8 * i), decimals);
-        dam_json_put_key(w, "permitted");
-        put_fixed(w, (int64_t)dam_load_be64(d->action.data + 8 * i), decimals);
+        dam_opened_put_value(w, "proposed", (int64_t)dam_load_be64(d->proposal.data + 8 * i),
+                             decimals);
+        dam_opened_put_value(w, "permitted", (int64_t)dam_load_be64(d->action.data + 8 * i),
+                             decimals);
         dam_json_put_key(w, "unit");
         dam_json_put_cstr(w, known ? m->actuators[i].unit : "");
-        put_key_u64(w, "reason", reason);
+        dam_json_put_u64_at(w, "reason", reason);
         dam_manifest_reason_text(m, reason, text, sizeof(text));
         dam_json_put_key(w, "why");
         dam_json_put_cstr(w, text);
@@ -263,16 +256,16 @@ static void put_actions(struct dam_json_writer *w, const struct dam_manifest *m,
 static void put_decision(struct dam_json_writer *w, const struct dam_manifest *m,
                          const struct dam_record_decision *d)
 {
-    put_key_hash(w, "mind", d->mind.b, 20);
-    put_key_hash(w, "charter", d->charter.b, 20);
-    put_key_u64(w, "epoch", d->epoch);
-    put_key_u64(w, "outcome", d->outcome);
+    dam_json_put_data_at(w, "mind", dam_bytes(d->mind.b, 20));
+    dam_json_put_data_at(w, "charter", dam_bytes(d->charter.b, 20));
+    dam_json_put_u64_at(w, "epoch", d->epoch);
+    dam_json_put_u64_at(w, "outcome", d->outcome);
     dam_json_put_key(w, "outcome_text");
     dam_json_put_cstr(w, dam_flow_outcome_text(d->outcome));
-    put_key_u64(w, "mind_gas", d->mind_gas);
-    put_key_u64(w, "charter_gas", d->charter_gas);
-    put_key_hash(w, "memory", d->memory.data, d->memory.len);
-    put_key_hash(w, "next_hash", d->next_hash.b, 32);
+    dam_json_put_u64_at(w, "mind_gas", d->mind_gas);
+    dam_json_put_u64_at(w, "charter_gas", d->charter_gas);
+    dam_json_put_data_at(w, "memory", d->memory);
+    dam_json_put_data_at(w, "next_hash", dam_bytes(d->next_hash.b, 32));
     put_observation(w, m, d->observation);
     put_actions(w, m, d);
 }
@@ -282,7 +275,7 @@ static void put_receipt(struct dam_json_writer *w, const struct dam_manifest *m,
 {
     static const char *const status[] = {"done and read back", "done, no read-back", "refused",
                                          "unknown"};
-    put_key_u64(w, "decision_seq", r->decision_seq);
+    dam_json_put_u64_at(w, "decision_seq", r->decision_seq);
     dam_json_put_key(w, "status");
     dam_json_put_cstr(w, status[r->status]);
     dam_json_put_key(w, "values");
@@ -296,16 +289,16 @@ static void put_receipt(struct dam_json_writer *w, const struct dam_manifest *m,
 
 static void put_trial(struct dam_json_writer *w, const struct dam_record_trial *trial)
 {
-    put_key_u64(w, "phase", trial->phase);
+    dam_json_put_u64_at(w, "phase", trial->phase);
     dam_json_put_key(w, "phase_text");
     dam_json_put_cstr(w, dam_record_trial_text(trial->phase));
-    put_key_u64(w, "epoch", trial->epoch);
-    put_key_hash(w, "mind", trial->mind.b, 20);
-    put_key_hash(w, "charter", trial->charter.b, 20);
-    put_key_u64(w, "turns", trial->turns);
-    put_key_u64(w, "errors", trial->errors);
-    put_key_u64(w, "denials", trial->denials);
-    put_key_u64(w, "different", trial->different);
+    dam_json_put_u64_at(w, "epoch", trial->epoch);
+    dam_json_put_data_at(w, "mind", dam_bytes(trial->mind.b, 20));
+    dam_json_put_data_at(w, "charter", dam_bytes(trial->charter.b, 20));
+    dam_json_put_u64_at(w, "turns", trial->turns);
+    dam_json_put_u64_at(w, "errors", trial->errors);
+    dam_json_put_u64_at(w, "denials", trial->denials);
+    dam_json_put_u64_at(w, "different", trial->different);
     put_key_text(w, "words", trial->words);
 }
 
@@ -320,16 +313,16 @@ static void put_body(struct dam_json_writer *w, const struct dam_manifest *m,
         put_receipt(w, m, &leaf->receipt);
         return;
     case DAM_RECORD_BOOT:
-        put_key_u64(w, "boot_count", leaf->boot.boot_count);
-        put_key_u64(w, "last_seq", leaf->boot.last_seq);
-        put_key_hash(w, "program", leaf->boot.program.b, 32);
+        dam_json_put_u64_at(w, "boot_count", leaf->boot.boot_count);
+        dam_json_put_u64_at(w, "last_seq", leaf->boot.last_seq);
+        dam_json_put_data_at(w, "program", dam_bytes(leaf->boot.program.b, 32));
         put_key_text(w, "version", leaf->boot.version);
         return;
     case DAM_RECORD_CHANGE:
-        put_key_u64(w, "epoch", leaf->change.epoch);
-        put_key_hash(w, "mind", leaf->change.mind.b, 20);
-        put_key_hash(w, "charter", leaf->change.charter.b, 20);
-        put_key_hash(w, "manifest", leaf->change.manifest.b, 32);
+        dam_json_put_u64_at(w, "epoch", leaf->change.epoch);
+        dam_json_put_data_at(w, "mind", dam_bytes(leaf->change.mind.b, 20));
+        dam_json_put_data_at(w, "charter", dam_bytes(leaf->change.charter.b, 20));
+        dam_json_put_data_at(w, "manifest", dam_bytes(leaf->change.manifest.b, 32));
         return;
     case DAM_RECORD_GAP:
         dam_json_put_key(w, "from_ms");
@@ -344,20 +337,20 @@ static void put_body(struct dam_json_writer *w, const struct dam_manifest *m,
         put_key_text(w, "who", leaf->stop.who);
         return;
     case DAM_RECORD_MONEY:
-        put_key_hash(w, "intent_id", leaf->money.intent_id.b, 32);
-        put_key_u64(w, "status", leaf->money.status);
-        put_key_hash(w, "transaction", leaf->money.transaction.b, 32);
+        dam_json_put_data_at(w, "intent_id", dam_bytes(leaf->money.intent_id.b, 32));
+        dam_json_put_u64_at(w, "status", leaf->money.status);
+        dam_json_put_data_at(w, "transaction", dam_bytes(leaf->money.transaction.b, 32));
         put_key_text(w, "description", leaf->money.description);
         return;
     case DAM_RECORD_TRIAL:
         put_trial(w, &leaf->trial);
         return;
     case DAM_RECORD_EXPLANATION:
-        put_key_u64(w, "decision", leaf->explanation.decision_seq);
+        dam_json_put_u64_at(w, "decision", leaf->explanation.decision_seq);
         dam_json_put_key(w, "method");
         dam_json_put_cstr(w, dam_record_method_text(leaf->explanation.method));
-        put_key_hash(w, "model", leaf->explanation.model.b, 32);
-        put_key_u64(w, "parts", leaf->explanation.parts.len / DAM_RECORD_PART_LEN);
+        dam_json_put_data_at(w, "model", dam_bytes(leaf->explanation.model.b, 32));
+        dam_json_put_u64_at(w, "parts", leaf->explanation.parts.len / DAM_RECORD_PART_LEN);
         return;
     }
 }
@@ -367,16 +360,16 @@ void dam_opened_put_leaf(struct dam_json_writer *w, const struct dam_manifest *m
 {
     char text[32];
     dam_json_put_object(w);
-    put_key_u64(w, "seq", leaf->seq);
+    dam_json_put_u64_at(w, "seq", leaf->seq);
     dam_json_put_key(w, "kind");
     dam_json_put_cstr(w, dam_record_kind_text(leaf->kind));
     dam_json_put_key(w, "time");
     dam_json_put_cstr(w, dam_opened_time(leaf->time_ms, text));
     dam_json_put_key(w, "time_ms");
     dam_json_put_i64(w, leaf->time_ms);
-    put_key_u64(w, "mono_ms", leaf->mono_ms);
-    put_key_hash(w, "machine", leaf->machine.b, 32);
-    put_key_hash(w, "prev", leaf->prev.b, 32);
+    dam_json_put_u64_at(w, "mono_ms", leaf->mono_ms);
+    dam_json_put_data_at(w, "machine", dam_bytes(leaf->machine.b, 32));
+    dam_json_put_data_at(w, "prev", dam_bytes(leaf->prev.b, 32));
     put_body(w, manifest, leaf);
     dam_json_put_object_end(w);
 }

@@ -54,6 +54,10 @@ const char *dam_opened_value(int64_t value, unsigned decimals, char *text);
 void dam_opened_put_leaf(struct dam_json_writer *w, const struct dam_manifest *manifest,
                          const struct dam_record_leaf *leaf);
 
+/** A member: a value in units, a JSON number that is never rounded. */
+void dam_opened_put_value(struct dam_json_writer *w, const char *key, int64_t value,
+                          unsigned decimals);
+
 /** "2026-08-22 14:03:05.250Z". Out: text: 32 bytes. */
 const char *dam_opened_time(int64_t time_ms, char *text);
 

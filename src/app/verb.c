@@ -110,7 +110,9 @@ const struct dam_verb dam_verbs[] = {
      "--origin where each comes from (file and line, environment, default).\n",
      dam_verb_config},
     {"rules", "show or compile a machine's rules",
-     "usage: dam rules show|compile [--out FILE] [DIR]\n\n"
+     "usage: dam rules show [--json] [DIR]\n"
+     "       dam rules compile [--out FILE] [DIR]\n\n"
+     "show: the limits of each actuator, and the interlocks with their reason codes.\n"
      "compile: the blob of docs/spec/rules.md that guard, charter and contract read.\n",
      dam_verb_rules},
     {"ledger", "run the embedded chain: durable, JSON-RPC, for every Ethereum tool",

@@ -26,12 +26,9 @@ static int show(struct dam_opened *o, bool origin, bool json)
     dam_json_put_array(&w);
     for (size_t i = 0; i < count; i++) {
         dam_json_put_object(&w);
-        dam_json_put_key(&w, "name");
-        dam_json_put_cstr(&w, settings[i].name);
-        dam_json_put_key(&w, "value");
-        dam_json_put_cstr(&w, settings[i].value);
-        dam_json_put_key(&w, "origin");
-        dam_json_put_cstr(&w, settings[i].origin);
+        dam_json_put_cstr_at(&w, "name", settings[i].name);
+        dam_json_put_cstr_at(&w, "value", settings[i].value);
+        dam_json_put_cstr_at(&w, "origin", settings[i].origin);
         dam_json_put_object_end(&w);
     }
     dam_json_put_array_end(&w);
@@ -47,16 +44,11 @@ static int checked_json(const struct dam_opened *o)
     dam_json_put_object(&w);
     dam_json_put_key(&w, "good");
     dam_json_put_bool(&w, true);
-    dam_json_put_key(&w, "name");
-    dam_json_put_cstr(&w, m->name);
-    dam_json_put_key(&w, "channels");
-    dam_json_put_u64(&w, m->channel_count);
-    dam_json_put_key(&w, "actuators");
-    dam_json_put_u64(&w, m->actuator_count);
-    dam_json_put_key(&w, "links");
-    dam_json_put_u64(&w, m->link_count);
-    dam_json_put_key(&w, "interlocks");
-    dam_json_put_u64(&w, m->rules.interlock_count);
+    dam_json_put_cstr_at(&w, "name", m->name);
+    dam_json_put_u64_at(&w, "channels", m->channel_count);
+    dam_json_put_u64_at(&w, "actuators", m->actuator_count);
+    dam_json_put_u64_at(&w, "links", m->link_count);
+    dam_json_put_u64_at(&w, "interlocks", m->rules.interlock_count);
     dam_json_put_key(&w, "law");
     dam_json_put_bool(&w, o->has_law);
     dam_json_put_object_end(&w);

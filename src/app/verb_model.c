@@ -28,8 +28,8 @@ const char dam_verb_model_help[] =
     "       dam model train --from evidence --target CHANNEL --actuator NAME --out BLOB\n"
     "                       [--ahead TURNS] [--held-back PERCENT] [--trees N] [--depth N]\n"
     "                       [--proposal FILE.md] [--library SO] [--json] [DIR]\n"
-    "       dam model eval BLOB --data ROWS.csv\n"
-    "       dam model explain BLOB --data ROWS.csv [--row N]\n"
+    "       dam model eval BLOB --data ROWS.csv [--row N] [--json]\n"
+    "       dam model explain BLOB --data ROWS.csv [--row N] [--json]\n"
     "       dam model verify BLOB [--rows N] [--evm N] [--calls N --out FILE] [--seed S] [--json]\n"
     "       dam model info BLOB [--json]\n\n"
     "import reads XGBoost (JSON, UBJ), LightGBM (text), ONNX (nets, trees, scikit-learn) and\n"
@@ -483,6 +483,45 @@ static bool row_raw(const struct dam_model *model, const struct dam_rows *rows, 
     return true;
 }
 
+/* A line of CSV, or a JSON array. */
+static void print_outputs(const int64_t *y, size_t count, bool json)
+{
+    (void)printf(json ? "[" : "");
+    for (size_t j = 0; j < count; j++) {
+        (void)printf("%s%lld", j > 0 ? "," : "", (long long)y[j]);
+    }
+    (void)puts(json ? "]" : "");
+}
+
+/* What each input did to output j of row r, which is y. */
+static int explain_output(const struct dam_model *model, const int64_t *raw, size_t r, size_t j,
+                          int64_t y, bool json)
+{
+    static double parts[DAM_MODEL_INPUTS_MAX];
+    double base = 0;
+    if (dam_model_explain(model, raw, j, &base, parts) != DAM_OK) {
+        return DAM_EXIT_FAILED;
+    }
+    (void)printf(json ? "{\"row\":%zu,\"output\":%zu,\"value\":%lld,\"base\":%.2f,\"parts\":["
+                      : "row %zu output %zu = %lld: base %.2f",
+                 r, j, (long long)y, base);
+    const char *comma = "";
+    for (size_t i = 0; i < dam_model_inputs(model); i++) {
+        unsigned record = model->features[i % model->features_count].channel;
+        if (parts[i] == 0) {
+            continue;
+        }
+        if (json) {
+            (void)printf("%s{\"record\":%u,\"part\":%.2f}", comma, record, parts[i]);
+            comma = ",";
+        } else {
+            (void)printf(", record %u %+.2f", record, parts[i]);
+        }
+    }
+    (void)puts(json ? "]}" : "");
+    return DAM_EXIT_OK;
+}
+
 static int each_row(const struct args *args, bool explain)
 {
     static struct dam_model model;
@@ -497,7 +536,6 @@ static int each_row(const struct args *args, bool explain)
                              "%s has %zu rows, no row %lld", args->data, rows.rows,
                              (long long)args->row);
     }
-    size_t inputs = dam_model_inputs(&model);
     for (size_t r = 0; code == DAM_EXIT_OK && r < rows.rows; r++) {
         int64_t raw[DAM_MODEL_INPUTS_MAX];
         int64_t y[DAM_MODEL_OUTPUTS_MAX];
@@ -510,27 +548,12 @@ static int each_row(const struct args *args, bool explain)
             break;
         }
         dam_model_outputs(&model, raw, y);
-        for (size_t j = 0; j < model.outputs_count; j++) {
-            if (!explain) {
-                (void)printf("%s%lld", j > 0 ? "," : "", (long long)y[j]);
-                continue;
-            }
-            static double parts[DAM_MODEL_INPUTS_MAX];
-            double base = 0;
-            if (dam_model_explain(&model, raw, j, &base, parts) != DAM_OK) {
-                code = DAM_EXIT_FAILED;
-                break;
-            }
-            (void)printf("row %zu output %zu = %lld: base %.2f", r, j, (long long)y[j], base);
-            for (size_t i = 0; i < inputs; i++) {
-                if (parts[i] != 0) {
-                    (void)printf(", record %u %+.2f",
-                                 model.features[i % model.features_count].channel, parts[i]);
-                }
-            }
-            (void)printf("\n");
+        if (!explain) {
+            print_outputs(y, model.outputs_count, args->json);
         }
-        (void)printf(explain ? "" : "\n");
+        for (size_t j = 0; explain && code == DAM_EXIT_OK && j < model.outputs_count; j++) {
+            code = explain_output(&model, raw, r, j, y[j], args->json);
+        }
     }
     dam_rows_close(&rows);
     dam_model_close(&model);

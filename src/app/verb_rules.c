@@ -3,6 +3,7 @@
 #include "app/opened.h"
 #include "app/verb.h"
 #include "app/verb_machine.h"
+#include "base/heap.h"
 #include "base/hex.h"
 #include "core/crypto/keccak.h"
 
@@ -22,7 +23,7 @@ static int compile(const struct dam_manifest *m, const char *out)
     return ok ? DAM_EXIT_OK : dam_verb_fail(DAM_EXIT_FAILED, NULL, "cannot write %s", out);
 }
 
-static void show(const struct dam_manifest *m)
+static int show(const struct dam_manifest *m)
 {
     uint8_t blob[DAM_FLOW_RULES_LEN_MAX];
     char hex[65];
@@ -49,28 +50,92 @@ static void show(const struct dam_manifest *m)
     for (size_t i = 0; i < m->rules.interlock_count; i++) {
         (void)printf("%6zu  %s\n", DAM_FLOW_REASON_INTERLOCK + i, m->interlock_texts[i]);
     }
+    return DAM_EXIT_OK;
 }
 
-int dam_verb_rules(int argc, char **argv)
+static int show_json(const struct dam_manifest *m)
+{
+    uint8_t blob[DAM_FLOW_RULES_LEN_MAX];
+    struct dam_hash hash;
+    struct dam_buf buf;
+    size_t len = dam_flow_rules_store(&m->rules, blob);
+    dam_keccak256(blob, len, &hash);
+    dam_buf_init(&buf, dam_heap(), 0);
+    struct dam_json_writer w = {.buf = &buf};
+    dam_json_put_object(&w);
+    dam_json_put_cstr_at(&w, "name", m->name);
+    dam_json_put_data_at(&w, "blob", dam_bytes(blob, len));
+    dam_json_put_data_at(&w, "hash", dam_bytes(hash.b, sizeof(hash.b)));
+    dam_json_put_key(&w, "actuators");
+    dam_json_put_array(&w);
+    for (size_t i = 0; i < m->actuator_count; i++) {
+        const struct dam_flow_limit *limit = &m->rules.limits[i];
+        unsigned decimals = m->actuators[i].decimals;
+        dam_json_put_object(&w);
+        dam_json_put_cstr_at(&w, "name", m->actuators[i].name);
+        dam_json_put_cstr_at(&w, "unit", m->actuators[i].unit);
+        dam_opened_put_value(&w, "min", limit->min, decimals);
+        dam_opened_put_value(&w, "max", limit->max, decimals);
+        if (limit->step != 0) {
+            dam_opened_put_value(&w, "step", limit->step, decimals);
+        }
+        dam_opened_put_value(&w, "safe", limit->safe, decimals);
+        dam_json_put_object_end(&w);
+    }
+    dam_json_put_array_end(&w);
+    dam_json_put_key(&w, "interlocks");
+    dam_json_put_array(&w);
+    for (size_t i = 0; i < m->rules.interlock_count; i++) {
+        dam_json_put_object(&w);
+        dam_json_put_u64_at(&w, "reason", DAM_FLOW_REASON_INTERLOCK + i);
+        dam_json_put_cstr_at(&w, "text", m->interlock_texts[i]);
+        dam_json_put_object_end(&w);
+    }
+    dam_json_put_array_end(&w);
+    dam_json_put_object_end(&w);
+    return dam_opened_print(&buf);
+}
+
+static int open_rules(const struct dam_args *args, struct dam_opened *ret)
+{
+    return dam_opened_open(args->count > 0 ? args->words[0] : NULL, DAM_OPENED_MANIFEST, ret);
+}
+
+static int show_part(int argc, char **argv)
+{
+    bool json = false;
+    struct dam_args args;
+    const struct dam_arg table[] = {{"--json", NULL, &json}, {NULL, NULL, NULL}};
+    struct dam_opened opened;
+    if (!dam_args_parse(argc, argv, table, 1, &args)) {
+        return DAM_EXIT_USAGE;
+    }
+    int code = open_rules(&args, &opened);
+    if (code == DAM_EXIT_OK) {
+        code = json ? show_json(&opened.manifest) : show(&opened.manifest);
+    }
+    dam_opened_close(&opened);
+    return code;
+}
+
+static int compile_part(int argc, char **argv)
 {
     const char *out = NULL;
     struct dam_args args;
     const struct dam_arg table[] = {{"--out", &out, NULL}, {NULL, NULL, NULL}};
     struct dam_opened opened;
-    if (!dam_args_parse(argc, argv, table, 2, &args)) {
+    if (!dam_args_parse(argc, argv, table, 1, &args)) {
         return DAM_EXIT_USAGE;
     }
-    bool is_compile = args.count > 0 && strcmp(args.words[0], "compile") == 0;
-    if (!is_compile && (args.count < 1 || strcmp(args.words[0], "show") != 0)) {
-        return dam_verb_fail(DAM_EXIT_USAGE, "dam rules show|compile [--out FILE] [DIR]",
-                             "show or compile?");
-    }
-    int code = dam_opened_open(args.count > 1 ? args.words[1] : NULL, DAM_OPENED_MANIFEST, &opened);
-    if (code == DAM_EXIT_OK && is_compile) {
-        code = compile(&opened.manifest, out);
-    } else if (code == DAM_EXIT_OK) {
-        show(&opened.manifest);
-    }
+    int code = open_rules(&args, &opened);
+    code = code == DAM_EXIT_OK ? compile(&opened.manifest, out) : code;
     dam_opened_close(&opened);
     return code;
+}
+
+int dam_verb_rules(int argc, char **argv)
+{
+    static const struct dam_verb_part parts[] = {
+        {"rules show", show_part}, {"rules compile", compile_part}, {NULL, NULL}};
+    return dam_verb_part(argc, argv, parts);
 }

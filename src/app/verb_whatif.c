@@ -38,7 +38,6 @@ static void put_outcomes(struct dam_json_writer *w, const char *key, const uint6
 static int print_json(const struct dam_manifest *m, const struct dam_history_whatif *r)
 {
     struct dam_buf buf;
-    char text[DAM_FLOW_FIXED_TEXT_MAX];
     dam_buf_init(&buf, dam_heap(), 0);
     struct dam_json_writer w = {.buf = &buf};
     dam_json_put_object(&w);
@@ -49,32 +48,23 @@ static int print_json(const struct dam_manifest *m, const struct dam_history_wha
                    {"foreign", r->foreign},     {"first_different", r->first_different},
                    {"gas_then", r->gas_then},   {"gas_now", r->gas_now}};
     for (size_t i = 0; i < DAM_COUNT_OF(numbers); i++) {
-        dam_json_put_key(&w, numbers[i].key);
-        dam_json_put_u64(&w, numbers[i].value);
+        dam_json_put_u64_at(&w, numbers[i].key, numbers[i].value);
     }
     put_outcomes(&w, "outcomes_then", r->outcomes_then);
     put_outcomes(&w, "outcomes_now", r->outcomes_now);
-    dam_json_put_key(&w, "hours");
-    dam_json_put_raw(&w, text, dam_flow_fixed_format(r->span_ms / 3600, 3, text));
+    dam_opened_put_value(&w, "hours", r->span_ms / 3600, 3);
     dam_json_put_key(&w, "actuators");
     dam_json_put_array(&w);
     for (size_t i = 0; i < m->actuator_count; i++) {
         const struct dam_history_actuator *a = &r->actuators[i];
         dam_json_put_object(&w);
-        dam_json_put_key(&w, "name");
-        dam_json_put_cstr(&w, m->actuators[i].name);
-        dam_json_put_key(&w, "unit");
-        dam_json_put_cstr(&w, m->actuators[i].unit);
-        dam_json_put_key(&w, "different");
-        dam_json_put_u64(&w, a->different);
-        dam_json_put_key(&w, "largest");
-        dam_json_put_raw(&w, text,
-                         dam_flow_fixed_format(a->largest, m->actuators[i].decimals, text));
-        dam_json_put_key(&w, "unit_hours");
-        dam_json_put_raw(&w, text, dam_flow_fixed_format(a->milli_hours, 3, text));
+        dam_json_put_cstr_at(&w, "name", m->actuators[i].name);
+        dam_json_put_cstr_at(&w, "unit", m->actuators[i].unit);
+        dam_json_put_u64_at(&w, "different", a->different);
+        dam_opened_put_value(&w, "largest", a->largest, m->actuators[i].decimals);
+        dam_opened_put_value(&w, "unit_hours", a->milli_hours, 3);
         if (m->actuators[i].worth >= 0) {
-            dam_json_put_key(&w, "money");
-            dam_json_put_raw(&w, text, dam_flow_fixed_format(a->money_micro, 6, text));
+            dam_opened_put_value(&w, "money", a->money_micro, 6);
         }
         dam_json_put_object_end(&w);
     }

@@ -232,6 +232,30 @@ def test_misspelt():
         check(f"misspelt: {' '.join(words)}", run.returncode == 2 and (f"did you mean '{meant}'?" in hint if meant else "did you mean" not in hint), run.stderr)
 
 
+def test_json(tmp):
+    """What a script reads says what a person reads."""
+    folder = recorded_site(os.path.join(tmp, "json-site"))
+    rules = json.loads(dam("rules", "show", folder, "--json").stdout)
+    text = dam("rules", "show", folder).stdout
+    check("rules show --json: the blob", rules["blob"] == dam("rules", "compile", folder).stdout.strip() and rules["hash"] in text, rules)
+    check("its limits", [a["name"] for a in rules["actuators"]] == re.findall(r"^(\S+) .*-?[0-9]", text.split("\n\n")[1], re.M) and
+          all(a["min"] <= a["safe"] <= a["max"] for a in rules["actuators"]) and "step" in rules["actuators"][0], rules["actuators"])
+    check("its interlocks", rules["interlocks"] and all(f"{i['reason']:6}  {i['text']}" in text for i in rules["interlocks"]), rules["interlocks"])
+    for words in (("rules", "compile", "--json"), ("rules", "shwo")):
+        run = dam(*words, folder)
+        check(f"refused: {' '.join(words)}", run.returncode == 2 and "json" in run.stderr or "did you mean 'show'?" in run.stderr, run.stderr)
+    fixture = lambda name: os.path.join(ROOT, "tests/model/fixtures", name)
+    blob = os.path.join(tmp, "json.dam")
+    made = dam("model", "import", fixture("xgb_linear.json"), "--data", fixture("rows.csv"), "--out", blob)
+    check("a model", made.returncode == 0, made.stderr)
+    both = {form: {verb: dam("model", verb, blob, "--data", fixture("rows.csv"), "--row", "1", *form).stdout for verb in ("eval", "explain")} for form in ((), ("--json",))}
+    values = json.loads(both[("--json",)]["eval"])
+    told = json.loads(both[("--json",)]["explain"])
+    check("model eval --json", both[()]["eval"] == ",".join(map(str, values)) + "\n", both)
+    check("model explain --json", told["row"] == 1 and told["value"] == values[told["output"]] and told["parts"] and
+          all(f"record {p['record']} {p['part']:+.2f}" in both[()]["explain"] for p in told["parts"]), both)
+
+
 def test_not_there(tmp):
     folder = recorded_site(os.path.join(tmp, "short-site"))
     dam("up", folder, "--speed", "max", "--turns", "3")
@@ -534,6 +558,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         test_misspelt()
         test_not_there(tmp)
+        test_json(tmp)
         test_completion()
         for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_long_answers, test_service, test_gaps, test_crash_points):
             test(tmp)
