@@ -25,7 +25,7 @@ struct dam_rlp_item {
 
 static inline struct dam_rlp dam_rlp(struct dam_bytes bytes)
 {
-    return (struct dam_rlp){bytes.data, bytes.data + bytes.len};
+    return (struct dam_rlp){bytes.data, bytes.len > 0 ? bytes.data + bytes.len : bytes.data};
 }
 
 static inline bool dam_rlp_at_end(const struct dam_rlp *rlp)
