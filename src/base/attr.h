@@ -19,6 +19,15 @@
 #define DAM_X86_64 1
 #endif
 
+/* Built with AddressSanitizer, which gcc tells by a macro and clang by a feature. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DAM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DAM_ASAN 1
+#endif
+#endif
+
 #define DAM_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

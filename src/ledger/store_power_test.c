@@ -618,7 +618,7 @@ static void test_memory_given_back(void **state)
     assert_int_equal(dam_store_get(reader, DAM_STORE_POOL, dam_bytes(key, 8), &got), DAM_OK);
     dam_store_abort(reader);
     dam_store_release_memory(store);
-#ifndef __SANITIZE_ADDRESS__ /* which has a heap of its own */
+#ifndef DAM_ASAN /* which has a heap of its own */
     assert_true(mallinfo2().uordblks + LARGE / 2 < before);
 #else
     (void)before;

@@ -122,7 +122,9 @@ static void a_blob_is_read_as_written(void **state)
     const char *why = NULL;
     dam_planner_write(&p, blob);
     assert_int_equal(dam_planner_open(dam_bytes(blob, sizeof(blob)), &again, &why), DAM_OK);
-    assert_memory_equal(&p, &again, offsetof(struct dam_planner, store_mul));
+    uint8_t blob_again[DAM_PLANNER_BLOB_LEN];
+    dam_planner_write(&again, blob_again);
+    assert_memory_equal(blob, blob_again, sizeof(blob));
     size_t refused = 0;
     for (size_t i = 0; i < sizeof(blob); i++) {
         uint8_t was = blob[i];

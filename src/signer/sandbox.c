@@ -15,7 +15,7 @@
 
 /* A sanitizer needs calls that a signer does not; its builds get an error where others die, and its
  * shadow memory cannot be locked. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(DAM_ASAN)
 #define FORBIDDEN SCMP_ACT_ERRNO(EPERM)
 #define LOCK_ALL false
 #else
@@ -81,7 +81,7 @@ static int rules(scmp_filter_ctx filter, int socket_fd, const int state_fds[2], 
         SCMP_SYS(munmap),        SCMP_SYS(madvise),         SCMP_SYS(futex),
     };
     int err = 0;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(DAM_ASAN)
     err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sigaltstack), 0); /* in its _exit */
 #endif
     for (size_t i = 0; i < DAM_COUNT_OF(plain) && err == 0; i++) {
