@@ -31,7 +31,7 @@ struct dam_log_source {
 int dam_log_source_open(const char *place, struct dam_log_source *source);
 void dam_log_source_close(struct dam_log_source *source);
 
-/** One leaf. Returns: DAM_OK; DAM_ERANGE; DAM_EIO, DAM_ETIMEOUT; DAM_ECORRUPT, DAM_EPARSE. Out:
+/** One leaf. Returns: DAM_OK; DAM_ERANGE; as dam_http_client's get; DAM_ECORRUPT, DAM_EPARSE. Out:
  * borrowed until the next call. */
 DAM_MUST_USE enum dam_err dam_log_source_leaf(struct dam_log_source *source, uint64_t seq,
                                               struct dam_bytes *ret);

@@ -103,7 +103,7 @@ static int chain_open(struct deploy *d, char *urls_text)
     if (err == DAM_OK) {
         err = dam_remote_open(&d->chain, &d->arena, &d->http, urls, count, count, RPC_TIMEOUT_MS);
     }
-    if (err == DAM_EIO || err == DAM_ETIMEOUT || err == DAM_ECLOSED) {
+    if (dam_err_is_no_answer(err)) {
         return dam_verb_fail(DAM_EXIT_TIMEOUT, "is a node listening there? see --rpc", "%s: %s",
                              urls[0], dam_err_text(err));
     }

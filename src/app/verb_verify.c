@@ -89,7 +89,7 @@ static int leaves_check(struct verify *v)
     for (uint64_t seq = 0; seq < v->log.size; seq++) {
         struct dam_bytes data;
         enum dam_err err = dam_log_source_leaf(&v->log, seq, &data);
-        if (err == DAM_EIO || err == DAM_ETIMEOUT) {
+        if (dam_err_is_no_answer(err)) {
             return wrong(v, DAM_EXIT_TIMEOUT, "leaf %" PRIu64 " cannot be read: %s", seq,
                          dam_err_text(err));
         }
@@ -126,7 +126,7 @@ static int joined_check(struct verify *v, const struct tree *old, const struct t
     enum dam_err err =
         old->size == 0 ? DAM_OK : dam_record_prove_consistency(&tree, old->size, whole->size, ret);
     if (err != DAM_OK) {
-        return wrong(v, err == DAM_EIO || err == DAM_ETIMEOUT ? DAM_EXIT_TIMEOUT : DAM_EXIT_FAILED,
+        return wrong(v, dam_err_is_no_answer(err) ? DAM_EXIT_TIMEOUT : DAM_EXIT_FAILED,
                      "the tree cannot be read: %s", dam_err_text(err));
     }
     if (!dam_record_verify_consistency(old->size, &old->root, whole->size, &whole->root, ret)) {

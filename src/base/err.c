@@ -24,3 +24,9 @@ const char *dam_err_text(enum dam_err err)
     }
     return "unknown error number";
 }
+
+bool dam_err_is_no_answer(enum dam_err err)
+{
+    return err == DAM_ENOHOST || err == DAM_EUNREACHABLE || err == DAM_ETIMEOUT ||
+           err == DAM_ECLOSED || err == DAM_EIO;
+}

@@ -8,6 +8,8 @@
 
 #include "base/attr.h"
 
+#include <stdbool.h>
+
 #define DAM_ERR_LIST(X)                                                                            \
     X(OK, 0, "no error")                                                                           \
     X(ENOMEM, -1, "out of memory, or a stated memory limit is reached")                            \
@@ -26,7 +28,9 @@
     X(EAGAIN, -14, "not ready, try again")                                                         \
     X(ENOSPC, -15, "no space left on the device")                                                  \
     X(ESIGNATURE, -16, "a signature does not verify")                                              \
-    X(ECONFLICT, -17, "contradicts what is already recorded")
+    X(ECONFLICT, -17, "contradicts what is already recorded")                                      \
+    X(ENOHOST, -18, "no host of this name is known")                                               \
+    X(EUNREACHABLE, -19, "no connection: nobody listens there, or no way leads there")
 
 enum dam_err {
 #define X(name, number, text) DAM_##name = (number),
@@ -40,6 +44,10 @@ const char *dam_err_name(enum dam_err err);
 
 /** One sentence for people. Returns: static text, never NULL. */
 const char *dam_err_text(enum dam_err err);
+
+/** Did whoever was asked give no answer: not found, not reached, silent, gone, or cut off? Nothing
+ * is known then of what was asked, and a later try may do. */
+bool dam_err_is_no_answer(enum dam_err err);
 
 /** Leave the enclosing function with the error of `expr` if there is one. */
 #define DAM_TRY(expr)                                                                              \

@@ -63,8 +63,8 @@ struct dam_outbox_order {
  *  out as they are.
  *  Returns: DAM_OK with the hash once the bytes are durable and an endpoint has them; DAM_EREFUSED
  *           if it would revert (chain->error), the fee is above the cap, or signer or node refused
- *           it; DAM_EIO, DAM_ETIMEOUT and the like. After a failure *ret_is_recorded tells whether
- *           the bytes are durable: then call again with this id, nothing else may take its place.
+ *           it; the transport's errors (port/http_client.h). After a failure *ret_is_recorded tells
+ * whether the bytes are durable: then call again with this id, nothing else may take its place.
  */
 DAM_MUST_USE enum dam_err dam_outbox_send(struct dam_outbox *outbox, struct dam_arena *arena,
                                           const struct dam_outbox_order *order,

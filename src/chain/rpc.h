@@ -33,8 +33,8 @@ DAM_MUST_USE enum dam_err dam_rpc_init(struct dam_rpc *rpc, const struct dam_htt
 /** Call a method.
  *  Returns: DAM_OK with *ret the result (perhaps JSON null); DAM_EREFUSED with *ret_error set if
  *           the node answered with an error; DAM_EPARSE if its answer is not JSON-RPC;
- * DAM_ETIMEOUT, DAM_EIO, DAM_EFULL from the transport; DAM_ENOMEM. In:      params: a JSON array,
- * as text; "[]" if there are none. */
+ *           the transport's errors (port/http_client.h); DAM_ENOMEM.
+ *  In:      params: a JSON array, as text; "[]" if there are none. */
 DAM_MUST_USE enum dam_err dam_rpc_call(struct dam_rpc *rpc, struct dam_arena *arena,
                                        const char *method, struct dam_bytes params,
                                        const struct dam_json **ret,

@@ -239,7 +239,7 @@ static enum dam_err law_fetch(struct dam_machine *m, struct dam_manifest_complai
                        err == DAM_ENOTFOUND
                            ? "it is read at final blocks: start again when its terms are in one"
                            : "the first start needs the chain; later ones do not");
-        err = err == DAM_EIO || err == DAM_ECLOSED ? DAM_ETIMEOUT : err;
+        err = dam_err_is_no_answer(err) ? DAM_ETIMEOUT : err;
     }
     dam_envoy_leave(m->envoy);
     dam_arena_finish(&arena);

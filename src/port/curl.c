@@ -44,6 +44,11 @@ enum dam_err dam_curl_err(CURLcode code)
         return DAM_OK;
     case CURLE_OPERATION_TIMEDOUT:
         return DAM_ETIMEOUT;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return DAM_ENOHOST;
+    case CURLE_COULDNT_CONNECT:
+        return DAM_EUNREACHABLE;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return DAM_EPARSE;

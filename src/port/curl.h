@@ -49,7 +49,8 @@ bool dam_curl_load(void);
  * of SSL_CERT_FILE, as curl's own program has it), and its time. Returns: false without memory. */
 bool dam_curl_prepare(CURL *curl, const char *url, uint32_t timeout_ms);
 
-/** Returns: DAM_OK; DAM_ETIMEOUT; DAM_EPARSE for a URL that is none; DAM_ENOMEM; else DAM_EIO. */
+/** Returns: DAM_OK; DAM_ENOHOST, DAM_EUNREACHABLE, DAM_ETIMEOUT; DAM_EPARSE for a URL that is none;
+ * DAM_ENOMEM; else DAM_EIO. */
 enum dam_err dam_curl_err(CURLcode code);
 
 #define curl_easy_init dam_curl.easy_init

@@ -11,9 +11,9 @@
 struct dam_http_client {
     /* Send a JSON body and append the answer's body to ret_body. Blocks up to timeout_ms. Not
      * idempotent by itself: after a failure the server may or may not have seen it. Returns: DAM_OK
-     * for every status, which is 200 where there is none; DAM_ETIMEOUT; DAM_EIO (no connection,
-     * broken answer); DAM_EFULL if the answer is longer than ret_body may be; DAM_EPARSE for a URL
-     * that is none. */
+     * for every status, which is 200 where there is none; DAM_ENOHOST, DAM_EUNREACHABLE,
+     * DAM_ETIMEOUT; DAM_EIO for a broken answer, or none; DAM_EFULL if the answer is longer than
+     * ret_body may be; DAM_EPARSE for a URL that is none. */
     enum dam_err (*post)(void *ctx, const char *url, struct dam_bytes body, uint32_t timeout_ms,
                          struct dam_buf *ret_body, int *ret_status);
     /* Fetch a document, by HTTP. Blocks; idempotent. Returns: as post. NULL: there are none. */

@@ -27,9 +27,10 @@ const char *dam_ws_client_url(const struct dam_ws_client *client);
 
 /** Ask, and append the answer to ret_answer. After a failure the server may or may not have seen
  *  the question; its answer is never taken for that of the next one, which has a new connection.
- *  Returns: DAM_OK; DAM_ETIMEOUT; DAM_EFULL if the answer is longer than ret_answer may be or than
- *           DAM_WS_ANSWER_LEN_MAX; DAM_EPARSE for a URL that is none; DAM_ENOMEM; DAM_EIO if there
- *           is no server, it does not speak WebSocket, breaks its rules, or says what nobody asked.
+ *  Returns: DAM_OK; DAM_ENOHOST, DAM_EUNREACHABLE, DAM_ETIMEOUT; DAM_EFULL if the answer is longer
+ *           than ret_answer may be or than DAM_WS_ANSWER_LEN_MAX; DAM_EPARSE for a URL that is
+ * none; DAM_ENOMEM; DAM_EIO if the server goes, does not speak WebSocket, breaks its rules, or says
+ * what nobody asked.
  */
 DAM_MUST_USE enum dam_err dam_ws_client_ask(struct dam_ws_client *client, struct dam_bytes question,
                                             uint32_t timeout_ms, struct dam_buf *ret_answer);

@@ -97,7 +97,9 @@ def audit(site, v, ledger):
             os.remove(os.path.join(copy, name))
     done = dam("verify", copy)
     check("leaves that were cut off are missed", done.returncode == 1 and "held back" in done.stderr, done.stderr)
-    check("a chain that is away is no verdict", dam("verify", site.url, "--rpc", "ws://127.0.0.1:1").returncode == 7)
+    for rpc, said in (("ws://127.0.0.1:1", "nobody listens there"), ("http://127.0.0.1:1", "nobody listens there"), ("http://no-such-host.invalid", "no host of this name")):
+        done = dam("verify", site.url, "--rpc", rpc)
+        check("a chain that is away is no verdict, and why it is away is told", done.returncode == 7 and said in done.stderr, done.stderr)
     done = dam("verify", site.url, "--rpc", "127.0.0.1:8545")
     check("what is no endpoint is told", done.returncode == 2 and "ws:// or wss://" in done.stderr, done.stderr)
 

@@ -180,7 +180,7 @@ def test_chain_away(tmp):
         f.write('\n[identity]\nchain_id = 7\nregistry = "0x' + "11" * 20 + '"\ntoken = "1"\n'
                 '[chain]\nurl = "http://127.0.0.1:1"\nconstitution = "0x' + "22" * 20 + '"\n')
     up = dam("up", folder, "--speed", "max", "--turns", "1")
-    check("the chain is away: exit code 7", up.returncode == 7 and "the first start needs the chain" in up.stderr, (up.returncode, up.stderr))
+    check("the chain is away: exit code 7", up.returncode == 7 and "nobody listens there" in up.stderr and "the first start needs the chain" in up.stderr, (up.returncode, up.stderr))
     law = [c for c in json.loads(dam("doctor", folder, "--json", "--wait", "1").stdout)["checks"] if c["check"] == "mind and charter"]
     check("doctor: its constitution has them", law[0]["level"] == "note" and "takes them from the chain" in law[0]["text"], law)
     good = json.loads(dam("config", "check", "--json", folder).stdout)
