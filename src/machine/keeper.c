@@ -26,6 +26,7 @@ struct order {
     uint64_t size; /* durable leaves */
     struct dam_hash root;
     bool sign;
+    bool anchored_known; /* so that it could be told whether an anchor is due */
     bool anchor;
     uint32_t revoked; /* epoch that the machine took back; 0: none */
 };
@@ -431,6 +432,9 @@ static void on_worked(uv_work_t *work, int status)
             say(k, "the signed checkpoint cannot be kept");
         }
     }
+    if (k->anchored_known && !k->order.anchored_known) {
+        k->due_ms = 0;
+    }
     if (k->has_news) {
         dam_machine_follow_now(k->machine, k->news);
     }
@@ -493,7 +497,9 @@ void dam_keeper_begin(struct dam_keeper *k, const struct dam_now *now)
         return;
     }
     k->due_ms = now->mono_ms + k->poll_ms;
-    *o = (struct order){.wall_ms = now->wall_ms, .revoked = dam_machine_revoked(k->machine)};
+    *o = (struct order){.wall_ms = now->wall_ms,
+                        .anchored_known = k->anchored_known,
+                        .revoked = dam_machine_revoked(k->machine)};
     if (size > 0 && dam_record_root(&source, size, &o->root) == DAM_OK) {
         o->size = size;
         o->anchor = !k->anchoring && anchor_is_due(k, size, now->wall_ms);
