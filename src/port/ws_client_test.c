@@ -442,14 +442,10 @@ static void test_nobody(void **state)
         const char *url;
         enum dam_err want;
     } rows[] = {
-        {"ws://127.0.0.1:1", DAM_EUNREACHABLE},
-        {"wss://127.0.0.1:1", DAM_EUNREACHABLE},
-        {"http://127.0.0.1:1", DAM_EUNREACHABLE},
-        {"ws://nobody.invalid", DAM_ENOHOST},
-        {"https://nobody.invalid", DAM_ENOHOST},
-        {"ws://", DAM_EPARSE},
-        {"ws://127.0.0.1:x", DAM_EPARSE},
-        {"ws://127.0.0.1:1/a b", DAM_EPARSE},
+        {"ws://127.0.0.1:1", DAM_EUNREACHABLE},    {"wss://127.0.0.1:1", DAM_EUNREACHABLE},
+        {"http://127.0.0.1:1", DAM_EUNREACHABLE},  {"ws://nobody.invalid", DAM_ENOHOST},
+        {"https://nobody.invalid", DAM_ENOHOST},   {"ws://", DAM_EPARSE},
+        {"ws://127.0.0.1:x", DAM_EPARSE},          {"ws://127.0.0.1:1/a b", DAM_EPARSE},
         {"ws://127.0.0.1:1/\r\nX: y", DAM_EPARSE},
     };
     (void)state;
