@@ -4,6 +4,7 @@
 #include "core/eth/address.h"
 #include "core/eth/genesis.h"
 #include "core/eth/tx.h"
+#include "core/evm/block.h"
 
 enum dam_err dam_evm_json_world(struct dam_arena *arena, const struct dam_json *pre,
                                 struct dam_evm_world *world)
@@ -125,13 +126,10 @@ static enum dam_err authorization_read(const struct dam_json *item,
     DAM_TRY(dam_json_hex_exact(dam_json_get(item, "address"), signed_tuple.address.b, 20));
     uint64_t small;
     signed_tuple.y_parity = dam_u256_to_u64(&parity, &small) && small <= 1 ? (uint8_t)small : 0xff;
-    *ret = (struct dam_evm_authorization){.chain_id = signed_tuple.chain_id,
-                                          .address = signed_tuple.address};
     if (!dam_u256_to_u64(&nonce, &signed_tuple.nonce)) {
-        return DAM_OK; /* no such nonce can be: the entry never holds */
+        signed_tuple.nonce = UINT64_MAX; /* which never holds either */
     }
-    ret->nonce = signed_tuple.nonce;
-    ret->authority_valid = dam_authorization_signer(&signed_tuple, &ret->authority) == DAM_OK;
+    *ret = dam_evm_authorization_from(&signed_tuple);
     return DAM_OK;
 }
 

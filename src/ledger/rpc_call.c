@@ -90,11 +90,7 @@ static bool read_authorizations(struct dam_rpc *rpc, const struct dam_json *list
         }
         a.y_parity = (uint8_t)(parity > 255 ? 255 : parity);
         given[count] = a;
-        entries[count] = (struct dam_evm_authorization){
-            .chain_id = a.chain_id, .address = a.address, .nonce = a.nonce};
-        entries[count].authority_valid =
-            dam_authorization_signer(&a, &entries[count].authority) == DAM_OK;
-        count++;
+        entries[count++] = dam_evm_authorization_from(&a);
     }
     call->authorizations = given;
     ret->authorizations = entries;

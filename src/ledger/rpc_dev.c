@@ -466,8 +466,8 @@ static void impersonateAccount(struct dam_rpc *rpc)
     dam_json_put_null(rpc->w);
 }
 
-/* From now on ECRECOVER names the address for the signature, whatever was signed. Both are the
- * parameters, or, as anvil wants them, a list that is the only one. */
+/* From now on ECRECOVER and EIP-7702 name the address for the signature, whatever was signed. Both
+ * are the parameters, or, as anvil wants them, a list that is the only one. */
 static void anvil_impersonateSignature(struct dam_rpc *rpc)
 {
     struct dam_bytes signature;

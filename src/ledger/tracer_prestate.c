@@ -229,8 +229,10 @@ static void note_outside(struct prestate *p)
     (void)note(p, &tx->sender); /* failures are kept */
     (void)note(p, &p->target->coinbase);
     for (size_t i = 0; i < tx->authorization_count; i++) {
-        if (tx->authorizations[i].authority_valid) {
-            (void)note(p, &tx->authorizations[i].authority);
+        const struct dam_address *authority =
+            dam_evm_authority(p->target->evm, &tx->authorizations[i]);
+        if (authority != NULL) {
+            (void)note(p, authority);
         }
     }
 }

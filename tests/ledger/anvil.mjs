@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The development methods beside anvil: each is called on both, and the answers must have the same shape; then what they do is looked at.
 import { spawn } from 'node:child_process';
-import { startLedger, rpc, rpcRaw, check, attempt, finish, peerBin, sleep, tempDir } from './node.mjs';
+import { startLedger, rpc, rpcRaw, check, attempt, finish, peers, peerBin, sleep, tempDir } from './node.mjs';
 
 async function startAnvil() {
   const child = spawn(peerBin('anvil'), ['--port', '0', '--block-base-fee-per-gas', '0'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: tempDir() } });
@@ -138,9 +138,10 @@ await attempt('the pool', async () => {
 });
 await attempt('impersonated signatures', async () => {
   const [ghost, keeper] = ['0x' + 'dd'.repeat(20), '0x' + 'ee'.repeat(20)];
-  const [digest, r, s] = ['11', '22', '33'].map(byte => byte.repeat(32));
+  const [digest, r, s] = ['33', '11', '22'].map(byte => byte.repeat(32));
   const input = v => '0x' + digest + '0'.repeat(62) + v + r + s;
   const recover = (url, v) => rpc(url, 'eth_call', [{ to: '0x' + '0'.repeat(39) + '1', data: input(v) }, 'latest']);
+  const signer = peers('viem/accounts').mnemonicToAccount('test test test test test test test test test test test junk', { addressIndex: 2 });
   for (const [name, url] of [['anvil', anvil.url], ['ledger', dam.url]]) {
     const genuine = await recover(url, '1b');
     check(`${name}: the address is the one it was told`, await rpc(url, 'anvil_impersonateSignature', [[`0x${r}${s}1c`, ghost]]) === null && await recover(url, '1c') === '0x' + '0'.repeat(24) + ghost.slice(2));
@@ -152,6 +153,15 @@ await attempt('impersonated signatures', async () => {
     await rpc(url, 'eth_sendTransaction', [{ from: A, to: keeper, data: input('1c') }]);
     await rpc(url, 'evm_mine');
     check(`${name}: in a block, too`, BigInt(await rpc(url, 'eth_getStorageAt', [keeper, '0x0', 'latest'])) === BigInt(B));
+    // EIP-7702: a delegation that the ghost is said to have signed.
+    const delegate = '0x' + 'cd'.repeat(20), pair = [`0x${r}${s}1c`, ghost];
+    await rpc(url, 'anvil_impersonateSignature', url === dam.url ? pair : [pair]);
+    const code = await rpc(url, 'eth_getCode', [ghost, 'latest']);
+    const authorizationList = [{ chainId: 31337, address: delegate, nonce: 0, yParity: 1, r: '0x' + r, s: '0x' + s }];
+    const nonce = Number(await rpc(url, 'eth_getTransactionCount', [signer.address, 'latest']));
+    await rpc(url, 'eth_sendRawTransaction', [await signer.signTransaction({ type: 'eip7702', chainId: 31337, nonce, gas: 200000n, maxFeePerGas: 10n ** 11n, to: keeper, authorizationList })]);
+    await rpc(url, 'evm_mine');
+    check(`${name}: it delegates, too`, code === '0x' && await rpc(url, 'eth_getCode', [ghost, 'latest']) === '0xef0100' + 'cd'.repeat(20));
   }
   check('half a signature is refused', (await rpcRaw(dam.url, { jsonrpc: '2.0', id: 1, method: 'anvil_impersonateSignature', params: ['0x' + r, ghost] })).error?.code === -32602);
 });

@@ -22,6 +22,19 @@ const char *dam_block_invalid_name(enum dam_block_invalid reason)
 
 /* ---- conversions ----------------------------------------------------------------------------- */
 
+struct dam_evm_authorization
+dam_evm_authorization_from(const struct dam_authorization *authorization)
+{
+    struct dam_evm_authorization ret = {.chain_id = authorization->chain_id,
+                                        .address = authorization->address,
+                                        .nonce = authorization->nonce};
+    dam_u256_store_be(ret.signature, &authorization->r);
+    dam_u256_store_be(ret.signature + 32, &authorization->s);
+    ret.signature[64] = (uint8_t)(27 + authorization->y_parity);
+    ret.authority_valid = dam_authorization_signer(authorization, &ret.authority) == DAM_OK;
+    return ret;
+}
+
 enum dam_err dam_evm_tx_from(struct dam_arena *arena, const struct dam_tx *tx,
                              const struct dam_address *sender, struct dam_evm_tx *ret)
 {
@@ -37,10 +50,7 @@ enum dam_err dam_evm_tx_from(struct dam_arena *arena, const struct dam_tx *tx,
         access[i] = (struct dam_evm_access){entry->address, entry->keys, entry->key_count};
     }
     for (size_t i = 0; i < tx->authorization_count; i++) {
-        const struct dam_authorization *entry = &tx->authorizations[i];
-        list[i] = (struct dam_evm_authorization){
-            .chain_id = entry->chain_id, .address = entry->address, .nonce = entry->nonce};
-        list[i].authority_valid = dam_authorization_signer(entry, &list[i].authority) == DAM_OK;
+        list[i] = dam_evm_authorization_from(&tx->authorizations[i]);
     }
     *ret = (struct dam_evm_tx){.type = (uint8_t)tx->type,
                                .create = tx->is_create,

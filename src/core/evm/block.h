@@ -52,6 +52,10 @@ enum dam_block_invalid {
 /** The official name of the reason. Returns: static text, "" for DAM_BLOCK_NONE. */
 const char *dam_block_invalid_name(enum dam_block_invalid reason);
 
+/** A decoded authorization as the EVM takes it; recovers its signer. */
+struct dam_evm_authorization
+dam_evm_authorization_from(const struct dam_authorization *authorization);
+
 /** A decoded transaction as the EVM takes it; recovers the signers of its authorizations.
  *  Returns: DAM_OK or DAM_ENOMEM. In: tx: borrowed for as long as *ret is used. */
 DAM_MUST_USE enum dam_err dam_evm_tx_from(struct dam_arena *arena, const struct dam_tx *tx,

@@ -275,19 +275,17 @@ static enum dam_err recover_made_up(struct dam_evm *evm, struct dam_bytes input,
     }
     memcpy(signature, words + 64, 64);
     signature[64] = words[63];
-    for (size_t i = 0; i < evm->recovery_count; i++) {
-        if (memcmp(evm->recoveries[i].signature, signature, sizeof(signature)) != 0) {
-            continue;
-        }
-        uint8_t *word = dam_arena_zalloc(&evm->precompile_arena, 32);
-        if (word == NULL) {
-            return DAM_ENOMEM;
-        }
-        memcpy(word + 12, evm->recoveries[i].signer.b, 20);
-        *ret = (struct dam_precompile_result){.success = true, .output = dam_bytes(word, 32)};
-        return DAM_OK;
+    const struct dam_address *signer = dam_evm_made_up_signer(evm, signature);
+    if (signer == NULL) {
+        return DAM_ENOTFOUND;
     }
-    return DAM_ENOTFOUND;
+    uint8_t *word = dam_arena_zalloc(&evm->precompile_arena, 32);
+    if (word == NULL) {
+        return DAM_ENOMEM;
+    }
+    memcpy(word + 12, signer->b, sizeof(signer->b));
+    *ret = (struct dam_precompile_result){.success = true, .output = dam_bytes(word, 32)};
+    return DAM_OK;
 }
 
 static enum dam_err run_on(struct dam_evm *evm, const struct dam_precompile *precompile,

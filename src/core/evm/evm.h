@@ -114,6 +114,7 @@ struct dam_evm_authorization {
     struct dam_u256 chain_id;
     struct dam_address address; /* the delegate; zero takes a delegation back */
     uint64_t nonce;
+    uint8_t signature[65];        /* r, s, and 27 + y parity; for dam_evm_make_up_signatures */
     struct dam_address authority; /* who signed */
     bool authority_valid;         /* false: the signature is not valid, the entry is skipped */
 };
@@ -398,9 +399,9 @@ DAM_MUST_USE enum dam_err dam_evm_move_precompile(struct dam_evm *evm,
                                                   const struct dam_address *from,
                                                   const struct dam_address *to);
 
-/* Whom ECRECOVER names for a signature, whatever was signed. */
+/* Whom ECRECOVER and EIP-7702 take for the signer, whatever was signed. */
 struct dam_evm_recovery {
-    uint8_t signature[65]; /* r, s, and v as the caller of ECRECOVER has it */
+    uint8_t signature[65]; /* r, s, and v: 27 or 28 */
     struct dam_address signer;
 };
 
@@ -408,6 +409,11 @@ struct dam_evm_recovery {
  *  call; count: 0: ECRECOVER is as it should be. */
 void dam_evm_make_up_signatures(struct dam_evm *evm, const struct dam_evm_recovery *list,
                                 size_t count);
+
+/** Whose authorization it is. Returns: NULL: nobody's, the entry is skipped; else borrowed from the
+ *  entry or from the list of dam_evm_make_up_signatures. */
+const struct dam_address *dam_evm_authority(const struct dam_evm *evm,
+                                            const struct dam_evm_authorization *entry);
 
 /* ---- around the transactions of a block ------------------------------------------------------ */
 

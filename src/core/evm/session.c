@@ -426,6 +426,25 @@ void dam_evm_make_up_signatures(struct dam_evm *evm, const struct dam_evm_recove
     evm->recovery_count = count;
 }
 
+const struct dam_address *dam_evm_made_up_signer(const struct dam_evm *evm,
+                                                 const uint8_t signature[65])
+{
+    for (size_t i = 0; i < evm->recovery_count; i++) {
+        const struct dam_evm_recovery *recovery = &evm->recoveries[i];
+        if (memcmp(recovery->signature, signature, sizeof(recovery->signature)) == 0) {
+            return &recovery->signer;
+        }
+    }
+    return NULL;
+}
+
+const struct dam_address *dam_evm_authority(const struct dam_evm *evm,
+                                            const struct dam_evm_authorization *entry)
+{
+    const struct dam_address *made_up = dam_evm_made_up_signer(evm, entry->signature);
+    return made_up == NULL && entry->authority_valid ? &entry->authority : made_up;
+}
+
 /* ---- moved precompiles ----------------------------------------------------------------------- */
 
 const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,

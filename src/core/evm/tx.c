@@ -320,11 +320,12 @@ static bool warm_up(struct dam_evm *evm, const struct dam_evm_tx *tx, struct dam
 static bool authorize(struct dam_evm *evm, const struct dam_evm_authorization *entry)
 {
     const struct dam_u256 chain_id = dam_u256_from_u64(evm->options.chain_id);
-    if (!entry->authority_valid || entry->nonce == UINT64_MAX ||
+    const struct dam_address *signer = dam_evm_authority(evm, entry);
+    if (signer == NULL || entry->nonce == UINT64_MAX ||
         (!dam_u256_is_zero(&entry->chain_id) && !dam_u256_eq(&entry->chain_id, &chain_id))) {
         return true;
     }
-    struct dam_evm_record *authority = dam_evm_record_get(evm, &entry->authority);
+    struct dam_evm_record *authority = dam_evm_record_get(evm, signer);
     if (authority == NULL) {
         return false;
     }

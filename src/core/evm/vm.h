@@ -344,6 +344,10 @@ bool dam_evm_vector_grow(struct dam_evm *evm, void **items, size_t item_len, siz
 
 /* ---- session.c ------------------------------------------------------------------------------- */
 
+/** Returns: whom a made-up signature names (borrowed from the list), NULL if it is none. */
+const struct dam_address *dam_evm_made_up_signer(const struct dam_evm *evm,
+                                                 const uint8_t signature[65]);
+
 /** The precompile at an address as the session has it. Returns: NULL if there is none. */
 const struct dam_precompile *dam_evm_precompile_at(const struct dam_evm *evm,
                                                    const struct dam_address *address);
