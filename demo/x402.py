@@ -3,6 +3,7 @@
 the buyer needs nothing but HTTP and a key."""
 import http.client
 import json
+import secrets
 
 from skills import pack, unpack
 
@@ -28,7 +29,8 @@ def buy(v, key, port, path, salt):
     a = {"from": key.address, "to": terms["payTo"], "value": terms["amount"], "validAfter": "0",
          "validBefore": str(v.chain.now + terms["maxTimeoutSeconds"]), "nonce": "0x" + salt.hex()}
     domain = dict(terms["extra"], chainId=v.chain.id, verifyingContract=terms["asset"])
-    payment = dict(x402Version=2, resource=offer["resource"], accepted=terms,
+    only_we_know = dict(offer["extensions"]["payment-identifier"], info={"required": False, "id": secrets.token_hex(16)})
+    payment = dict(x402Version=2, resource=offer["resource"], accepted=terms, extensions={"payment-identifier": only_we_know},
                    payload=dict(signature=key.sign_typed(domain, TYPE, a), authorization=a))
     status, headers, body = get(port, path, {"PAYMENT-SIGNATURE": pack(payment)})
     if status != 200:

@@ -10,6 +10,7 @@
 #include "trade/market_calls.h"
 #include "trade/seat.h"
 #include "trade/skill.h"
+#include "trade/till.h"
 #include "trade/x402.h"
 
 #include <stdio.h>
@@ -19,7 +20,6 @@
 
 #define SOLD_MAX 16u   /* channels */
 #define QUEUE_MAX 16u  /* buyers that wait */
-#define USED_MAX 64u   /* payments that are answered and not final yet */
 #define BLOCK_MS 8000u /* wait so long for a block: the door waits ten seconds */
 #define LOOK_MS 50u    /* between two looks */
 #define PRICE_DECIMALS 6u
@@ -40,6 +40,7 @@ struct sale {
     const struct sold *sold;
     char channel[CHANNEL_LEN_MAX + 1]; /* its name: the worker may outlive the manifest */
     struct dam_x402_payment payment;
+    struct dam_hash request; /* keccak of its channel and its header, byte for byte */
 };
 
 enum outcome { SALE_AWAY, SALE_REFUSED, SALE_PAID };
@@ -48,8 +49,7 @@ struct link_x402 {
     struct dam_skill skill;
     struct dam_seat seat; /* at the token; the worker's while it is busy, as the next ones */
     unsigned token_decimals;
-    struct dam_hash used[USED_MAX]; /* oldest first */
-    size_t used_count;
+    struct dam_till till; /* the worker's, as the seat */
     enum outcome outcome;
     struct dam_hash tx_hash;
 
@@ -75,18 +75,16 @@ static struct link_x402 *of(struct dam_skill *skill)
 
 /* ---- the payment, on a worker ---------------------------------------------------------------- */
 
-/* One authorisation for one thing: the cause of its transaction. */
+/* One authorisation, whatever it is to buy: the cause of its transaction. */
 static struct dam_hash cause(const struct link_x402 *l)
 {
-    uint8_t text[4 + 20 + 20 + 20 + 32 + CHANNEL_LEN_MAX] = "x402";
+    uint8_t text[4 + 20 + 20 + 20 + 32] = "x402";
     struct dam_hash id;
-    size_t len = strlen(l->sale.channel);
     memcpy(text + 4, l->seat.account.b, 20);
     memcpy(text + 24, l->seat.contract.b, 20);
     memcpy(text + 44, l->sale.payment.from.b, 20);
     memcpy(text + 64, l->sale.payment.nonce.b, 32);
-    memcpy(text + 96, l->sale.channel, len);
-    dam_keccak256(text, 96 + len, &id);
+    dam_keccak256(text, sizeof(text), &id);
     return id;
 }
 
@@ -97,31 +95,22 @@ static enum dam_err look(struct link_x402 *l, const struct dam_hash *id, enum da
 }
 
 /* A payment whose block stays need not be remembered: the token knows its nonce. */
-static enum dam_err used_forget(struct link_x402 *l)
+static enum dam_err past_forget(struct link_x402 *l)
 {
+    const struct dam_till_payment *oldest = dam_till_oldest(&l->till);
     struct dam_remote_receipt receipt;
     enum dam_outbox_state state;
-    if (l->used_count == 0) {
+    if (oldest == NULL) {
         return DAM_OK;
     }
-    DAM_TRY(look(l, &l->used[0], &state, &receipt));
+    const struct dam_hash id = oldest->id;
+    DAM_TRY(look(l, &id, &state, &receipt));
     bool is_past = state == DAM_OUTBOX_FINAL || state == DAM_OUTBOX_LOST;
-    if (is_past && dam_envoy_is_witnessed(l->seat.envoy, &l->used[0])) {
-        DAM_TRY(dam_outbox_forget(&l->seat.envoy->outbox, &l->used[0]));
-        l->used_count--;
-        memmove(l->used, l->used + 1, l->used_count * sizeof(l->used[0]));
+    if (is_past && dam_envoy_is_witnessed(l->seat.envoy, &id)) {
+        DAM_TRY(dam_outbox_forget(&l->seat.envoy->outbox, &id));
+        state = DAM_OUTBOX_UNKNOWN;
     }
-    return DAM_OK;
-}
-
-static bool is_used(const struct link_x402 *l, const struct dam_hash *id)
-{
-    for (size_t i = 0; i < l->used_count; i++) {
-        if (dam_hash_eq(&l->used[i], id)) {
-            return true;
-        }
-    }
-    return false;
+    return state == DAM_OUTBOX_UNKNOWN ? dam_till_forget(&l->till, &id) : DAM_OK;
 }
 
 static void refuse(struct link_x402 *l, const char *why)
@@ -151,6 +140,14 @@ static enum dam_err payment_send(struct link_x402 *l, const struct dam_hash *id)
     return err == DAM_EREFUSED ? DAM_OK : err;
 }
 
+/* The payment is on its way: it is this request's, unless it was before. What is refused before is
+ * not noted: nobody may wear out the disk with payments that are none. */
+static enum dam_err own(struct link_x402 *l, const struct dam_hash *id)
+{
+    return dam_till_find(&l->till, id) != NULL ? DAM_OK
+                                               : dam_till_take(&l->till, id, &l->sale.request);
+}
+
 /* One look. Out: ret_waits: it is on its way. */
 static enum dam_err sale_step(struct link_x402 *l, const struct dam_hash *id, bool *ret_waits)
 {
@@ -158,22 +155,25 @@ static enum dam_err sale_step(struct link_x402 *l, const struct dam_hash *id, bo
     enum dam_outbox_state state;
     *ret_waits = false;
     DAM_TRY(look(l, id, &state, &receipt));
+    if (state != DAM_OUTBOX_UNKNOWN) {
+        DAM_TRY(own(l, id));
+    }
     switch (state) {
     case DAM_OUTBOX_UNKNOWN:
         DAM_TRY(payment_send(l, id));
         *ret_waits = l->outcome != SALE_REFUSED;
-        return DAM_OK;
+        return *ret_waits ? own(l, id) : DAM_OK;
     case DAM_OUTBOX_SENT:
         *ret_waits = true;
         return DAM_OK;
     case DAM_OUTBOX_LOST:
         refuse(l, "another transaction has taken its place: authorise again");
-        return DAM_OK;
+        return dam_till_answer(&l->till, id);
     case DAM_OUTBOX_MINED:
     case DAM_OUTBOX_FINAL:
         break;
     }
-    l->used[l->used_count++] = *id;
+    DAM_TRY(dam_till_answer(&l->till, id));
     l->tx_hash = receipt.tx_hash;
     if (receipt.succeeded) {
         l->outcome = SALE_PAID;
@@ -183,17 +183,32 @@ static enum dam_err sale_step(struct link_x402 *l, const struct dam_hash *id, bo
     return DAM_OK;
 }
 
+/* Who brought the payment in has its answer; others may have seen it on the chain. Returns: NULL,
+ * or why this request does not have it. */
+static const char *anothers(const struct link_x402 *l, const struct dam_hash *id)
+{
+    const struct dam_till_payment *known = dam_till_find(&l->till, id);
+    if (known == NULL) {
+        return NULL;
+    }
+    return known->answered ? "this payment has been used"
+           : dam_hash_eq(&known->request, &l->sale.request)
+               ? NULL
+               : "another request has brought this payment: ask with that one, byte for byte";
+}
+
 static enum dam_err sale_make(struct link_x402 *l)
 {
     struct dam_hash id = cause(l);
     uint64_t begun_ms = uv_hrtime() / 1000000;
     bool waits = false;
     l->outcome = SALE_AWAY;
-    if (is_used(l, &id)) {
-        refuse(l, "this payment has been used");
+    const char *why = anothers(l, &id);
+    if (why != NULL) {
+        refuse(l, why);
         return DAM_OK;
     }
-    if (l->used_count == USED_MAX) {
+    if (l->till.count == DAM_TILL_MAX && dam_till_find(&l->till, &id) == NULL) {
         (void)snprintf(l->seat.why, sizeof(l->seat.why), "too many sales wait for the evidence");
         return DAM_EFULL;
     }
@@ -204,7 +219,7 @@ static enum dam_err sale_make(struct link_x402 *l)
             return DAM_OK;
         }
         if (uv_hrtime() / 1000000 - begun_ms > BLOCK_MS) {
-            refuse(l, "the payment is on its way: ask again with the same one");
+            refuse(l, "the payment is on its way: ask again with the same request");
             return DAM_OK;
         }
         dam_skill_rest(&l->skill, LOOK_MS);
@@ -230,7 +245,7 @@ static void work(struct dam_skill *s)
         err = token_read(l);
         l->seat.ready = err == DAM_OK;
     }
-    err = err == DAM_OK ? used_forget(l) : err;
+    err = err == DAM_OK ? past_forget(l) : err;
     err = dam_seat_fail(&l->seat, err, "connecting");
     l->outcome = SALE_AWAY;
     if (err == DAM_OK && l->sale.exchange != NULL) {
@@ -352,6 +367,17 @@ static const struct sold *sold_find(const struct link_x402 *l, struct dam_bytes 
     return NULL;
 }
 
+static struct dam_hash request_hash(const char *channel, struct dam_bytes header)
+{
+    struct dam_keccak256 keccak;
+    struct dam_hash hash;
+    dam_keccak256_init(&keccak);
+    dam_keccak256_update(&keccak, (const uint8_t *)channel, strlen(channel) + 1);
+    dam_keccak256_update(&keccak, header.data, header.len);
+    dam_keccak256_final(&keccak, &hash);
+    return hash;
+}
+
 static void on_request(void *ctx, struct dam_http_exchange *exchange,
                        const struct dam_http_request *request)
 {
@@ -381,6 +407,7 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
             return;
         }
         (void)snprintf(sale.channel, sizeof(sale.channel), "%s", sold->shown->name);
+        sale.request = request_hash(sale.channel, *header);
         l->queue[l->queue_count++] = sale;
         sale_begin(l);
     }
@@ -489,13 +516,19 @@ static const char *options_read(struct link_x402 *l, const struct dam_link_setup
                : "the machine's folder has too long a path for a Unix socket";
 }
 
-/* Returns: NULL, or what is wrong. */
+/* Returns: NULL, or what is wrong. Beside the socket lies what it has sold. */
 static const char *serve(struct link_x402 *l, const struct dam_link_setup *setup)
 {
     char folder[SOCKET_PATH_SIZE];
     const struct dam_http_handler handler = {.request = on_request, .ctx = l};
     (void)snprintf(folder, sizeof(folder), "%s/skills", setup->folder);
     (void)mkdir(folder, 0700); /* where it cannot be made, listening says so */
+    char paid[DAM_TILL_NAME_SIZE];
+    (void)snprintf(paid, sizeof(paid), "%s.paid", l->name);
+    const char *why = dam_till_open(&l->till, folder, paid);
+    if (why != NULL) {
+        return why;
+    }
     if (dam_http_server_create(setup->loop, &handler, NULL, &l->server) != DAM_OK) {
         return "out of memory";
     }

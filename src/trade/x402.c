@@ -71,6 +71,15 @@ static void put_terms(struct dam_json_writer *w, const struct dam_x402_terms *te
     dam_json_put_object_end(w);
 }
 
+/* specs/extensions/payment_identifier.md: what only the buyer knows of a payment that is on its
+ * way. Nobody reads it: a request is known by all its bytes. */
+static const char identifier[] =
+    "{\"payment-identifier\":{\"info\":{\"required\":false},\"schema\":{"
+    "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+    "\"properties\":{\"required\":{\"type\":\"boolean\"},"
+    "\"id\":{\"type\":\"string\",\"minLength\":16,\"maxLength\":128}},"
+    "\"required\":[\"required\"]}}}";
+
 void dam_x402_put_offer(struct dam_buf *out, const struct dam_x402_terms *terms, const char *path,
                         const char *what, const char *error)
 {
@@ -91,6 +100,8 @@ void dam_x402_put_offer(struct dam_buf *out, const struct dam_x402_terms *terms,
     dam_json_put_array(&w);
     put_terms(&w, terms);
     dam_json_put_array_end(&w);
+    dam_json_put_key(&w, "extensions");
+    dam_json_put_raw(&w, identifier, sizeof(identifier) - 1);
     dam_json_put_object_end(&w);
 }
 

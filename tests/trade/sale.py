@@ -145,6 +145,34 @@ def crashes(shop, ledger):
     check("and then it is served", shop.together(late)[0][0] == 200)
 
 
+def thieves(shop):
+    """All that is on the chain of a payment, sent by whoever saw it there before its buyer has the reading."""
+    v = shop.v
+    before = v.token.read("balanceOf", v.account.address)
+    check("the offer takes an identifier", "payment-identifier" in shop.ask()[2].get("extensions", ()))
+    seen = shop.sign()
+    own = dict(seen, extensions={"payment-identifier": {"info": {"required": False, "id": "7d5d747be160e280504c099d984bcfe0"}}})
+    status, _, body = shop.together(own, mine=False)[0]
+    check("on its way", status == 402 and "on its way" in body["error"], (status, body))
+
+    def stolen(when):
+        status, _, body = shop.ask(seen)
+        check(f"{when}: a request that was made of the transaction has no answer", status == 402 and "error" in body, (status, body))
+    stolen("on its way")
+    shop.site.down(signal.SIGKILL)
+    shop.open()
+    stolen("after a restart")
+    v.chain.mine()
+    stolen("in a block")
+    check("the buyer's has", shop.together(own)[0][0] == 200)
+    check("once", shop.together(own)[0][0] == 402)
+    shop.site.down(signal.SIGKILL)
+    shop.open()
+    check("also after a restart", shop.together(own)[0][0] == 402)
+    stolen("when it is sold")
+    check("and it was paid once", v.token.read("balanceOf", v.account.address) == before + PRICE)
+
+
 def play_all(site, v, ledger):
     shop = Shop(site, v)
     no_sale(shop)
@@ -153,6 +181,7 @@ def play_all(site, v, ledger):
     shop.hour += 1
     status, _, body = shop.together(shop.sign())[0]
     check("the reading is the last turn's", status == 200 and body["value"] == "1001" and body["time"] == START + 3600, body)
+    thieves(shop)
     crashes(shop, ledger)
     site.step("1h")
     site.down()
@@ -160,7 +189,7 @@ def play_all(site, v, ledger):
     size = json.loads(told("verify", site.folder, "--json"))["size"]
     leaves = [json.loads(told("why", str(seq), site.folder, "--json"))["leaf"] for seq in range(size)]
     sold = [leaf for leaf in leaves if leaf["kind"] == "money"]
-    check("every sale is in the evidence", len({leaf["transaction"] for leaf in sold}) == 9, [leaf["description"] for leaf in sold])
+    check("every sale is in the evidence", len({leaf["transaction"] for leaf in sold}) == 10, [leaf["description"] for leaf in sold])
 
 
 if __name__ == "__main__":
