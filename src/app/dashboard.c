@@ -17,6 +17,7 @@
 struct dam_dashboard {
     uv_loop_t *loop;
     struct dam_dashboard_source source;
+    const struct dam_api_token *token; /* NULL: none is asked for */
     struct dam_http_server *server;
     struct dam_http_exchange *streams[STREAMS_MAX];
     size_t stream_count;
@@ -30,16 +31,21 @@ static const char security_headers[] = "X-Content-Type-Options: nosniff\r\n"
                                        "Cross-Origin-Resource-Policy: same-origin\r\n"
                                        "Cache-Control: no-store\r\n";
 
-static void put_headers(char to[HEADERS_SIZE], const char *type)
+/* RFC 9110 section 11.6.1, with a 401. */
+static const char challenge[] = "WWW-Authenticate: Basic realm=\"dam\"\r\n"
+                                "WWW-Authenticate: Bearer realm=\"dam\"\r\n";
+
+static void put_headers(char to[HEADERS_SIZE], int status, const char *type)
 {
-    (void)snprintf(to, HEADERS_SIZE, "Content-Type: %s\r\n%s", type, security_headers);
+    (void)snprintf(to, HEADERS_SIZE, "Content-Type: %s\r\n%s%s", type, security_headers,
+                   status == 401 ? challenge : "");
 }
 
 static void reply(struct dam_http_exchange *exchange, int status, const char *type,
                   const void *body, size_t len)
 {
     char headers[HEADERS_SIZE];
-    put_headers(headers, type);
+    put_headers(headers, status, type);
     dam_http_reply(exchange, status, headers, body, len);
 }
 
@@ -81,7 +87,7 @@ static void reply_parts(struct dam_http_exchange *exchange, enum dam_err err,
         refuse(exchange, 503, dam_err_text(err));
         return;
     }
-    put_headers(headers, type);
+    put_headers(headers, 200, type);
     dam_http_reply_parts(exchange, 200, headers, parts);
 }
 
@@ -109,6 +115,13 @@ static bool host_is_ours(const struct dam_dashboard *dashboard,
     char local[32];
     (void)snprintf(local, sizeof(local), "localhost:%u", dashboard->port);
     return numeric || dam_bytes_is(*host, local) || dam_bytes_is(*host, "localhost");
+}
+
+/* Who only looks whether it lives needs no token. */
+static bool is_known(const struct dam_dashboard *dashboard, const struct dam_http_request *request)
+{
+    return dashboard->token == NULL || dam_api_token_is_shown(dashboard->token, request) ||
+           dam_bytes_is(request->path, "/healthz") || dam_bytes_is(request->path, "/readyz");
 }
 
 /* A page of another origin may send a form, never JSON with our Host and its own Origin. */
@@ -196,7 +209,7 @@ static void stream_open(struct dam_dashboard *dashboard, struct dam_http_exchang
         return;
     }
     char headers[HEADERS_SIZE];
-    put_headers(headers, "text/event-stream");
+    put_headers(headers, 200, "text/event-stream");
     dam_http_stream_begin(exchange, 200, headers);
     dashboard->streams[dashboard->stream_count++] = exchange;
     stream_send_state(dashboard, &dashboard->streams[dashboard->stream_count - 1], 1);
@@ -348,6 +361,8 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
     bool is_post = strcmp(request->method, "POST") == 0;
     if (!host_is_ours(dashboard, request)) {
         refuse(exchange, 421, "this server answers to localhost and numeric addresses only");
+    } else if (!is_known(dashboard, request)) {
+        refuse(exchange, 401, "show the token: as a bearer, or as the password of the user dam");
     } else if (is_post && !post_is_ours(request)) {
         refuse(exchange, 403, "a POST must be application/json and come from this page's origin");
     } else if ((is_post || strcmp(request->method, "GET") == 0) && dashboard->source.pass != NULL &&
@@ -363,8 +378,8 @@ static void on_request(void *ctx, struct dam_http_exchange *exchange,
 }
 
 enum dam_err dam_dashboard_create(uv_loop_t *loop, const struct dam_dashboard_source *source,
-                                  const char *host, uint16_t port, uint16_t *ret_port,
-                                  struct dam_dashboard **ret)
+                                  const struct dam_api_token *token, const char *host,
+                                  uint16_t port, uint16_t *ret_port, struct dam_dashboard **ret)
 {
     struct dam_dashboard *dashboard = calloc(1, sizeof(*dashboard));
     if (dashboard == NULL) {
@@ -372,6 +387,7 @@ enum dam_err dam_dashboard_create(uv_loop_t *loop, const struct dam_dashboard_so
     }
     dashboard->loop = loop;
     dashboard->source = *source;
+    dashboard->token = token;
     dam_buf_init(&dashboard->out, dam_heap(), DOCUMENT_LEN_MAX);
     struct dam_http_handler handler = {
         .request = on_request, .stream_closed = on_stream_closed, .ctx = dashboard};

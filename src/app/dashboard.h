@@ -6,10 +6,12 @@
  * never slows the machine.
  *
  * It answers only requests that name a host of its list (a page of another origin cannot reach it
- * by DNS rebinding), and takes a POST only as JSON and only from its own origin. */
+ * by DNS rebinding), and takes a POST only as JSON and only from its own origin. Where there is a
+ * token, it answers only who shows it; a probe (/healthz, /readyz) needs none. */
 #ifndef DAM_APP_DASHBOARD_H
 #define DAM_APP_DASHBOARD_H
 
+#include "app/api_token.h"
 #include "base/buf.h"
 #include "port/http_server.h"
 
@@ -53,10 +55,12 @@ struct dam_dashboard_source {
 };
 
 /** Start serving. Returns: DAM_OK with *ret_port the port; or what listening said.
- *  In: loop: borrowed; source: copied; host: an address to bind; port: 0 picks one. */
+ *  In: loop: borrowed; source: copied; token: borrowed until the end, NULL: none is asked for;
+ *      host: an address to bind; port: 0 picks one. */
 DAM_MUST_USE enum dam_err dam_dashboard_create(uv_loop_t *loop,
                                                const struct dam_dashboard_source *source,
-                                               const char *host, uint16_t port, uint16_t *ret_port,
+                                               const struct dam_api_token *token, const char *host,
+                                               uint16_t port, uint16_t *ret_port,
                                                struct dam_dashboard **ret);
 
 /** Tell all who listen that the state has changed. Cheap when nobody does. */

@@ -366,7 +366,8 @@ enum dam_err dam_face_create(struct dam_runtime *runtime, const struct dam_face_
     enum dam_err err =
         dam_skill_door_create(loop, dam_machine_manifest(machine_of(face))->folder, &face->door);
     if (err == DAM_OK) {
-        err = dam_dashboard_create(loop, &source, host, options->port, ret_port, &face->dashboard);
+        err = dam_dashboard_create(loop, &source, options->token, host, options->port, ret_port,
+                                   &face->dashboard);
     }
     if (err != DAM_OK) {
         dam_skill_door_destroy(face->door);

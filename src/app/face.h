@@ -15,9 +15,10 @@
 struct dam_face; /* private */
 
 struct dam_face_options {
-    const char *host; /* NULL: 127.0.0.1 */
-    uint16_t port;    /* 0 picks one */
-    bool stepped;     /* POST /api/clock may move time */
+    const char *host;                  /* NULL: 127.0.0.1 */
+    uint16_t port;                     /* 0 picks one */
+    bool stepped;                      /* POST /api/clock may move time */
+    const struct dam_api_token *token; /* borrowed until the end; NULL: none is asked for */
 };
 
 /** Serve the first machine of a runtime. Returns: DAM_OK with *ret_port; DAM_ENOMEM; or what

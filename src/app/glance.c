@@ -214,8 +214,10 @@ static enum dam_err document_get(const struct dam_http_client *http, const char 
     }
     dam_buf_init_arena(&body, arena, ANSWER_MAX);
     DAM_TRY(http->get(http->ctx, whole, API_TIMEOUT_MS, &body, &status));
-    return status != 200 ? DAM_EPARSE
-                         : dam_json_parse(arena, (const char *)body.data, body.len, 32, ret, NULL);
+    return status == 401 ? DAM_EREFUSED
+           : status != 200
+               ? DAM_EPARSE
+               : dam_json_parse(arena, (const char *)body.data, body.len, 32, ret, NULL);
 }
 
 enum dam_err dam_glance_api(const struct dam_http_client *http, const char *url,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/log_source.h"
 
+#include "app/api_token.h"
 #include "app/opened.h"
 #include "app/verb.h"
 #include "base/heap.h"
@@ -25,7 +26,10 @@ static enum dam_err fetch(struct dam_log_source *s, const char *path, struct dam
     }
     dam_buf_reset(ret);
     DAM_TRY(s->http.get(s->http.ctx, url, TIMEOUT_MS, ret, &status));
-    return status == 200 ? DAM_OK : status == 404 ? DAM_ENOTFOUND : DAM_EIO;
+    return status == 200   ? DAM_OK
+           : status == 404 ? DAM_ENOTFOUND
+           : status == 401 ? DAM_EREFUSED
+                           : DAM_EIO;
 }
 
 /* How many of `count` things the tile `index` holds. */
@@ -114,16 +118,19 @@ static int url_open(struct dam_log_source *s)
     }
     dam_buf_finish(&buf);
     if (err != DAM_OK) {
-        return dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_TIMEOUT,
-                             "the API of a machine that runs is wanted: `dam up DIR --api "
-                             "HOST:PORT`",
-                             "%s/checkpoint: %s", s->url, dam_err_text(err));
+        return dam_verb_fail(err == DAM_ENOTFOUND  ? DAM_EXIT_NOT_FOUND
+                             : err == DAM_EREFUSED ? DAM_EXIT_REFUSED
+                                                   : DAM_EXIT_TIMEOUT,
+                             err == DAM_EREFUSED ? DAM_API_TOKEN_HINT
+                                                 : "the API of a machine that runs is wanted: "
+                                                   "`dam up DIR --api HOST:PORT`",
+                             "%s/checkpoint: %s", dam_api_token_hide(s->url), dam_err_text(err));
     }
     if (dam_record_checkpoint_parse(dam_bytes(s->note, s->note_len), &point, &signed_text, lines,
                                     &count) != DAM_OK) {
         return dam_verb_fail(DAM_EXIT_FAILED,
                              "a machine signs its checkpoints with [chain] and [signer]",
-                             "%s/checkpoint is no signed checkpoint", s->url);
+                             "%s/checkpoint is no signed checkpoint", dam_api_token_hide(s->url));
     }
     s->size = point.size;
     s->root = point.root;

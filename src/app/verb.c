@@ -34,7 +34,7 @@ const struct dam_verb dam_verbs[] = {
      dam_verb_doctor},
     {"up", "run one machine, or several on one box",
      "usage: dam up [DIR...] [--speed X|max] [--epoch TIME] [--until TIME] [--turns N]\n"
-     "              [--api HOST:PORT] [--step] [--safe] [--quiet]\n\n"
+     "              [--api HOST:PORT [--api-token FILE]] [--step] [--safe] [--quiet]\n\n"
      "Runs the machines of the folders (or of DAM_DIR, or of the current folder) until SIGINT or\n"
      "SIGTERM, then goes to the safe state and ends. Where dam.toml has [ledger], the chain runs\n"
      "in the same process, too (docs/manifest.md).\n\n"
@@ -46,6 +46,8 @@ const struct dam_verb dam_verbs[] = {
      "               first recorded sample's\n"
      "  --until T    end when time reaches T        --turns N    end after N turns\n"
      "  --api H:P    serve the dashboard and the HTTP API there, as 127.0.0.1:8080\n"
+     "  --api-token FILE\n"
+     "               to who shows the token in FILE, its owner's alone (docs/api.md)\n"
      "  --safe       only drive every actuator to its safe value, record it, and end\n"
      "  --step       time stands still but for `step DURATION` on standard input, each answered "
      "by\n"

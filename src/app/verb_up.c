@@ -187,11 +187,39 @@ struct up_args {
     const char *api;
     char host[DAM_HTTP_HOST_SIZE]; /* of --api, as its port */
     uint16_t port;
+    const char *token_file;
+    struct dam_api_token token; /* of it */
     bool step;
     bool safe;
     bool quiet;
     struct dam_args folders;
 };
+
+/* The token that the API asks for, if it is to ask for one. */
+static int token_make(struct up_args *args)
+{
+    if (args->token_file == NULL) {
+        return DAM_EXIT_OK;
+    }
+    if (args->api == NULL) {
+        return dam_verb_fail(DAM_EXIT_USAGE, "for example --api 127.0.0.1:8080",
+                             "--api-token is for --api, and there is none");
+    }
+    enum dam_err err = dam_api_token_read(args->token_file, &args->token);
+    if (err == DAM_EREFUSED) {
+        return dam_verb_fail(DAM_EXIT_REFUSED, "chmod 600 it", "%s can be read by others",
+                             args->token_file);
+    }
+    if (err == DAM_EPARSE) {
+        return dam_verb_fail(DAM_EXIT_CONFIG, "`openssl rand -hex 32` makes one",
+                             "%s: a token is a line of %u to %u letters, digits and -._~",
+                             args->token_file, DAM_API_TOKEN_LEN_MIN, DAM_API_TOKEN_LEN_MAX);
+    }
+    return err == DAM_OK
+               ? DAM_EXIT_OK
+               : dam_verb_fail(err == DAM_ENOTFOUND ? DAM_EXIT_NOT_FOUND : DAM_EXIT_FAILED, NULL,
+                               "%s: %s", args->token_file, dam_err_text(err));
+}
 
 static int options_make(struct up_args *args, struct dam_runtime_options *ret)
 {
@@ -226,14 +254,18 @@ static int options_make(struct up_args *args, struct dam_runtime_options *ret)
         return dam_verb_fail(DAM_EXIT_USAGE, "a whole number from 1", "'%s' is no number of turns",
                              args->turns);
     }
-    return DAM_EXIT_OK;
+    return token_make(args);
 }
 
 /* The dashboard and API. Returns: an exit code, after telling what is wrong. */
 static int face_open(struct up *up, const struct up_args *args)
 {
     const struct dam_face_options options = {
-        .host = args->host, .port = args->port, .stepped = args->step};
+        .host = args->host,
+        .port = args->port,
+        .stepped = args->step,
+        .token = args->token_file == NULL ? NULL : &args->token,
+    };
     uint16_t taken;
     enum dam_err err = dam_face_create(up->runtime, &options, &taken, &up->face);
     if (err != DAM_OK) {
@@ -242,8 +274,12 @@ static int face_open(struct up *up, const struct up_args *args)
     }
     (void)fprintf(stderr, "dashboard: http://%s:%u/\n", args->host, taken);
     if (!dam_http_is_loopback(args->host)) {
-        (void)fputs("warning: it has no password: whoever reaches it may stop the machine\n",
-                    stderr);
+        (void)fputs(
+            args->token_file == NULL
+                ? "warning: it has no password: whoever reaches it may stop the machine; "
+                  "--api-token gives it one\n"
+                : "warning: whoever listens on that network reads its token; `ssh -L` hides it\n",
+            stderr);
     }
     return DAM_EXIT_OK;
 }
@@ -302,15 +338,11 @@ int dam_verb_up(int argc, char **argv)
     static struct up_args args; /* large */
     static struct up up;
     const struct dam_arg table[] = {
-        {"--speed", &args.speed, NULL},
-        {"--epoch", &args.epoch, NULL},
-        {"--until", &args.until, NULL},
-        {"--turns", &args.turns, NULL},
-        {"--api", &args.api, NULL},
-        {"--step", NULL, &args.step},
-        {"--quiet", NULL, &args.quiet},
-        {"--safe", NULL, &args.safe},
-        {NULL, NULL, NULL},
+        {"--speed", &args.speed, NULL}, {"--epoch", &args.epoch, NULL},
+        {"--until", &args.until, NULL}, {"--turns", &args.turns, NULL},
+        {"--api", &args.api, NULL},     {"--api-token", &args.token_file, NULL},
+        {"--step", NULL, &args.step},   {"--quiet", NULL, &args.quiet},
+        {"--safe", NULL, &args.safe},   {NULL, NULL, NULL},
     };
     if (!dam_args_parse(argc, argv, table, DAM_ARGS_WORDS_MAX, &args.folders)) {
         return DAM_EXIT_USAGE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* dam watch: a machine live in the terminal; in a pipe, a line for each decision and each change.
  */
+#include "app/api_token.h"
 #include "app/args.h"
 #include "app/glance.h"
 #include "app/opened.h"
@@ -183,8 +184,10 @@ static int look(struct watch *w)
         err = dam_glance_api(&w->http, w->url, &w->arena, &seen);
     }
     if (err != DAM_OK && !w->begun) {
-        return dam_verb_fail(DAM_EXIT_NOT_READY, "`dam up DIR --api HOST:PORT` serves one",
-                             "%s: %s", w->url,
+        return dam_verb_fail(DAM_EXIT_NOT_READY,
+                             err == DAM_EREFUSED ? DAM_API_TOKEN_HINT
+                                                 : "`dam up DIR --api HOST:PORT` serves one",
+                             "%s: %s", dam_api_token_hide(w->url),
                              err == DAM_EPARSE ? "this is no machine's API" : dam_err_text(err));
     }
     if (err != DAM_OK) {

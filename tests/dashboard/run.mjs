@@ -2,7 +2,7 @@
 // The dashboard in a real browser, on a machine that lives through recorded data: every control is used, axe looks at the page,
 // and nothing but the page's own origin may be asked. Screenshots go to build/. Last line: "N passed, N failed".
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, get } from "node:http";
 import { createServer as createNetServer } from "node:net";
 import { createRequire } from "node:module";
@@ -34,25 +34,34 @@ function check(what, holds, seen = "") {
 
 const folder = mkdtempSync(path.join(tmpdir(), "dam-dashboard-"));
 const home = path.join(folder, "village");
-// The recorded village of tests/machine, as its own test makes it.
-execFileSync("python3", ["-c", "import sys; sys.path.insert(0, sys.argv[1]); from harness import recorded_site; recorded_site(sys.argv[2])",
-  path.join(root, "tests"), home]);
-const dam = spawn(path.join(root, "build/dam"), ["up", home, "--step", "--quiet", "--api", "127.0.0.1:0"],
-  { env: { ...process.env, DAM_CONTRACTS: path.join(root, "build/contracts") } });
-let told = "";
-dam.stderr.on("data", (text) => { told += text; });
-dam.on("exit", () => {
-  if (passed + failed === 0) {
-    console.log(`FAILED: dam up has ended: ${told}\n0 passed, 1 failed`);
-    process.exit(1);
-  }
-});
+/** The recorded village of tests/machine, as its own test makes it, and what runs it: its process, and where it serves. */
+async function up(place, ...options) {
+  execFileSync("python3", ["-c", "import sys; sys.path.insert(0, sys.argv[1]); from harness import recorded_site; recorded_site(sys.argv[2])",
+    path.join(root, "tests"), place]);
+  const dam = spawn(path.join(root, "build/dam"), ["up", place, "--step", "--quiet", "--api", "127.0.0.1:0", ...options],
+    { env: { ...process.env, DAM_CONTRACTS: path.join(root, "build/contracts") } });
+  let told = "";
+  dam.stderr.on("data", (text) => { told += text; });
+  dam.on("exit", () => {
+    if (passed + failed === 0) {
+      console.log(`FAILED: dam up has ended: ${told}\n0 passed, 1 failed`);
+      process.exit(1);
+    }
+  });
+  for (let i = 0; i < 100 && !told.includes("http://"); i++) await new Promise((r) => setTimeout(r, 50));
+  return { dam, url: told.match(/http:\/\/\S+/)?.[0] };
+}
+const { dam, url } = await up(home);
 const step = (length) => new Promise((resolve) => {
   dam.stdout.once("data", resolve);
   dam.stdin.write(`step ${length}\n`);
 });
-for (let i = 0; i < 100 && !told.includes("http://"); i++) await new Promise((r) => setTimeout(r, 50));
-const url = told.match(/http:\/\/\S+/)?.[0];
+
+/** Is the machine in this folder told to stop, soon? */
+async function stops(place) {
+  for (let i = 0; i < WAIT_MS / 50 && !existsSync(path.join(place, "stop")); i++) await new Promise((r) => setTimeout(r, 50));
+  return existsSync(path.join(place, "stop"));
+}
 
 const state = () => fetch(url + "api/state").then((r) => r.json());
 
@@ -293,9 +302,9 @@ try {
   await page.getByRole("button", { name: /Stop the machine/ }).press("Enter");
   await page.locator("button:focus", { hasText: "Yes, stop now" }).waitFor({ timeout: WAIT_MS });
   await page.keyboard.press("Enter");
+  check("Enter, Enter stops it", await stops(home));
   await step("1h");
   await page.getByText("Stopped: actuators are at their safe values").waitFor({ timeout: WAIT_MS });
-  check("Enter, Enter stops it", existsSync(path.join(home, "stop")));
   await page.getByRole("button", { name: "Release the stop" }).click();
   await page.getByRole("button", { name: "Yes, let it run" }).click();
   await step("1h");
@@ -382,6 +391,24 @@ try {
   check("a skill that speaks no HTTP is 502", (await fetch(url + "api/skills/broken/x")).status === 502);
   check("a name that leaves the folder is 404", (await fetch(url + "api/skills/..%2f..%2fx/y")).status === 404);
   check("another page cannot post to a skill", (await fetch(url + "api/skills/demo/vote", { method: "POST", body: "{}", headers: { "content-type": "application/json", origin: "http://elsewhere.example" } })).status === 403);
+
+  // behind a token, which the browser asks its user for
+  const closed = path.join(folder, "closed");
+  const token = "0123456789abcdef".repeat(2);
+  writeFileSync(path.join(folder, "token"), token, { mode: 0o600 });
+  const door_of = await up(closed, "--api-token", path.join(folder, "token"));
+  const stranger = await (await browser.newContext()).newPage();
+  const refused = await stranger.goto(door_of.url).then((answer) => `${answer.status()}`, (e) => e.message); // Chromium fails where nobody can be asked
+  check("a browser without the token sees nothing", /401|ERR_INVALID_AUTH_CREDENTIALS/.test(refused), refused);
+  const owner = await (await browser.newContext({ httpCredentials: { username: "dam", password: token } })).newPage();
+  await owner.goto(door_of.url);
+  await owner.getByText("● live").waitFor({ timeout: WAIT_MS });
+  await owner.getByRole("button", { name: /Stop the machine/ }).click();
+  await owner.getByRole("button", { name: "Yes, stop now" }).click();
+  check("with it the page is live, and stops the machine", await stops(closed));
+  const [all] = await Promise.all([owner.waitForEvent("download"), owner.getByRole("link", { name: "Decisions as CSV" }).first().click()]);
+  check("and its downloads come, too", readFileSync(await all.path(), "utf8").startsWith("seq,time_ms"));
+  door_of.dam.stdin.end();
 
   const ask = (options) => fetch(url + "api/stop", { method: "POST", body: "{\"on\":true}", ...options }).then((r) => r.status);
   check("a form of another page cannot stop it", (await ask({ headers: { "content-type": "text/plain" } })) === 403);

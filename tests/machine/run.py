@@ -4,6 +4,7 @@
 
 Needs build/dam (or $DAM) and build/contracts. Ends with "N passed, N failed".
 """
+import base64
 import http.client
 import json
 import os
@@ -314,10 +315,11 @@ def test_skill_answers(tmp):
 PART_LEAVES = 64  # of the log that are read for one part of an answer
 
 
-def answered(place, line):
-    """What a request's answer is, to the connection's end: its head and its chunks, or all of it as one where it has none."""
+def answered(place, line, body=""):
+    """What a request's answer is, to the connection's end: its head and its chunks, or all of it as one where it has none. line: with what
+    headers there are."""
     with socket.create_connection((place.hostname, place.port), 30) as client:
-        client.sendall(f"{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        client.sendall(f"{line}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         told = b"".join(iter(lambda: client.recv(1 << 16), b""))
     head, _, rest = told.partition(b"\r\n\r\n")
     if b"Transfer-Encoding: chunked" not in head:
@@ -375,6 +377,64 @@ def test_long_answers(tmp):
     for verb in (("verify",), ("replay", "all"), ("whatif", "--mind", "SpendthriftMind"), ("whatif", "--mind", "SpendthriftMind", "--since", "30000d")):
         run = dam(*verb, folder)
         check(f"{verb[0]} names the damaged leaf", run.returncode == 1 and f"leaf {lost}: " in run.stderr, (run.stdout[-300:], run.stderr))
+
+
+def test_api_token(tmp):
+    """Where there is a token, nobody reads or changes anything without it."""
+    folder = recorded_site(os.path.join(tmp, "token-site"))
+    token, path = "0123456789abcdef" * 2, os.path.join(tmp, "token")
+
+    def put(text, mode):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+    for name, options, code, want in (("no --api", ("--api-token", put(token, 0o600)), 2, "is for --api"),
+                                      ("no file", ("--api", "127.0.0.1:0", "--api-token", path + ".none"), 4, "not found")):
+        run = dam("up", folder, "--turns", "1", *options)
+        check(f"refused: {name}", run.returncode == code and want in run.stderr, run.stderr)
+    for name, text, mode, code, want in (("others may read it", token, 0o640, 5, "chmod 600"), ("too short", token[1:], 0o600, 8, "32 to 128"),
+                                         ("no token", token + " x", 0o600, 8, "openssl rand")):
+        run = dam("up", folder, "--turns", "1", "--api", "127.0.0.1:0", "--api-token", put(text, mode))
+        check(f"refused: {name}", run.returncode == code and want in run.stderr, (run.returncode, run.stderr))
+    put(token + "\n", 0o600)
+    run = dam("up", folder, "--step", "--quiet", "--api", "0.0.0.0:0", "--api-token", path, input="quit\n")
+    check("an open door with a token warns of the network", "reads its token" in run.stderr and "no password" not in run.stderr, run.stderr)
+    up = subprocess.Popen([DAM, "up", folder, "--step", "--quiet", "--api", "127.0.0.1:0", "--api-token", path], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV)
+    with up:
+        place = urllib.parse.urlsplit(up.stderr.readline().split()[1])
+
+        def status(line, *headers, body=""):
+            return int(answered(place, "\r\n".join((line + " HTTP/1.1", *headers)), body)[0].split()[1])
+        basic = "Authorization: Basic " + base64.b64encode(f"dam:{token}".encode()).decode()
+        bearer = f"Authorization: Bearer {token}"
+        stop = ("POST /api/stop", "Content-Type: application/json")
+        for name in ("/", "/accounts", "/api/state", "/api/events", "/api/export.csv", "/api/skills/x/y", "/metrics", "/checkpoint", "/openapi.json", "/nothing"):
+            head, told = answered(place, f"GET {name} HTTP/1.1")
+            check(f"{name}: 401, and how to show it", b" 401 " in head and b"WWW-Authenticate: Basic realm" in head and b"WWW-Authenticate: Bearer" in head and
+                  b"the token" in told[0] and token.encode() not in told[0], (head, told))
+        for name, header in (("a wrong one", bearer[:-1] + "0"), ("half of it", bearer[:-16]), ("another user", "Authorization: Basic " +
+                             base64.b64encode(f"root:{token}".encode()).decode()), ("no scheme", f"Authorization: {token}"), ("a cookie", f"Cookie: {token}")):
+            check(f"not shown: {name}", status("GET /api/state", header) == 401)
+            check(f"cannot stop it: {name}", status(*stop, header, body='{"on":true}') == 401)
+        check("nobody has stopped it", status(*stop, body='{"on":true}') == 401 and not os.path.exists(os.path.join(folder, "stop")))
+        check("a probe needs none", status("GET /healthz") == 200 and status("GET /readyz") == 200)
+        for header in (basic, bearer):
+            check(f"shown: {header[:22]}", [status(f"GET {name}", header) for name in ("/", "/api/state", "/api/export.csv", "/metrics", "/nothing")] == [200, 200, 200, 200, 404])
+        check("a page of another origin has its token in vain", status(*stop, basic, "Origin: http://elsewhere.example", body='{"on":true}') == 403)
+        check("its owner stops it", status(*stop, bearer, body='{"on":true}') == 200 and os.path.exists(os.path.join(folder, "stop")))
+        own = f"http://dam:{token}@{place.netloc}"
+        watch = dam("watch", "--api", own, "--looks", "1")
+        check("watch shows it", watch.returncode == 0 and "OUTAGE" in watch.stdout + watch.stderr, (watch.stdout, watch.stderr))
+        for verb, code in (("watch", 3), ("verify", 5)):
+            run = dam(*{"watch": ("watch", "--looks", "1", "--api"), "verify": ("verify",)}[verb], f"http://{place.netloc}")
+            check(f"{verb} tells what is wanted", run.returncode == code and "asks for its token" in run.stderr, (run.returncode, run.stderr))
+        run = dam("verify", own)
+        check("verify reads it, and keeps it to itself", "no signed checkpoint" in run.stderr and token not in run.stderr, run.stderr)
+        up.stdin.write("quit\n")
+        up.stdin.close()
+        check("it ends well", up.wait(30) == 0)
 
 
 def test_service(tmp):
@@ -560,7 +620,7 @@ def main():
         test_not_there(tmp)
         test_json(tmp)
         test_completion()
-        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_long_answers, test_service, test_gaps, test_crash_points):
+        for test in (test_runs, test_restart, test_stop, test_commands, test_refusals, test_chain_away, test_environment, test_skill_answers, test_long_answers, test_api_token, test_service, test_gaps, test_crash_points):
             test(tmp)
     return summary()
 
