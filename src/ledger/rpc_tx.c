@@ -544,6 +544,7 @@ const struct dam_rpc_method dam_rpc_tx_methods[] = {
     {"eth_sendRawTransaction", eth_sendRawTransaction, false, DAM_RPC_SEND, 1},
     {"eth_sendRawTransactionSync", eth_sendRawTransactionSync, false, DAM_RPC_SEND, 2},
     {"eth_accounts", eth_accounts, false},
+    {"eth_requestAccounts", eth_accounts, true}, /* a wallet's, which anvil has, too (EIP-1102) */
     {"eth_sendTransaction", eth_sendTransaction, true, DAM_RPC_WORKER, 1, lacks_gas},
     {"eth_sendUnsignedTransaction", eth_sendTransaction, true, DAM_RPC_WORKER, 1, lacks_gas},
     {"eth_signTransaction", eth_signTransaction, true, DAM_RPC_WORKER, 1, lacks_gas},

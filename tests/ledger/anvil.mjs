@@ -44,7 +44,7 @@ const calls = [
   ['anvil_mine', '0x2', '0x3'], ['anvil_mine'], ['hardhat_mine', '0x2'], ['evm_mine'], ['evm_mine', now + 100000], ['evm_setNextBlockTimestamp', 1], ['anvil_mine_detailed'], ['evm_mine_detailed'],
   ['anvil_getAutomine'], ['hardhat_getAutomine'], ['anvil_setAutomine', true], ['evm_setAutomine', true], ['anvil_getIntervalMining'],
   ['anvil_setIntervalMining', 3600], ['anvil_getIntervalMining'], ['anvil_getAutomine'], ['evm_setIntervalMining', 0], ['anvil_setAutomine', true],
-  ['anvil_snapshot'], ['evm_snapshot'], ['anvil_revert', '0x1'], ['evm_revert', '0x7'],
+  ['eth_requestAccounts'], ['anvil_snapshot'], ['evm_snapshot'], ['anvil_revert', '0x1'], ['evm_revert', '0x7'],
   ['anvil_impersonateAccount', B], ['anvil_stopImpersonatingAccount', B], ['hardhat_impersonateAccount', B], ['hardhat_stopImpersonatingAccount', B],
   ['anvil_autoImpersonateAccount', true], ['anvil_autoImpersonateAccount', false],
   ['anvil_dropTransaction', hash], ['anvil_dropAllTransactions'], ['anvil_removePoolTransactions', B],
