@@ -329,6 +329,8 @@ static int court_check(struct verify *v, struct dam_envoy *envoy, const struct d
                             : dam_envoy_fail(envoy, err, "leaf %" PRIu64 " cannot be read", seq);
         if (err == DAM_OK && fault != 0) {
             v->finding.seq = seq;
+            v->is_of_leaf = true;
+            v->hint = "docs/court.md tells how to challenge it";
             return wrong(v, DAM_EXIT_FAILED,
                          "leaf %" PRIu64 " is false (fault %u of the Court): %s", seq, fault,
                          dam_audit_fault_text(fault));
