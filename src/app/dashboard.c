@@ -178,7 +178,7 @@ static bool decision_path(struct dam_bytes path, uint64_t *ret_seq, bool *ret_ve
     for (; at < path.len && path.data[at] >= '0' && path.data[at] <= '9' && at - first < 19; at++) {
         seq = seq * 10 + (uint64_t)(path.data[at] - '0');
     }
-    struct dam_bytes rest = dam_bytes(path.data + at, path.len - at);
+    struct dam_bytes rest = dam_bytes_from(path, at);
     *ret_seq = seq;
     *ret_verify = dam_bytes_is(rest, "/verify");
     return at > first && (rest.len == 0 || *ret_verify);
@@ -265,7 +265,7 @@ static bool serve_plain(struct dam_dashboard *dashboard, struct dam_http_exchang
         reply(exchange, 200, "application/json", dam_web_openapi, sizeof(dam_web_openapi));
     } else if ((dam_bytes_is(path, "/checkpoint") || path_starts(path, "/tile/")) &&
                source->log_file != NULL) {
-        struct dam_bytes name = dam_bytes(path.data + 1, path.len - 1);
+        struct dam_bytes name = dam_bytes_from(path, 1);
         reply_document(dashboard, exchange, source->log_file(source->ctx, name, &dashboard->out),
                        dam_bytes_is(path, "/checkpoint") ? "text/plain"
                                                          : "application/octet-stream");

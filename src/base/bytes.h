@@ -30,6 +30,12 @@ static inline struct dam_bytes dam_bytes(const void *data, size_t len)
     return (struct dam_bytes){data, len};
 }
 
+/** What is behind the first `at` of them, which there must be. */
+static inline struct dam_bytes dam_bytes_from(struct dam_bytes bytes, size_t at)
+{
+    return at == 0 ? bytes : dam_bytes(bytes.data + at, bytes.len - at);
+}
+
 static inline bool dam_bytes_eq(struct dam_bytes a, struct dam_bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

@@ -435,7 +435,7 @@ static enum dam_err load_record(struct dam_ledger *ledger, struct dam_bytes key,
     }
     uint64_t arrival = dam_load_be64(key.data);
     memcpy(sender.b, value.data + 1, 20);
-    struct dam_bytes bytes = dam_bytes(value.data + 21, value.len - 21);
+    struct dam_bytes bytes = dam_bytes_from(value, 21);
     if (arrival >= ledger->arrival_next) {
         ledger->arrival_next = arrival;
     }

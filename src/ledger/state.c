@@ -429,7 +429,7 @@ static enum dam_err open_changes(struct dam_store_txn *txn, uint64_t version,
         return DAM_ECORRUPT;
     }
     memcpy(ret_root->b, record.data, 32);
-    *ret = dam_bytes(record.data + 32, record.len - 32);
+    *ret = dam_bytes_from(record, 32);
     return DAM_OK;
 }
 

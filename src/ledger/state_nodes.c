@@ -77,7 +77,7 @@ static enum dam_err nodes_load(void *ctx, struct dam_bytes path, const struct da
     if (record.len <= TAG_LEN || memcmp(record.data, hash->b, TAG_LEN) != 0) {
         return DAM_ECORRUPT;
     }
-    *ret = dam_bytes(record.data + TAG_LEN, record.len - TAG_LEN);
+    *ret = dam_bytes_from(record, TAG_LEN);
     dam_node_cache_put(nodes->cache, hash, *ret);
     return DAM_OK;
 }

@@ -161,7 +161,7 @@ enum dam_err dam_manifest_duration(struct dam_bytes text, int64_t *ret_ms)
            (text.data[number] == '.' || (text.data[number] >= '0' && text.data[number] <= '9'))) {
         number++;
     }
-    struct dam_bytes unit = dam_bytes(text.data + number, text.len - number);
+    struct dam_bytes unit = dam_bytes_from(text, number);
     int64_t milli = 0;
     for (size_t i = 0; i < DAM_COUNT_OF(units); i++) {
         int64_t ms = 0;

@@ -104,7 +104,7 @@ static enum dam_err take(struct dam_ws_client *c, struct dam_bytes data, uint64_
         if (dam_ws_read(&c->reader, data.data, data.len, &used, &message) != DAM_OK) {
             return c->reader.close_code == DAM_WS_CLOSE_TOO_BIG ? DAM_EFULL : DAM_EIO;
         }
-        data = dam_bytes(data.data + used, data.len - used);
+        data = dam_bytes_from(data, used);
         switch (message.op) {
         case DAM_WS_TEXT:
         case DAM_WS_BINARY:

@@ -294,8 +294,7 @@ enum dam_err dam_abi_decode_error(struct dam_arena *arena, const struct dam_abi 
     if (error == NULL) {
         return DAM_ENOTFOUND;
     }
-    DAM_TRY(dam_abi_decode(arena, error->inputs,
-                           dam_bytes(revert_data.data + 4, revert_data.len - 4), ret_values));
+    DAM_TRY(dam_abi_decode(arena, error->inputs, dam_bytes_from(revert_data, 4), ret_values));
     *ret_error = error;
     return DAM_OK;
 }

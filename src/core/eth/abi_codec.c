@@ -255,7 +255,7 @@ static enum dam_err decode_items(struct reader *r, const struct dam_abi_type *ty
         } else if (head > data.len) {
             return DAM_EPARSE;
         }
-        DAM_TRY(decode(r, item, dam_bytes(data.data + at, data.len - at), &items[i]));
+        DAM_TRY(decode(r, item, dam_bytes_from(data, at), &items[i]));
         head += item->head_len;
     }
     ret->items = items;
@@ -292,11 +292,10 @@ static enum dam_err decode(struct reader *r, const struct dam_abi_type *type, st
     case DAM_ABI_BYTES:
     case DAM_ABI_STRING:
         DAM_TRY(size_read(r, data, 0, data.len, &size));
-        return string_read(r, dam_bytes(data.data + WORD, data.len - WORD), size,
-                           type->kind == DAM_ABI_STRING, ret);
+        return string_read(r, dam_bytes_from(data, WORD), size, type->kind == DAM_ABI_STRING, ret);
     case DAM_ABI_LIST:
         DAM_TRY(size_read(r, data, 0, data.len / type->item->head_len, &size));
-        return decode_items(r, type, size, dam_bytes(data.data + WORD, data.len - WORD), ret);
+        return decode_items(r, type, size, dam_bytes_from(data, WORD), ret);
     case DAM_ABI_ARRAY:
         if (type->size > data.len / type->item->head_len) {
             return DAM_EPARSE;

@@ -210,7 +210,7 @@ enum dam_err dam_record_checkpoint_parse(struct dam_bytes text,
     struct dam_record_checkpoint point;
     struct dam_bytes body = dam_bytes(text.data, at - 1);
     DAM_TRY(body_parse(body, &point));
-    struct dam_bytes rest = dam_bytes(text.data + at, text.len - at);
+    struct dam_bytes rest = dam_bytes_from(text, at);
     size_t count = 0;
     while (rest.len > 0) {
         struct dam_bytes line;
@@ -375,7 +375,7 @@ enum dam_err dam_record_proof_parse(struct dam_bytes text, uint64_t *ret_index,
     if (!starts_with(line, "index ", 6)) {
         return DAM_EPARSE;
     }
-    DAM_TRY(u64_read(dam_bytes(line.data + 6, line.len - 6), &index));
+    DAM_TRY(u64_read(dam_bytes_from(line, 6), &index));
     DAM_TRY(line_next(&text, &line));
     while (line.len > 0) {
         if (proof.count == DAM_RECORD_PROOF_MAX) {
