@@ -13,7 +13,8 @@
 
 #define DAM_HTTP_READ_SIZE (64u * 1024)
 #define DAM_HTTP_HEADERS_MAX 64u
-#define DAM_HTTP_UNREAD_MAX ((size_t)1 << 20) /* replies under way; then what comes next waits */
+#define DAM_HTTP_UNREAD_MAX ((size_t)1 << 20)  /* replies under way; then what comes next waits */
+#define DAM_HTTP_AHEAD_MAX ((size_t)128 << 10) /* the same of an answer in parts */
 #define DAM_HTTP_PART_MAX ((size_t)1 << 20)
 #define DAM_HTTP_SPARE_MAX 64u /* buffers kept for the next request */
 #define DAM_HTTP_LISTENERS_MAX 4u

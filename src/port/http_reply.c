@@ -8,12 +8,11 @@
 
 #define LONG_LEN_MIN (64u * 1024) /* a body that is not copied if its client takes it at once */
 
-/* Does the client read what it has asked for? */
-static bool is_reading(const struct dam_http_conn *conn)
+/* Does the client read what it has asked for? At most so much of it may be under way. */
+static bool is_reading(const struct dam_http_conn *conn, size_t unread_max)
 {
-    size_t unread_max = conn->server->limits.backlog_len_max / 4;
-    unread_max = unread_max < DAM_HTTP_UNREAD_MAX ? unread_max : DAM_HTTP_UNREAD_MAX;
-    return conn->out.len + conn->sending.len < unread_max;
+    size_t limit = conn->server->limits.backlog_len_max / 4;
+    return conn->out.len + conn->sending.len < (unread_max < limit ? unread_max : limit);
 }
 
 /* Behind parts, and behind an answer that the connection's end may have to end, nothing is asked.
@@ -21,13 +20,15 @@ static bool is_reading(const struct dam_http_conn *conn)
 bool dam_http_conn_has_room(const struct dam_http_conn *conn)
 {
     const struct dam_http_exchange *last = conn->last;
-    return conn->exchange_count < conn->server->limits.pipeline_max && is_reading(conn) &&
+    return conn->exchange_count < conn->server->limits.pipeline_max &&
+           is_reading(conn, DAM_HTTP_UNREAD_MAX) &&
            (last == NULL || (last->parts.next == NULL && !last->is_old));
 }
 
 bool dam_http_conn_wants_part(const struct dam_http_conn *conn)
 {
-    return conn->first != NULL && conn->first->parts.next != NULL && is_reading(conn);
+    return conn->first != NULL && conn->first->parts.next != NULL &&
+           is_reading(conn, DAM_HTTP_AHEAD_MAX);
 }
 
 void dam_http_conn_put_part(struct dam_http_conn *conn)
